@@ -1,0 +1,35 @@
+"""Deep Bayesian active learning on images, in Keras 3 and TensorFlow.
+
+    import dbal_tf as dbal
+
+    stats = dbal.predictive_statistics(model, images, num_samples=100, seed=0)
+    scores = dbal.acquisition.bald(stats)
+    query = dbal.acquisition.top_k(scores, k=10, seed=0)
+
+Names are loaded when they are first used, so that the command line can check
+its flags before TensorFlow is imported.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "predictive_statistics": "dbal_tf.bayesian.inference",
+    "PredictiveStatistics": "dbal_tf.bayesian.statistics",
+}
+_ROOMS = ("acquisition", "bayesian")
+__all__ = [*_HOMES, *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"dbal_tf.{name}")
+    raise AttributeError(f"module 'dbal_tf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,216 @@
+"""What the components of a round hand to each other.
+
+Every artifact is frozen. Axes are named in the variable: n item, c class,
+h/w/k image. An item is named by its id, a string that the data set gives it
+once and that never changes; positions in an array never leave a function.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+
+
+def _rows(ids: np.ndarray) -> dict[str, int]:
+    return {item: row for row, item in enumerate(ids.tolist())}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Images with their ids.
+
+    Attributes:
+        ids: Unique strings, shape `[n]`.
+        images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`.
+    """
+
+    ids: np.ndarray
+    images: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @functools.cached_property
+    def _row_of(self) -> dict[str, int]:
+        return _rows(self.ids)
+
+    def select(self, ids: np.ndarray) -> "Examples":
+        """Returns the items with these ids, in this order."""
+        ids = np.asarray(ids, dtype=self.ids.dtype)
+        rows = [self._row_of[item] for item in ids.tolist()]
+        return Examples(ids, self.images[rows])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """The classes of some items, in the order in which they were bought.
+
+    Attributes:
+        ids: Item ids, shape `[n]`.
+        classes: Class indices, int64, shape `[n]`.
+    """
+
+    ids: np.ndarray
+    classes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def plus(self, other: "Labels") -> "Labels":
+        """Returns these labels followed by the others."""
+        return Labels(
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.classes, other.classes]),
+        )
+
+    def first(self, count: int) -> "Labels":
+        """Returns the labels that were bought first."""
+        return Labels(self.ids[:count], self.classes[:count])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """Which item serves for what. Disjoint; together all of `Dataset.train`.
+
+    Attributes:
+        initial_ids: The balanced set that the first model is trained on.
+        validation_ids: Items for choosing hyper-parameters; never bought.
+        pool_ids: Items that may be bought.
+    """
+
+    initial_ids: np.ndarray
+    validation_ids: np.ndarray
+    pool_ids: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """Everything a run learns from, split.
+
+    Attributes:
+        name: The value of `--dataset`.
+        train: All items that may be trained on, whatever their split.
+        splits: The ids of `train` by their use.
+        hidden: The classes of all of `train`. Only the oracle and the
+            splitting may look: everyone else buys labels.
+        test: Items that measure a model, with `test_labels`; never bought.
+        test_labels: The classes of `test`, in its order.
+        class_names: One name per class, in the order of the class indices.
+        checksum: SHA-256 of all images and classes, hexadecimal.
+    """
+
+    name: str
+    train: Examples
+    splits: Splits
+    hidden: Labels
+    test: Examples
+    test_labels: Labels
+    class_names: tuple[str, ...]
+    checksum: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.train.images.shape[1:]
+
+    def unlabelled(self, labels: Labels) -> np.ndarray:
+        """Returns the ids of the pool that are not among `labels`."""
+        return self.splits.pool_ids[~np.isin(self.splits.pool_ids, labels.ids)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network.
+
+    A run has one network, whose variables every round sets anew, so that
+    nothing is compiled twice: a `Model` is valid until the next training.
+
+    Attributes:
+        network: A built `keras.Model`; pixel values in, class
+            probabilities out.
+        num_labels: How many labels it was trained on.
+        weight_decay: The c of the penalty c/N on its first dense layer.
+        seed: The seed of its initial weights.
+    """
+
+    network: Any
+    num_labels: int
+    weight_decay: float
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on the test items.
+
+    `error` and its companions belong to the mean probabilities over the
+    posterior's samples, as in the paper; those with `deterministic_` to one
+    forward pass without dropout, as in the authors' code.
+
+    Attributes:
+        error: Share of the items that are misclassified, 0 to 1.
+        nll: Mean negative log likelihood of the true class, in nats.
+        brier: Mean squared distance between the probabilities and the truth.
+        ece: Expected calibration error over 15 bins, 0 to 1.
+        deterministic_error: `error` without dropout.
+        deterministic_nll: `nll` without dropout.
+    """
+
+    error: float
+    nll: float
+    brier: float
+    ece: float
+    deterministic_error: float
+    deterministic_nll: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scores:
+    """How much the label of each unlabelled item would teach the model.
+
+    With `--keep_scores` a round keeps them: `rounds/0007/scores.npz` with the
+    arrays `ids` and `values`.
+
+    Attributes:
+        ids: Item ids, shape `[n]`.
+        values: Acquisition scores, higher is better, float64, shape `[n]`.
+    """
+
+    ids: np.ndarray
+    values: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Query:
+    """The items to be labelled next, best first.
+
+    On disk, with the labels that came back: `rounds/0007/query.csv` with the
+    columns id, score, rank and label.
+
+    Attributes:
+        ids: Item ids, shape `[k]`.
+        scores: Their acquisition scores, float64, shape `[k]`.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvePoint:
+    """One round as the learning curve shows it; a row of `curve.csv`.
+
+    Attributes:
+        round: From 0; round 0 has the initial set only.
+        labels: Labels that the model was trained on.
+        evaluation: The model's evaluation.
+        weight_decay: The c of the penalty c/N.
+        seconds: Wall time by phase: train, score, evaluate, label.
+    """
+
+    round: int
+    labels: int
+    evaluation: Evaluation
+    weight_decay: float
+    seconds: dict[str, float]

@@ -1,0 +1,230 @@
+"""All settings of an experiment, in one frozen dataclass.
+
+Each field carries its own help line and limits, so that the command line's
+flags, the check of their values and the flagfile that a run writes all come
+from this one place.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dbal_tf.core import InputError
+
+EXPERIMENTS = ("run",)
+ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
+POSTERIORS = ("mc_dropout", "deterministic")
+DATASETS = ("digits", "mnist")
+MODELS = ("bayesian_cnn",)
+ORACLES = ("dataset",)
+
+
+def _option(default: Any, help: str, **limits: Any) -> Any:
+    """A field with its flag's help line and its limits.
+
+    Limits: `choices`; `at_least`, `at_most`, `above`; `identity=False` for a
+    setting that may differ when a run goes on.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **limits})
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The settings of an experiment; every field is a flag of the same name."""
+
+    experiment: str = _option("run", "What to run.", choices=EXPERIMENTS)
+    acquisition: tuple[str, ...] = _option(
+        ("var_ratios",),
+        "Acquisition function; a comma-separated list runs each and compares "
+        "them. Paper: all five.",
+        choices=ACQUISITIONS,
+    )
+    var_ratios: str = _option(
+        "mean",
+        "Variation ratios as 1 - max of the mean probabilities (mean, the paper's "
+        "equation) or 1 - share of the modal class (votes, the authors' code).",
+        choices=("mean", "votes"),
+    )
+    posterior: str = _option(
+        "mc_dropout",
+        "Approximate posterior over the weights. Paper: mc_dropout; "
+        "deterministic for its section 5.2.",
+        choices=POSTERIORS,
+    )
+    dataset: str = _option(
+        "mnist",
+        "Images to learn from. digits needs no download. Paper: mnist.",
+        choices=DATASETS,
+    )
+    data_dir: str = _option(
+        "",
+        "Folder with the data set's files; for mnist the idx files, gzipped or "
+        "not, or mnist.npz. Empty: tensorflow-datasets.",
+        identity=False,
+    )
+    model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    rounds: int = _option(
+        98,
+        "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
+        at_least=0,
+        identity=False,
+    )
+    acquisition_size: int = _option(10, "Images bought per query. Paper: 10.", at_least=1)
+    initial_per_class: int = _option(
+        2, "Images per class in the initial set. Paper: 2, so 20 in all.", at_least=1
+    )
+    validation_size: int = _option(
+        100, "Images kept for choosing hyper-parameters. Paper: 100.", at_least=1
+    )
+    num_samples: int = _option(
+        100, "Posterior samples T per image, for scores and test error. Paper: 100.", at_least=1
+    )
+    pool_subset: int = _option(
+        0,
+        "Score a fresh random subset of so many pool images each round; 0: the "
+        "whole pool. The authors' code: 2000.",
+        at_least=0,
+    )
+    repetitions: int = _option(
+        1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
+    )
+    epochs: int = _option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
+    batch_size: int = _option(128, "Images per training step. Paper: 128.", at_least=1)
+    remainder: str = _option(
+        "merge",
+        "An epoch's last batch of under 16 images: merge it into the one before, "
+        "or keep it, as the authors' code does.",
+        choices=("merge", "keep"),
+    )
+    learning_rate: float = _option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
+    weight_decay: str = _option(
+        "2.5",
+        "c of the penalty (c/N) * sum of squares on the first dense layer, or "
+        "auto: chosen on the validation set. The authors' code: 2.5.",
+    )
+    oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
+    seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
+    run_dir: str = _option(
+        "",
+        "Folder that the run writes to and goes on from. "
+        "Empty: runs/<dataset>-<acquisition>-<posterior>-<seed>.",
+        identity=False,
+    )
+    export_every: int = _option(
+        0,
+        "Export a SavedModel every so many rounds; 0: at the end only.",
+        at_least=0,
+        identity=False,
+    )
+    keep_scores: bool = _option(
+        False, "Write every round's scores of all scored images.", identity=False
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        if len(set(self.acquisition)) != len(self.acquisition):
+            raise InputError(
+                f"--acquisition={','.join(self.acquisition)} names a technique twice; "
+                "name each once."
+            )
+        if self.weight_decay != "auto":
+            _check_weight_decay(self.weight_decay)
+        if not self.run_dir:
+            name = f"{self.dataset}-{'-'.join(self.acquisition)}-{self.posterior}-{self.seed}"
+            object.__setattr__(self, "run_dir", f"runs/{name}")
+
+    def replace(self, **changes: Any) -> "Config":
+        """Returns a copy with some settings changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_flags(self) -> str:
+        """Returns the settings as a flagfile, a line a flag."""
+        lines = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            text = ",".join(value) if isinstance(value, tuple) else value
+            lines.append(f"--{field.name}={text}\n")
+        return "".join(lines)
+
+    def differing(self, flagfile: str) -> list[str]:
+        """Returns the flags that make another run of a written flagfile.
+
+        Settings that may change when a run goes on (its folder, its number of
+        rounds and the like) do not count. A flag that only one side has does.
+
+        Args:
+            flagfile: The text of a flagfile that `to_flags` wrote.
+
+        Returns:
+            Texts such as `--seed=1 (the run has --seed=0)`.
+        """
+        free = {
+            f.name for f in dataclasses.fields(self) if not f.metadata.get("identity", True)
+        }
+        ours, theirs = _parse(self.to_flags()), _parse(flagfile)
+        return [
+            f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
+            for name in sorted(ours.keys() | theirs.keys())
+            if name not in free and ours.get(name) != theirs.get(name)
+        ]
+
+
+def define_flags(define: dict[type, Callable[..., Any]]) -> None:
+    """Defines a flag for every setting.
+
+    Args:
+        define: absl's `DEFINE_...` function for each of the types str, int,
+            float, bool and tuple (a comma-separated list).
+    """
+    for field in dataclasses.fields(Config):
+        help_line = field.metadata["help"]
+        if choices := field.metadata.get("choices"):
+            help_line += f" One of: {', '.join(choices)}."
+        define[type(field.default)](field.name, field.default, help_line)
+
+
+def from_flags(values: dict[str, Any]) -> Config:
+    """Returns the settings in a mapping that may hold other flags too."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
+
+
+def _parse(flagfile: str) -> dict[str, str]:
+    lines = (line.strip() for line in flagfile.splitlines())
+    return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:
+    """Raises an InputError if a setting is outside its limits."""
+    limits = field.metadata
+    values: Iterable[Any] = value if isinstance(value, tuple) else (value,)
+    if isinstance(value, tuple) and not value:
+        raise InputError(f"--{field.name} is empty; expected {_one_of(limits['choices'])}.")
+    for one in values:
+        problem = None
+        if "choices" in limits and one not in limits["choices"]:
+            problem = _one_of(limits["choices"])
+        elif "at_least" in limits and one < limits["at_least"]:
+            problem = f"at least {limits['at_least']}"
+        elif "at_most" in limits and one > limits["at_most"]:
+            problem = f"at most {limits['at_most']}"
+        elif "above" in limits and not limits["above"] < one < float("inf"):
+            problem = f"a finite number above {limits['above']:g}"
+        if problem:
+            raise InputError(f"--{field.name}={one} cannot be used; expected {problem}.")
+
+
+def _check_weight_decay(text: str) -> None:
+    try:
+        good = 0 <= float(text) < float("inf")
+    except ValueError:
+        good = False
+    if not good:
+        raise InputError(
+            f"--weight_decay={text} cannot be used; expected a number from 0 or auto."
+        )
+
+
+def _one_of(choices: Iterable[str]) -> str:
+    return "one of " + ", ".join(choices)
