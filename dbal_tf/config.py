@@ -88,6 +88,7 @@ class Config:
     repetitions: int = _option(
         1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
     )
+    repetition: int = _option(0, "Number of the first repetition.", at_least=0)
     epochs: int = _option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
     batch_size: int = _option(128, "Images per training step. Paper: 128.", at_least=1)
     remainder: str = _option(
@@ -130,6 +131,11 @@ class Config:
             )
         if self.weight_decay != "auto":
             _check_weight_decay(self.weight_decay)
+        if 0 < self.pool_subset < self.acquisition_size:
+            raise InputError(
+                f"--pool_subset={self.pool_subset} is below --acquisition_size="
+                f"{self.acquisition_size}; score at least as many images as are bought."
+            )
         if not self.run_dir:
             name = f"{self.dataset}-{'-'.join(self.acquisition)}-{self.posterior}-{self.seed}"
             object.__setattr__(self, "run_dir", f"runs/{name}")

@@ -53,7 +53,7 @@ class Posterior(Protocol):
         """Draws the samples with these indices, int64 `[t]`, of a seed."""
 
     def probs(self, features: Any, samples: Any) -> "tf.Tensor":
-        """Returns class probabilities `probs_ntc`, float32 `[n, t, c]`."""
+        """Returns class probabilities `probs_tnc`, float32 `[t, n, c]`."""
 
     def num_samples(self, requested: int) -> int:
         """Returns how many samples are worth drawing if so many are asked."""

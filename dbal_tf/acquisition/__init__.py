@@ -1,0 +1,24 @@
+"""Acquisition functions a(x) and the choice of the best items."""
+
+from dbal_tf.acquisition.functions import (
+    bald,
+    max_entropy,
+    mean_std,
+    random,
+    var_ratios,
+    var_ratios_votes,
+)
+from dbal_tf.acquisition.registry import ACQUISITIONS, acquisition_function
+from dbal_tf.acquisition.selection import top_k
+
+__all__ = [
+    "ACQUISITIONS",
+    "acquisition_function",
+    "bald",
+    "max_entropy",
+    "mean_std",
+    "random",
+    "top_k",
+    "var_ratios",
+    "var_ratios_votes",
+]

@@ -1,0 +1,32 @@
+"""From scores to the items that are bought."""
+
+import numpy as np
+
+
+def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Returns the positions of the k highest scores, best first.
+
+    Equal scores are ordered by a random permutation, so that items that score
+    the same are drawn uniformly, whatever their order in the pool.
+
+    Args:
+        scores_n: Finite scores, shape `[n]`.
+        k: How many to choose, 0 to n.
+        seed: Seed of the order among equals.
+
+    Returns:
+        Positions, int64, shape `[k]`.
+
+    Raises:
+        ValueError: k is outside 0 to n, or a score is not finite.
+
+    >>> top_k(np.array([0.1, 0.7, 0.3]), k=2, seed=0)
+    array([1, 2])
+    """
+    scores_n = np.asarray(scores_n)
+    if not 0 <= k <= len(scores_n):
+        raise ValueError(f"k={k} is outside 0 to {len(scores_n)}, the number of scores.")
+    if bad := int(np.count_nonzero(~np.isfinite(scores_n))):
+        raise ValueError(f"{bad} of {len(scores_n)} scores are not finite; none can be ranked.")
+    order = np.random.default_rng(seed).permutation(len(scores_n))
+    return order[np.argsort(-scores_n[order], kind="stable")[:k]]

@@ -1,0 +1,1 @@
+"""q(w): networks, posteriors over their weights and predictive statistics."""

@@ -1,0 +1,138 @@
+"""Training: all epochs of a round in one compiled call, for every round."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.bayesian import masks
+from dbal_tf.bayesian.networks import NetworkFactory
+
+_SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
+
+
+class Fitter:
+    """Trains one network again and again, each time from fresh weights.
+
+    The network, its optimizer and the compiled loop are made once; a fit sets
+    their variables anew, which takes milliseconds where building takes
+    seconds. Loss: mean cross-entropy plus (c/N) * sum of squares of the first
+    dense kernel; Adam.
+
+    Args:
+        factory: Makes the network from image shape, classes and seed.
+        image_shape: Height, width and channels.
+        num_classes: Number of classes.
+        learning_rate: Of Adam.
+        batch_size: Images per step.
+        merge_remainder: Whether an epoch's last batch of under 16 images joins
+            the one before. The original code trains on it alone, and the test
+            error jumps where it holds two or four images.
+    """
+
+    def __init__(
+        self,
+        factory: NetworkFactory,
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+        learning_rate: float = 1e-3,
+        batch_size: int = 128,
+        merge_remainder: bool = True,
+    ) -> None:
+        self._make = lambda seed: factory(image_shape, num_classes, seed)
+        self._batch_size = batch_size
+        self._smallest = min(_SMALLEST_BATCH, batch_size) if merge_remainder else 1
+        self.network = self._make(0)
+        self._decayed = _first_dense_kernel(self.network)
+        self._optimizer = keras.optimizers.Adam(learning_rate)
+        self._optimizer.build(self.network.trainable_variables)
+        self._cross_entropy = keras.losses.SparseCategoricalCrossentropy()
+        self._run = tf.function(
+            self._all_epochs,
+            input_signature=[
+                tf.TensorSpec([None, *image_shape], tf.float32),
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([], tf.int64),
+                tf.TensorSpec([], tf.float32),
+                tf.TensorSpec([], tf.int64),
+            ],
+        )
+
+    def fit(
+        self,
+        images: np.ndarray,
+        classes: np.ndarray,
+        epochs: int,
+        weight_decay: float,
+        seed: int,
+    ) -> float:
+        """Trains from the weights of a seed; returns the last epoch's mean loss.
+
+        Args:
+            images: Pixel values 0 to 255, shape `[n, h, w, k]`.
+            classes: Class indices, shape `[n]`.
+            epochs: Passes over the images.
+            weight_decay: The c of the penalty c/N.
+            seed: Seed of initial weights, order and dropout.
+
+        Raises:
+            ArithmeticError: The loss is not finite.
+        """
+        self._reset(seed)
+        penalty = np.float32(weight_decay / len(images))
+        loss = self._run(images.astype(np.float32), classes, epochs, penalty, seed)
+        if not np.isfinite(loss):
+            raise ArithmeticError(
+                f"The training loss became {float(loss)}; try a smaller --learning_rate."
+            )
+        return float(loss)
+
+    def _reset(self, seed: int) -> None:
+        """Sets weights, optimizer and dropout states as if all were new."""
+        self.network.set_weights(self._make(seed).get_weights())
+        for variable in self._optimizer.variables:
+            if variable is not self._optimizer._learning_rate:
+                variable.assign(tf.zeros_like(variable))
+        for offset, state in enumerate(masks.seed_states(self.network)):
+            state.assign(np.array([seed + offset, 0], np.uint32))
+
+    def _all_epochs(
+        self,
+        images: tf.Tensor,
+        classes: tf.Tensor,
+        epochs: tf.Tensor,
+        penalty: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tf.Tensor:
+        count = tf.size(classes)
+        batches = self._num_batches(count)
+        loss = tf.constant(0.0)
+        for epoch in tf.range(epochs):
+            key = tf.stack([seed, epoch])
+            order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
+            loss = tf.constant(0.0)
+            for batch in tf.range(batches):
+                start = batch * self._batch_size
+                end = tf.where(batch == batches - 1, count, start + self._batch_size)
+                rows = order[start:end]
+                loss += self._step(tf.gather(images, rows), tf.gather(classes, rows), penalty)
+        return loss / tf.cast(batches, tf.float32)
+
+    def _num_batches(self, count: tf.Tensor) -> tf.Tensor:
+        whole, rest = count // self._batch_size, count % self._batch_size
+        alone = (rest >= self._smallest) | (whole == 0)
+        return whole + tf.cast((rest > 0) & alone, tf.int32)
+
+    def _step(self, images: tf.Tensor, classes: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = self._cross_entropy(classes, self.network(images, training=True))
+            if self._decayed is not None:
+                loss += penalty * tf.reduce_sum(tf.square(self._decayed))
+        variables = self.network.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+
+def _first_dense_kernel(network: keras.Model) -> keras.Variable | None:
+    """Returns the kernel that the weight decay acts on, unless it is the last layer's."""
+    dense = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Dense)]
+    return dense[0].kernel if len(dense) > 1 else None

@@ -1,0 +1,153 @@
+"""Predictive statistics of many items, chunk by chunk, in compiled passes."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.bayesian.posteriors import POSTERIORS
+from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
+from dbal_tf.core import InputError, Posterior
+
+_ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
+_SAMPLES = 100  # a tile of samples: bounds the memory whatever T is
+
+
+class Predictor:
+    """Runs a network's posterior over images; traced once for all sizes.
+
+    Memory beyond the images and the statistics is that of one chunk of items
+    and one tile of samples, whatever the number of either.
+
+    Args:
+        network: Maps images to class probabilities.
+        posterior: A key of `POSTERIORS`.
+    """
+
+    def __init__(self, network: keras.Model, posterior: str = "mc_dropout") -> None:
+        self._posterior: Posterior = POSTERIORS[posterior](network)
+        image = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32)
+        self._features = tf.function(self._posterior.features, input_signature=[image])
+        self._sample = tf.function(
+            self._posterior.sample,
+            input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)],
+        )
+        self._first = tf.function(self._first_sums, reduce_retracing=True)
+        self._more = tf.function(self._more_sums, reduce_retracing=True)
+        self._finish = tf.function(Sums.statistics, reduce_retracing=True)
+
+    def statistics(
+        self, images: np.ndarray, num_samples: int, seed: int
+    ) -> PredictiveStatistics:
+        """Returns the statistics of all images, as NumPy arrays.
+
+        Args:
+            images: As the network takes them, shape `[n, h, w, k]`.
+            num_samples: Posterior samples T, at least 1.
+            seed: Seed of the samples; the same for every chunk.
+
+        Raises:
+            InputError: The network's outputs are not probabilities.
+            ArithmeticError: They are not finite.
+        """
+        tiles = list(_tiles(self._posterior.num_samples(num_samples)))
+        seed_tensor = tf.constant(seed, tf.int64)
+        only = self._sample(tiles[0], seed_tensor) if len(tiles) == 1 else None
+        chunks = []
+        for start in range(0, len(images), _ITEMS):
+            features = self._features(np.asarray(images[start : start + _ITEMS], np.float32))
+            sums = None
+            for tile in tiles:
+                samples = self._sample(tile, seed_tensor) if only is None else only
+                if sums is None:
+                    sums = self._first(features, samples)
+                else:
+                    sums = self._more(sums, features, samples)
+            chunks.append([x.numpy() for x in self._finish(sums)])
+        if not chunks:
+            raise InputError("No images were given; expected at least one.")
+        joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
+        _check_probs(joined.mean_probs)
+        return joined
+
+    def _first_sums(self, features: Any, samples: Any) -> Sums:
+        return Sums.of(self._posterior.probs(features, samples))
+
+    def _more_sums(self, sums: Sums, features: Any, samples: Any) -> Sums:
+        return sums.plus(self._posterior.probs(features, samples))
+
+
+def predictive_statistics(
+    model: keras.Model,
+    images: np.ndarray,
+    num_samples: int = 100,
+    seed: int = 0,
+    posterior: str = "mc_dropout",
+) -> PredictiveStatistics:
+    """Returns what every acquisition function needs to score images.
+
+    One call serves all scores. The model's dropout layers are sampled and
+    nothing else changes: not its weights, not its BatchNormalization.
+
+    Args:
+        model: A Sequential or Functional Keras model with dropout layers, whose
+            last layer gives class probabilities.
+        images: As the model takes them, shape `[n, h, w, k]`.
+        num_samples: Posterior samples T, at least 1.
+        seed: Seed of the samples; sample t is the same for all images.
+        posterior: `"mc_dropout"` or `"deterministic"`.
+
+    Returns:
+        `PredictiveStatistics` of float32 NumPy arrays.
+
+    Raises:
+        InputError: The model or its outputs cannot be used; the message says
+            why.
+
+    Example:
+
+        stats = dbal.predictive_statistics(model, images, num_samples=100)
+        best = dbal.acquisition.top_k(dbal.acquisition.bald(stats), k=10, seed=0)
+    """
+    if num_samples < 1:
+        raise InputError(f"num_samples={num_samples} cannot be used; expected at least 1.")
+    return predictor_for(model, posterior).statistics(images, num_samples, seed)
+
+
+def predictor_for(network: keras.Model, posterior: str) -> Predictor:
+    """Returns the one predictor of a network and a posterior, made when needed."""
+    if posterior not in POSTERIORS:
+        raise InputError(
+            f"posterior={posterior!r} cannot be used; expected one of {', '.join(POSTERIORS)}."
+        )
+    predictors = _PREDICTORS.setdefault(network, {})
+    if posterior not in predictors:
+        predictors[posterior] = Predictor(network, posterior)
+    return predictors[posterior]
+
+
+_PREDICTORS: weakref.WeakKeyDictionary[keras.Model, dict[str, Predictor]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _tiles(num_samples: int) -> Iterator[np.ndarray]:
+    for start in range(0, num_samples, _SAMPLES):
+        yield np.arange(start, min(start + _SAMPLES, num_samples), dtype=np.int64)
+
+
+def _check_probs(mean_probs: np.ndarray) -> None:
+    if not np.isfinite(mean_probs).all():
+        bad = int((~np.isfinite(mean_probs).all(axis=1)).sum())
+        raise ArithmeticError(
+            f"{bad} of {len(mean_probs)} images have non-finite probabilities."
+        )
+    sums = mean_probs.sum(axis=1)
+    if abs(sums - 1).max() > 1e-3 or mean_probs.min() < 0:
+        raise InputError(
+            f"The model's outputs sum to {sums.min():.3g} .. {sums.max():.3g} per image; "
+            "expected class probabilities; end the model with a softmax activation."
+        )

@@ -1,0 +1,107 @@
+"""Dropout noise that can be addressed: by seed, sample and layer.
+
+Keras's own dropout draws from a running state: the noise of a call depends on
+all calls before it, and is the same on every replica of a MirroredStrategy.
+Here the noise of a layer is a pure function of (seed, sample, layer), without
+an item axis: one posterior sample is one function for all items.
+"""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dbal_tf.core import InputError
+
+_SPATIAL = (
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.SpatialDropout3D,
+)
+_DROPOUT_CALLS = {layer.call for layer in (keras.layers.Dropout, *_SPATIAL)}
+_SITES = 2**16  # layers that one sample can have
+
+
+def is_stochastic(layer: Any) -> bool:
+    """Says whether a layer is a dropout layer that can be sampled.
+
+    Image augmentation layers count as deterministic: they act in training.
+
+    Raises:
+        InputError: The layer draws random numbers in another way.
+    """
+    if is_dropout(layer) or is_gaussian_dropout(layer):
+        return True
+    if isinstance(layer, keras.layers.Layer) and _draws(layer):
+        raise InputError(
+            f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers in a way "
+            "that is not known here; expected Dropout, SpatialDropout or GaussianDropout "
+            "layers; replace it, or build it from such layers as a Functional model."
+        )
+    return False
+
+
+def is_dropout(layer: Any) -> bool:
+    """Says whether a layer is Dropout or SpatialDropout with a rate above 0."""
+    return getattr(type(layer), "call", None) in _DROPOUT_CALLS and layer.rate > 0
+
+
+def is_gaussian_dropout(layer: Any) -> bool:
+    """Says whether a layer is GaussianDropout with a rate above 0."""
+    call = getattr(type(layer), "call", None)
+    return call is keras.layers.GaussianDropout.call and layer.rate > 0
+
+
+def noise(
+    layer: Any, shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
+) -> tf.Tensor:
+    """Returns what a dropout layer multiplies its input by.
+
+    Args:
+        layer: A layer that `is_stochastic`.
+        shape: The shape of its input without the item axis.
+        index: Number of the posterior sample, int64 scalar.
+        seed: Seed of the set of samples, int64 scalar.
+        site: Number of the layer's call in the network.
+
+    Returns:
+        Float32 of shape `shape`, or with 1s where an axis shares its noise:
+        for Dropout 0 or 1 / (1 - rate), for GaussianDropout N(1, rate / (1 - rate)).
+    """
+    if None in shape:
+        raise InputError(
+            f"Layer '{layer.name}' has an input of shape {shape}; expected fixed sizes; "
+            "give the model's keras.Input the size of the images."
+        )
+    key = tf.stack([seed, index * _SITES + site])
+    if is_gaussian_dropout(layer):
+        deviation = math.sqrt(layer.rate / (1.0 - layer.rate))
+        return 1.0 + deviation * tf.random.stateless_normal(shape, key, alg="philox")
+    uniform = tf.random.stateless_uniform(noise_shape(layer, shape), key, alg="philox")
+    kept = tf.cast(uniform >= layer.rate, tf.float32)
+    return kept / (1.0 - layer.rate) if layer.rate < 1 else kept
+
+
+def noise_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the shape of a Dropout layer's noise, without the item axis."""
+    if isinstance(layer, _SPATIAL):
+        last = getattr(layer, "data_format", "channels_last") == "channels_last"
+        ones = (1,) * (len(shape) - 1)
+        return (*ones, shape[-1]) if last else (shape[0], *ones)
+    if layer.noise_shape is None:
+        return shape
+    return tuple(
+        s if d is None else d for d, s in zip(layer.noise_shape[1:], shape, strict=True)
+    )
+
+
+def seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Returns the states of all of Keras's own random generators in a layer."""
+    weights = {id(variable) for variable in layer.weights}
+    others = [variable for variable in layer.variables if id(variable) not in weights]
+    return [variable for variable in others if "seed_generator_state" in variable.name]
+
+
+def _draws(layer: keras.layers.Layer) -> bool:
+    return not type(layer).__name__.startswith("Random") and bool(seed_states(layer))

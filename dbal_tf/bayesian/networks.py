@@ -1,0 +1,48 @@
+"""Networks by name. A factory builds one from a seed: same seed, same weights.
+
+Networks take pixel values 0 to 255 as they are stored and scale them inside,
+so that training, scoring and the exported model share one convention.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import layers
+
+NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
+
+
+def bayesian_cnn(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
+    """Returns the paper's network for MNIST, with fresh weights.
+
+    Convolution-relu-convolution-relu-max pooling-dropout-dense-relu-dropout-
+    dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
+    and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1).
+
+    Args:
+        image_shape: Height, width and channels.
+        num_classes: Number of classes.
+        seed: Seed of the initial weights (Glorot uniform).
+    """
+
+    def glorot(offset: int) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=seed + offset)
+
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 4, activation="relu", kernel_initializer=glorot(0)),
+            layers.Conv2D(32, 4, activation="relu", kernel_initializer=glorot(1)),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25, seed=seed),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu", kernel_initializer=glorot(2)),
+            layers.Dropout(0.5, seed=seed),
+            layers.Dense(num_classes, activation="softmax", kernel_initializer=glorot(3)),
+        ],
+        name="bayesian_cnn",
+    )
+
+
+NETWORKS: dict[str, NetworkFactory] = {"bayesian_cnn": bayesian_cnn}

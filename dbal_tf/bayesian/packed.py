@@ -1,0 +1,162 @@
+"""The fast way through a head of dropout, dense, dropout, dense.
+
+A unit that a sample drops needs no product, so only the kept columns of the
+first dense layer are multiplied: those of all samples of a tile stand side by
+side in one wide matrix, the masks multiplied in once, and one product serves
+all samples of an item. Equal to the plain way but for rounding.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from dbal_tf.bayesian import graph, masks
+
+_ELEMENTWISE = {
+    getattr(keras.activations, name)
+    for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
+}
+
+
+class PackedSamples(NamedTuple):
+    """A tile of samples, packed: `u` kept units of all samples together.
+
+    Attributes:
+        kernel: Rows are columns of the first dense kernel, masked, `[u, f]`.
+        bias: `[u]`.
+        next_kernel: Rows of the second dense kernel, scaled, `[u, c]`.
+        ends: Where each sample's units end, int64 `[t]`.
+    """
+
+    kernel: tf.Tensor
+    bias: tf.Tensor
+    next_kernel: tf.Tensor
+    ends: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PackedHead:
+    """A head of the form dropout, dense, dropout, dense.
+
+    Attributes:
+        drops: The two dropout calls.
+        denses: The two dense layers.
+        activation: What follows the first dense layer, elementwise.
+        readout: What follows the second.
+    """
+
+    drops: tuple[graph.Call, graph.Call]
+    denses: tuple[Any, Any]
+    activation: Callable[[tf.Tensor], tf.Tensor]
+    readout: Callable[[tf.Tensor], tf.Tensor]
+
+    @classmethod
+    def of(cls, cut: graph.Cut) -> "PackedHead | None":
+        """Returns the packed form of a head, or None if it has another form."""
+        if len(cut.boundary) != 1 or not _is_chain(cut):
+            return None
+        calls = [c for c in cut.head if not isinstance(c.layer, keras.layers.Flatten)]
+        layers = [call.layer for call in calls]
+        hidden, activation = _dense_with_activation(layers[1:])
+        rest = layers[1 + hidden :]
+        last, readout = _dense_with_activation(rest[1:])
+        fits = (
+            masks.is_dropout(layers[0])
+            and hidden
+            and activation in _ELEMENTWISE
+            and rest
+            and masks.is_dropout(rest[0])
+            and last
+            and len(rest) == 1 + last
+        )
+        if not fits:
+            return None
+        drops = calls[0], calls[1 + hidden]
+        return cls(drops, (layers[1], rest[1]), activation, readout)
+
+    def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> PackedSamples:
+        """Draws the samples with these indices, int64 `[t]`."""
+        inputs_tf = self._noise(0, indices, seed)
+        units_tu = self._noise(1, indices, seed)
+        first, second = self.denses
+        kept = tf.where(units_tu > 0)
+        sample, unit = kept[:, 0], kept[:, 1]
+        kernel = tf.gather(tf.transpose(tf.convert_to_tensor(first.kernel)), unit)
+        return PackedSamples(
+            kernel=kernel * tf.gather(inputs_tf, sample),
+            bias=tf.gather(_bias(first), unit),
+            next_kernel=tf.gather(tf.convert_to_tensor(second.kernel), unit)
+            * tf.gather_nd(units_tu, kept)[:, tf.newaxis],
+            ends=tf.cumsum(tf.math.count_nonzero(units_tu > 0, axis=1)),
+        )
+
+    def probs(self, features: tf.Tensor, samples: PackedSamples) -> tf.Tensor:
+        """Returns class probabilities `[t, n, c]`."""
+        flat = tf.reshape(features, [tf.shape(features)[0], samples.kernel.shape[1]])
+        hidden = tf.matmul(flat, samples.kernel, transpose_b=True)
+        hidden_nu = self.activation(hidden + samples.bias)
+        starts = tf.concat([[0], samples.ends[:-1]], axis=0)
+
+        def logits(span: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            start, end = span
+            return tf.matmul(hidden_nu[:, start:end], samples.next_kernel[start:end])
+
+        logits_tnc = tf.map_fn(
+            logits,
+            (starts, samples.ends),
+            parallel_iterations=2,
+            fn_output_signature=tf.float32,
+        )
+        return self.readout(logits_tnc + _bias(self.denses[1]))
+
+    def _noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the noise of a dropout call for each sample, `[t, f]`."""
+        call = self.drops[site]
+        shape = call.inputs[0].shape
+
+        def one(index: tf.Tensor) -> tf.Tensor:
+            drawn = masks.noise(call.layer, shape, index, seed, site)
+            return tf.reshape(tf.broadcast_to(drawn, shape), [-1])
+
+        return tf.map_fn(one, indices, fn_output_signature=tf.float32)
+
+
+def _is_chain(cut: graph.Cut) -> bool:
+    """Says whether each call of the head takes the output of the one before."""
+    previous = cut.boundary[0]
+    for call in cut.head:
+        if call.inputs != (previous,) or len(call.outputs) != 1:
+            return False
+        previous = call.outputs[0]
+    return True
+
+
+def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
+    """Returns how many layers make a leading Dense with its activation, and that."""
+    if not layers or type(layers[0]) is not keras.layers.Dense:
+        return 0, None
+    activation = layers[0].activation
+    if activation is not keras.activations.linear or len(layers) == 1:
+        return 1, activation
+    follower = layers[1]
+    if type(follower) is keras.layers.Activation:
+        return 2, follower.activation
+    plain_relu = type(follower) is keras.layers.ReLU and follower.get_config() == {
+        **keras.layers.ReLU().get_config(),
+        "name": follower.name,
+        "dtype": follower.get_config()["dtype"],
+    }
+    if plain_relu:
+        return 2, keras.activations.relu
+    if type(follower) is keras.layers.Softmax and follower.axis == -1:
+        return 2, keras.activations.softmax
+    return 1, activation
+
+
+def _bias(dense: keras.layers.Dense) -> tf.Tensor:
+    if dense.use_bias:
+        return tf.convert_to_tensor(dense.bias)
+    return tf.zeros([dense.units])

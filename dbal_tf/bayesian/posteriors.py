@@ -1,0 +1,114 @@
+"""Approximate posteriors over the weights of one network, by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian.packed import PackedHead
+from dbal_tf.core import InputError, Posterior
+
+
+class McDropout:
+    """Dropout as a variational posterior: a sample is one set of masks.
+
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. The
+    deterministic part of the network runs once per item; BatchNormalization
+    and the like stay in inference mode, and no variable changes.
+
+    Args:
+        network: A Sequential or Functional model with dropout layers, which
+            maps images to class probabilities.
+        packed: Whether a head that `PackedHead` can run is run by it. The
+            plain way is for comparison: same samples, more work.
+
+    Raises:
+        InputError: The network has no dropout layer, or draws random numbers
+            in another way.
+    """
+
+    def __init__(self, network: keras.Model, packed: bool = True) -> None:
+        traced = graph.trace(network)
+        self._cut = graph.cut(traced, masks.is_stochastic)
+        if not self._cut.head:
+            raise InputError(
+                f"Model '{network.name}' has no dropout layer with a rate above 0; all "
+                "samples would be equal; add keras.layers.Dropout or choose the "
+                "deterministic posterior."
+            )
+        self._input, self._output = traced.input.index, traced.output.index
+        sites = [call for call in self._cut.head if masks.is_stochastic(call.layer)]
+        self._sites = {id(call): number for number, call in enumerate(sites)}
+        self._packed = PackedHead.of(self._cut) if packed else None
+
+    def num_samples(self, requested: int) -> int:
+        """All that are asked for."""
+        return requested
+
+    def features(self, images: tf.Tensor) -> Any:
+        """The tensors at the cut before the first dropout layers."""
+        values = graph.execute(self._cut.features, {self._input: images})
+        return [values[slot.index] for slot in self._cut.boundary]
+
+    def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
+        """Masks, or weights with the masks multiplied in; see `Posterior`."""
+        if self._packed:
+            return self._packed.sample(indices, seed)
+        return indices, seed
+
+    def probs(self, features: Any, samples: Any) -> tf.Tensor:
+        """Class probabilities `[t, n, c]`; see `Posterior`."""
+        if self._packed:
+            return self._packed.probs(features[0], samples)
+        indices, seed = samples
+        return tf.map_fn(
+            lambda index: self._head(features, index, seed),
+            indices,
+            parallel_iterations=1,
+            fn_output_signature=tf.float32,
+        )
+
+    def _head(self, features: Any, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        def drop(call: graph.Call, x: Any) -> Any:
+            site = self._sites.get(id(call))
+            if site is None:
+                return None
+            return x * masks.noise(call.layer, call.inputs[0].shape, index, seed, site)
+
+        values = {s.index: x for s, x in zip(self._cut.boundary, features, strict=True)}
+        return graph.execute(self._cut.head, values, drop)[self._output]
+
+
+class Deterministic:
+    """The point estimate: one forward pass with dropout off, as one sample."""
+
+    def __init__(self, network: keras.Model) -> None:
+        traced = graph.trace(network)
+        self._calls, self._input = traced.calls, traced.input.index
+        self._output = traced.output.index
+
+    def num_samples(self, requested: int) -> int:
+        """One: all samples are equal."""
+        del requested
+        return 1
+
+    def features(self, images: tf.Tensor) -> tf.Tensor:
+        """The class probabilities `[n, c]`."""
+        return graph.execute(self._calls, {self._input: images})[self._output]
+
+    def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
+        """Nothing but the number of samples."""
+        del seed
+        return tf.size(indices)
+
+    def probs(self, features: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+        """The same probabilities for every sample, `[t, n, c]`."""
+        return tf.repeat(features[tf.newaxis], samples, axis=0)
+
+
+POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = {
+    "mc_dropout": McDropout,
+    "deterministic": Deterministic,
+}

@@ -1,0 +1,105 @@
+"""What all acquisition functions need of T posterior samples, in one pass.
+
+Probabilities come in tiles of a few samples and are summed up as deviations
+from the first sample. So memory is O(n c) whatever T is, the variance does
+not cancel, and passes that are equal have a variance of exactly 0.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class PredictiveStatistics(NamedTuple):
+    """Statistics of `n` items over `t` samples and `c` classes.
+
+    Tensors of one float dtype, which is that of the probabilities.
+
+    Attributes:
+        mean_probs: Posterior predictive probabilities (1/T) sum_t p, `[n, c]`.
+        var_probs: Variance of the probabilities over the samples, `[n, c]`.
+        expected_entropy: (1/T) sum_t H[p_t] in nats, `[n]`.
+        votes: Share of the samples whose largest probability is at the class,
+            `[n, c]`.
+    """
+
+    mean_probs: tf.Tensor
+    var_probs: tf.Tensor
+    expected_entropy: tf.Tensor
+    votes: tf.Tensor
+
+    @classmethod
+    def from_probs(cls, probs_ntc: tf.Tensor) -> "PredictiveStatistics":
+        """Returns the statistics of samples that you bring yourself.
+
+        Args:
+            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1.
+
+        >>> stats = PredictiveStatistics.from_probs([[[1.0, 0.0], [0.0, 1.0]]])
+        >>> stats.mean_probs.numpy(), stats.expected_entropy.numpy()
+        (array([[0.5, 0.5]], dtype=float32), array([0.], dtype=float32))
+        """
+        probs_tnc = tf.transpose(tf.convert_to_tensor(probs_ntc), [1, 0, 2])
+        return Sums.of(probs_tnc).statistics()
+
+
+def entropy(probs: tf.Tensor) -> tf.Tensor:
+    """Returns H[p] = -sum_c p log p in nats over the last axis; 0 log 0 is 0."""
+    return -tf.reduce_sum(tf.math.xlogy(probs, probs), axis=-1)
+
+
+class Sums(NamedTuple):
+    """Running sums over samples, as deviations from the first one.
+
+    Attributes:
+        count: Samples so far, scalar.
+        first_probs: Probabilities of the first sample, `[n, c]`.
+        first_entropy: Its entropy, `[n]`.
+        probs: Sum of p - first, `[n, c]`.
+        squares: Sum of (p - first)^2, `[n, c]`.
+        entropies: Sum of H[p] - H[first], `[n]`.
+        votes: Samples whose largest probability is at the class, `[n, c]`.
+    """
+
+    count: tf.Tensor
+    first_probs: tf.Tensor
+    first_entropy: tf.Tensor
+    probs: tf.Tensor
+    squares: tf.Tensor
+    entropies: tf.Tensor
+    votes: tf.Tensor
+
+    @classmethod
+    def of(cls, probs_tnc: tf.Tensor) -> "Sums":
+        """Returns the sums of a first tile of samples, `[t, n, c]`."""
+        first = probs_tnc[0]
+        items = tf.zeros_like(first[:, 0])
+        classes = tf.zeros_like(first)
+        empty = cls(items[:0], first, entropy(first), classes, classes, items, classes)
+        return empty._replace(count=tf.zeros([], first.dtype)).plus(probs_tnc)
+
+    def plus(self, probs_tnc: tf.Tensor) -> "Sums":
+        """Returns these sums with one more tile of samples."""
+        deviations = probs_tnc - self.first_probs
+        votes = tf.one_hot(
+            tf.argmax(probs_tnc, axis=-1), probs_tnc.shape[-1], dtype=probs_tnc.dtype
+        )
+        return Sums(
+            self.count + tf.cast(tf.shape(probs_tnc)[0], probs_tnc.dtype),
+            self.first_probs,
+            self.first_entropy,
+            self.probs + tf.reduce_sum(deviations, axis=0),
+            self.squares + tf.reduce_sum(tf.square(deviations), axis=0),
+            self.entropies + tf.reduce_sum(entropy(probs_tnc) - self.first_entropy, axis=0),
+            self.votes + tf.reduce_sum(votes, axis=0),
+        )
+
+    def statistics(self) -> PredictiveStatistics:
+        """Returns the statistics of all samples so far."""
+        shift = self.probs / self.count
+        return PredictiveStatistics(
+            mean_probs=self.first_probs + shift,
+            var_probs=tf.maximum(self.squares / self.count - tf.square(shift), 0),
+            expected_entropy=self.first_entropy + self.entropies / self.count,
+            votes=self.votes / self.count,
+        )

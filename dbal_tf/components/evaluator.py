@@ -1,0 +1,32 @@
+"""Measures a model on all test items."""
+
+import dataclasses
+
+from dbal_tf.artifacts import Dataset, Evaluation, Model
+from dbal_tf.bayesian import metrics
+from dbal_tf.bayesian.inference import predictor_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluator:
+    """Parameters of the evaluation; see the flags of the same names."""
+
+    posterior: str
+    num_samples: int
+
+    def run(self, model: Model, dataset: Dataset, seed: int) -> Evaluation:
+        """Returns the model's evaluation by the posterior and without dropout."""
+        images, classes = dataset.test.images, dataset.test_labels.classes
+        predictor = predictor_for(model.network, self.posterior)
+        probs = predictor.statistics(images, self.num_samples, seed).mean_probs
+        point = (
+            predictor_for(model.network, "deterministic").statistics(images, 1, seed).mean_probs
+        )
+        return Evaluation(
+            error=metrics.error(probs, classes),
+            nll=metrics.nll(probs, classes),
+            brier=metrics.brier(probs, classes),
+            ece=metrics.ece(probs, classes),
+            deterministic_error=metrics.error(point, classes),
+            deterministic_nll=metrics.nll(point, classes),
+        )

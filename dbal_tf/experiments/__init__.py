@@ -1,0 +1,1 @@
+"""Experiments: grids of runs and what is reported of them."""

@@ -1,0 +1,97 @@
+"""Deep Bayesian active learning on images (Gal, Islam and Ghahramani, 2017).
+
+Trains a Bayesian CNN on few labels, finds the images whose labels would teach
+it most, gets them labelled, and repeats. A stopped run goes on when the same
+command is given again.
+
+  python -m dbal_tf.main --dataset=digits --rounds=18       offline, a minute
+  python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
+  python -m dbal_tf.main --flagfile=configs/quickstart.cfg  two techniques
+"""
+
+import os
+import sys
+from typing import Any
+
+from absl import app, flags, logging
+
+from dbal_tf import config as settings
+from dbal_tf import interrupts
+from dbal_tf.core import InputError
+
+FLAGS = flags.FLAGS
+_DEFINE = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+    tuple: flags.DEFINE_list,
+}
+
+
+def _define(kind: type) -> Any:
+    def define(name: str, default: Any, help: str) -> None:
+        value = list(default) if kind is tuple else default
+        _DEFINE[kind](name, value, help, module_name=sys.argv[0])
+
+    return define
+
+
+settings.define_flags({kind: _define(kind) for kind in _DEFINE})
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Parses the command line; ends with one sentence if it is wrong."""
+    try:
+        rest = FLAGS(argv)
+    except flags.Error as error:
+        _fail(f"{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
+    if len(rest) > 1:
+        _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
+    return rest
+
+
+def _main(argv: list[str]) -> int:
+    del argv
+    try:
+        config = settings.from_flags(FLAGS.flag_values_dict())
+        with interrupts.raising():
+            return _run(config)
+    except interrupts.Interrupted as stop:
+        print(
+            f"\nPaused ({stop}); nothing is lost. To go on, give the same command, or:\n"
+            f"  python -m dbal_tf.main --flagfile={config.run_dir}/flags.cfg",
+            file=sys.stderr,
+        )
+        return stop.status
+    except InputError as error:
+        if FLAGS.verbosity >= logging.DEBUG:
+            raise
+        _fail(str(error))
+    except Exception as error:
+        if FLAGS.verbosity >= logging.DEBUG:
+            raise
+        _fail(f"{type(error).__name__}: {error} (--verbosity=1 shows where)", status=1)
+
+
+def _run(config: settings.Config) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    from dbal_tf.experiments import run
+
+    run.run(config, say=lambda line: print(line, flush=True))
+    return 0
+
+
+def _fail(sentence: str, status: int = 2) -> None:
+    print(f"dbal_tf: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+def cli() -> None:
+    """Runs the program with the command line's flags."""
+    app.run(_main, flags_parser=_parse)
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,1 @@
+"""What a run shows: tables and CSV, plots, pictures of the picks, TensorBoard."""

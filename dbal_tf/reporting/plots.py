@@ -1,0 +1,141 @@
+"""Learning curves as a picture: test error against labels bought."""
+
+import io
+import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbal_tf.core import InputError
+from dbal_tf.files import write_atomically
+from dbal_tf.reporting.tables import Curves, errors_by_labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# After Okabe and Ito: people with any colour vision can tell these apart.
+_COLOURS = {
+    "var_ratios": "#0072B2",
+    "max_entropy": "#D55E00",
+    "bald": "#009E73",
+    "mean_std": "#BC5C93",
+    "random": "#666666",
+}
+_OTHER_COLOURS = ("#000000", "#3C9BD6", "#B8860B")
+_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+_FINE_TICKS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80)
+_LOWEST = 0.1  # In %; a logarithmic axis has no place for an error of 0.
+_INK = "#333333"
+_LABEL_SPACING = 0.052  # Of the axis' height, between two names.
+
+
+def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None:
+    """Draws test error against labels and writes it as a PNG.
+
+    A line is the mean over a technique's repetitions, its band reaches from
+    the best to the worst of them, and its name stands at its end. The error
+    axis is logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
+
+    Args:
+        path: The file; its folder is made if need be.
+        curves: For every technique the curves of its repetitions.
+        title: Stands above the plot.
+
+    Raises:
+        InputError: No technique has a round yet.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = {name: errors_by_labels(repetitions) for name, repetitions in curves.items()}
+    lines = {name: line for name, line in lines.items() if len(line[0])}
+    if not lines:
+        raise InputError(
+            f"No technique has a round to draw in {path.name}; expected at least "
+            "one; let the run finish a round first."
+        )
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    colours = _colours(lines)
+    for name, (labels, errors) in lines.items():
+        _draw_line(axes, labels, np.maximum(100 * errors, _LOWEST), colours[name])
+    _style(axes, title, np.concatenate([errors.ravel() for _, errors in lines.values()]))
+    _write_names(axes, lines, colours)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    write_atomically(path, picture.getvalue())
+
+
+def _colours(names: Iterable[str]) -> dict[str, str]:
+    """A known technique has its own colour everywhere; others get the rest."""
+    names = list(names)
+    free = [*_OTHER_COLOURS, *(c for name, c in _COLOURS.items() if name not in names)]
+    others = [name for name in names if name not in _COLOURS]
+    return _COLOURS | {name: free[i % len(free)] for i, name in enumerate(others)}
+
+
+def _draw_line(axes: "Axes", labels: np.ndarray, percent: np.ndarray, colour: str) -> None:
+    mean = percent.mean(axis=0)
+    if len(percent) > 1:
+        low, high = percent.min(axis=0), percent.max(axis=0)
+        axes.fill_between(labels, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(labels, mean, color=colour, linewidth=1.8, solid_capstyle="round")
+    axes.plot(labels[-1:], mean[-1:], "o", color=colour, markersize=4, clip_on=False)
+
+
+def _style(axes: "Axes", title: str, errors: np.ndarray) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    low, high = max(100 * errors.min(), _LOWEST), max(100 * errors.max(), _LOWEST)
+    axes.set_yscale("log")
+    margin = max(1.12, np.sqrt(2 * low / high))
+    axes.set_ylim(low / margin, high * margin)
+    axes.yaxis.set_major_locator(FixedLocator(_ticks(low / margin, high * margin)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+    axes.margins(x=0.02)
+    axes.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold", pad=12)
+    axes.set_xlabel("number of labels", color=_INK)
+    axes.set_ylabel("test error", color=_INK)
+    axes.tick_params(colors=_INK, length=0)
+    axes.grid(color="#E6E6E6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color("#BBBBBB")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers in a range: some four to eight of them."""
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    return ticks if len(ticks) > 3 else [tick for tick in _FINE_TICKS if low <= tick <= high]
+
+
+def _write_names(
+    axes: "Axes", lines: dict[str, tuple[np.ndarray, np.ndarray]], colours: dict[str, str]
+) -> None:
+    """Writes each name right of the plot, at the height where its line ends."""
+    low, high = np.log(axes.get_ylim())
+    ends = {name: errors[:, -1].mean() for name, (_, errors) in lines.items()}
+    names = sorted(ends, key=ends.__getitem__)
+    percents = [max(100 * ends[name], _LOWEST) for name in names]
+    heights = _apart((np.log(percents) - low) / (high - low))
+    heights += max(0, _LABEL_SPACING / 2 - heights[0])
+    for name, height in zip(names, heights, strict=True):
+        axes.text(
+            *(1.02, height, name),
+            transform=axes.transAxes,
+            color=colours[name],
+            fontweight="bold",
+            verticalalignment="center",
+        )
+
+
+def _apart(heights: np.ndarray) -> np.ndarray:
+    """Moves ascending heights as little as keeps names from overlapping."""
+    steps = _LABEL_SPACING * np.arange(len(heights))
+    pushed_up = np.maximum.accumulate(heights - steps)
+    pushed_down = np.minimum.accumulate((heights - steps)[::-1])[::-1]
+    return (pushed_up + pushed_down) / 2 + steps

@@ -1,0 +1,243 @@
+"""Learning curves and queries as text: CSV files, progress lines, a comparison.
+
+The files keep every number exactly, so that a curve that was read back is the
+curve that was written; the lines for a person are rounded and at most 79
+columns wide.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
+from dbal_tf.core import InputError
+
+Curves = Mapping[str, Sequence[Sequence[CurvePoint]]]
+
+PHASES = ("train", "score", "evaluate", "label")
+_MEASURES = tuple(field.name for field in dataclasses.fields(Evaluation))
+_CURVE_COLUMNS = (
+    "round",
+    "labels",
+    *_MEASURES,
+    "weight_decay",
+    *(f"{phase}_seconds" for phase in PHASES),
+)
+_THRESHOLDS = (0.10, 0.05)
+_SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def curve_csv(curve: Sequence[CurvePoint]) -> str:
+    """Returns a learning curve as the text of `curve.csv`.
+
+    Args:
+        curve: One point per round.
+
+    Returns:
+        A header and a line a round: errors as shares 0 to 1, likelihoods in
+        nats, seconds to the millisecond (0 for a phase that did not happen).
+        All numbers but the seconds are written so that they read back equal.
+    """
+    return _csv(
+        _CURVE_COLUMNS,
+        (
+            [
+                point.round,
+                point.labels,
+                *(repr(float(getattr(point.evaluation, name))) for name in _MEASURES),
+                repr(float(point.weight_decay)),
+                *(f"{point.seconds.get(phase, 0.0):.3f}" for phase in PHASES),
+            ]
+            for point in curve
+        ),
+    )
+
+
+def read_curve_csv(text: str) -> list[CurvePoint]:
+    """Returns the learning curve in the text of a `curve.csv`.
+
+    Raises:
+        InputError: The text is not what `curve_csv` writes.
+    """
+    header, *lines = text.splitlines() or [""]
+    expected = ",".join(_CURVE_COLUMNS)
+    if header != expected:
+        raise InputError(
+            f"The curve's first line reads {header!r}; expected {expected!r}; "
+            "give a curve.csv that a run wrote."
+        )
+    return [_curve_point(line, number) for number, line in enumerate(lines, start=2)]
+
+
+def _curve_point(line: str, number: int) -> CurvePoint:
+    try:
+        row = dict(zip(_CURVE_COLUMNS, line.split(","), strict=True))
+        return CurvePoint(
+            round=int(row["round"]),
+            labels=int(row["labels"]),
+            evaluation=Evaluation(**{name: float(row[name]) for name in _MEASURES}),
+            weight_decay=float(row["weight_decay"]),
+            seconds={phase: float(row[f"{phase}_seconds"]) for phase in PHASES},
+        )
+    except ValueError:
+        raise InputError(
+            f"Line {number} of the curve reads {line!r}; expected "
+            f"{len(_CURVE_COLUMNS)} numbers; give a curve.csv that a run wrote."
+        ) from None
+
+
+def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
+    """Returns a round's query and its answers as the text of `query.csv`.
+
+    Args:
+        query: The items that were asked for.
+        labels: Their labels, in any order; others may be among them.
+        class_names: One name per class index.
+
+    Returns:
+        A header and a line an item, best first, with its rank from 1 and the
+        name of its class.
+    """
+    classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+    items = zip(query.ids.tolist(), query.scores.tolist(), strict=True)
+    return _csv(
+        ("id", "score", "rank", "label"),
+        (
+            (item, repr(score), rank, class_names[classes[item]])
+            for rank, (item, score) in enumerate(items, start=1)
+        ),
+    )
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def progress_header() -> str:
+    """Returns the line that stands above those of `progress_line`."""
+    return _progress_cells(
+        "round", "labels", "test error", "train", "score", "evaluate", "time left"
+    )
+
+
+def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
+    """Returns a round as one line for a person to watch.
+
+    Args:
+        point: The round.
+        rounds: The number of the last round.
+        seconds_left: The time until the run will have ended.
+    """
+    return _progress_cells(
+        f"{point.round}/{rounds}",
+        str(point.labels),
+        f"{100 * point.evaluation.error:.2f} %",
+        *(f"{point.seconds.get(phase, 0.0):.1f} s" for phase in PHASES[:3]),
+        _duration(seconds_left),
+    )
+
+
+def _progress_cells(*cells: str) -> str:
+    widths = (11, 8, 12, 10, 10, 10, 13)
+    return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def errors_by_labels(
+    repetitions: Sequence[Sequence[CurvePoint]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the test errors of several repetitions, side by side.
+
+    Args:
+        repetitions: One curve per repetition; those without a point are left
+            out.
+
+    Returns:
+        The numbers of labels that every repetition has reached, ascending,
+        int64 `[p]`, and the errors there, shares 0 to 1, float64 `[r, p]`.
+    """
+    started = [curve for curve in repetitions if curve]
+    by_labels = [{point.labels: point.evaluation.error for point in curve} for curve in started]
+    common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
+    errors = [[errors[count] for count in common] for errors in by_labels]
+    return np.array(common, np.int64), np.array(errors, np.float64).reshape(
+        len(started), len(common)
+    )
+
+
+def comparison_table(curves: Curves, at_labels: Sequence[int] | None = None) -> str:
+    """Returns a table that compares techniques by what their labels bought.
+
+    Args:
+        curves: For every technique the curves of its repetitions.
+        at_labels: The numbers of labels to show errors at; by default about
+            five between the first and the last.
+
+    Returns:
+        A row a technique: the mean test error in % after the last round with
+        at most so many labels, a dash where the curve does not reach that
+        far; the first number of labels whose mean error is at most 10 % and
+        5 %; the minutes that all repetitions took together. At most 79
+        columns for the default columns and names of up to 25 characters.
+    """
+    if at_labels is None:
+        at_labels = _spread_counts(curves)
+    width = max(len(name) for name in ("technique", *curves))
+    above = [" " * width, "error (%) at labels".rjust(7 * len(at_labels)), "  labels for"]
+    header = ["technique".ljust(width), *(f"{count:7d}" for count in at_labels)]
+    header += [f"{f'{100 * threshold:.0f} %':>6}" for threshold in _THRESHOLDS] + ["    min"]
+    rows = [
+        "".join([name.ljust(width), *_comparison_cells(repetitions, at_labels)])
+        for name, repetitions in curves.items()
+    ]
+    lines = ["".join(above), "".join(header), *rows, *_repetitions_note(curves)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _comparison_cells(
+    repetitions: Sequence[Sequence[CurvePoint]], at_labels: Sequence[int]
+) -> list[str]:
+    labels, errors = errors_by_labels(repetitions)
+    means = errors.sum(axis=0) / max(1, len(errors))
+    points = list(zip(labels.tolist(), means.tolist(), strict=True))
+    cells = []
+    for count in at_labels:
+        before = [error for reached, error in points if reached <= count]
+        there = before and count <= points[-1][0]
+        cells.append(f"{f'{100 * before[-1]:.2f}' if there else '-':>7}")
+    for threshold in _THRESHOLDS:
+        needed = next((reached for reached, error in points if error <= threshold), "-")
+        cells.append(f"{needed:>6}")
+    seconds = sum(sum(point.seconds.values()) for curve in repetitions for point in curve)
+    return [*cells, f"{seconds / 60:7.1f}"]
+
+
+def _spread_counts(curves: Curves) -> list[int]:
+    """The numbers of labels nearest to some shares of the largest one."""
+    all_curves = [curve for repetitions in curves.values() for curve in repetitions]
+    counts = sorted({point.labels for curve in all_curves for point in curve})
+    if not counts:
+        return []
+    targets = (share * counts[-1] for share in _SHOWN_SHARES)
+    return sorted({min(counts, key=lambda count: abs(count - target)) for target in targets})
+
+
+def _repetitions_note(curves: Curves) -> list[str]:
+    numbers = {sum(1 for curve in repetitions if curve) for repetitions in curves.values()}
+    if not numbers or max(numbers) <= 1:
+        return []
+    few, many = min(numbers), max(numbers)
+    return [f"Mean of {many if few == many else f'{few} to {many}'} repetitions."]

@@ -1,0 +1,112 @@
+"""A run in TensorBoard: `tensorboard --logdir <run_dir>/tensorboard`."""
+
+import pathlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.artifacts import CurvePoint, Examples, Labels, Query, Scores
+from dbal_tf.reporting.picks import class_bars, picked_images
+
+_MEASURES = ("error", "nll", "brier", "ece", "deterministic_error")
+_MOST_IMAGES = 100
+_PER_ROW = 5  # TensorBoard shows pictures 320 pixels wide.
+
+
+class TensorBoardLog:
+    """Writes a run's rounds as TensorBoard events; a context manager.
+
+    The step is the number of labels that the round's model was trained on, so
+    that runs of different query sizes lie on one axis. A run that goes on
+    adds a file of events to the same folder.
+
+        with TensorBoardLog(run_dir / "tensorboard") as log:
+            log.write_flags(config.to_flags())
+            log.write_round(point, query, labels, dataset.train, scores, names)
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        """Opens a file of events.
+
+        Args:
+            folder: Where it shall be; made if need be.
+        """
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def write_flags(self, flags_text: str) -> None:
+        """Writes the settings as text, as they stand in a flagfile."""
+        indented = "".join(f"    {line}\n" for line in flags_text.splitlines())
+        with self._writer.as_default(step=0):
+            tf.summary.text("flags", indented)
+        self._writer.flush()
+
+    def write_round(
+        self,
+        point: CurvePoint,
+        query: Query | None,
+        labels: Labels | None,
+        images: Examples | None,
+        scores: Scores | None,
+        class_names: Sequence[str],
+    ) -> None:
+        """Writes a round; it is on disk on return.
+
+        Args:
+            point: The round's measures: a scalar each.
+            query: What was bought, drawn if `images` is given.
+            labels: The classes of at least the query's items: in the captions
+                of the images, and counted by class.
+            images: At least the query's items.
+            scores: The scores of all scored items: a histogram.
+            class_names: One name per class index.
+        """
+        with self._writer.as_default(step=point.labels):
+            _write_scalars(point)
+            if query is not None and len(query.ids):
+                _write_query(query, labels, images, class_names)
+            if scores is not None:
+                tf.summary.histogram("scores", scores.values)
+        self._writer.flush()
+
+
+def _write_scalars(point: CurvePoint) -> None:
+    for name in _MEASURES:
+        tf.summary.scalar(name, getattr(point.evaluation, name))
+    for phase, seconds in point.seconds.items():
+        tf.summary.scalar(f"seconds/{phase}", seconds)
+
+
+def _write_query(
+    query: Query,
+    labels: Labels | None,
+    images: Examples | None,
+    class_names: Sequence[str],
+) -> None:
+    captions = [f"{score:.4f}" for score in query.scores]
+    if labels is not None:
+        classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+        bought = [class_names[classes[item]] for item in query.ids.tolist()]
+        captions = [f"{name}  {text}" for name, text in zip(bought, captions, strict=True)]
+        counts = {name: bought.count(name) for name in class_names}
+        _write_image("bought_per_class", class_bars(counts))
+    if images is not None:
+        shown = images.select(query.ids[:_MOST_IMAGES]).images
+        _write_image("bought", picked_images(shown, captions[:_MOST_IMAGES], _PER_ROW))
+
+
+def _write_image(name: str, picture: np.ndarray) -> None:
+    tf.summary.image(name, picture[np.newaxis])

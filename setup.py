@@ -1,0 +1,38 @@
+"""Makes dbal_tf installable with pip."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+_PACKAGE = pathlib.Path(__file__).parent / "dbal_tf" / "__init__.py"
+_VERSION = re.search(r'^__version__ = "(.+)"$', _PACKAGE.read_text("utf-8"), re.MULTILINE)
+
+setup(
+    name="dbal_tf",
+    version=_VERSION[1],
+    description="Deep Bayesian active learning on images, in Keras 3 and TensorFlow.",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["dbal_tf*"]),
+    install_requires=[
+        "absl-py",
+        "keras>=3.12,<4",
+        "matplotlib",
+        "numpy>=2",
+        "pillow",
+        "protobuf<7",
+        "scikit-learn>=1.5",
+        "scipy",
+        "tensorboard",
+        "tensorflow>=2.19,<2.22",
+        "tensorflow-datasets>=4.9.7",
+        "tensorflow-probability>=0.25",
+        "tf-keras>=2.19,<2.22",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        "test": ["hypothesis", "pytest", "ruff"],
+    },
+    entry_points={"console_scripts": ["dbal_tf = dbal_tf.main:cli"]},
+)
