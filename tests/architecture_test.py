@@ -23,7 +23,7 @@ LAYERS = (
     {"loop"},
     {"components"},
     {"acquisition", "bayesian", "datasets", "baselines", "labelling", "reporting"},
-    {"core", "artifacts", "config", "seeds", "store", "files", "interrupts"},
+    {"core", "artifacts", "config", "seeds", "store", "files", "interrupts", "provenance"},
 )
 DEPTH = {room: depth for depth, layer in enumerate(LAYERS) for room in layer}
 
@@ -79,10 +79,12 @@ def imported_rooms(source: Source) -> Iterator[tuple[ast.AST, str]]:
             parts = (node.module or "").split(".")
             names = [".".join([*parts, alias.name]) for alias in node.names]
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names = [a.name for a in node.names if a.asname or a.name != "dbal_tf"]
+        elif isinstance(node, ast.Attribute):
+            names = [ast.unparse(node)]
         else:
             continue
-        rooms = {(name.split(".") + [""])[1] for name in names if re.match(r"dbal_tf\b", name)}
+        rooms = {f"{name}.".split(".")[1] for name in names if re.match(r"dbal_tf\b", name)}
         yield from ((node, room) for room in sorted(rooms - {"__version__"}))
 
 
@@ -209,7 +211,8 @@ RULES: dict[Callable[[Source], list[str]], tuple[tuple[str, str], ...]] = {
         ("core.py", "def f():\n    from dbal_tf.bayesian import masks"),
         ("bayesian/masks.py", "from dbal_tf import loop"),
         ("components/trainer.py", "import dbal_tf.experiments.run"),
-        ("loop.py", "import dbal_tf"),
+        ("loop.py", "import dbal_tf as dbal"),
+        ("loop.py", "import dbal_tf\nscores = dbal_tf.main.scores"),
         ("attic/old.py", ""),
     ),
     imports_are_absolute: (("loop.py", "from .core import Oracle"),),
@@ -243,6 +246,7 @@ RULES: dict[Callable[[Source], list[str]], tuple[tuple[str, str], ...]] = {
 WELL_BEHAVED = Source(
     "components/oracle.py",
     "from typing import TYPE_CHECKING\n"
+    "import dbal_tf\nVERSION = dbal_tf.__version__\n"
     "from dbal_tf import __version__, acquisition\n"
     "if TYPE_CHECKING:\n    from dbal_tf.loop import Run\n"
     "class Oracle:\n"
@@ -292,7 +296,9 @@ def read_flagfile(path: pathlib.Path) -> config.Config:
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
         bool: flags.DEFINE_bool,
-        tuple: flags.DEFINE_list,
+        tuple: lambda name, default, *rest, **more: flags.DEFINE_list(
+            name, list(default), *rest, **more
+        ),
     }
     config.define_flags(
         {kind: functools.partial(f, flag_values=values) for kind, f in defines.items()}

@@ -52,7 +52,6 @@ class TensorBoardLog:
         indented = "".join(f"    {line}\n" for line in flags_text.splitlines())
         with self._writer.as_default(step=0):
             tf.summary.text("flags", indented)
-        self._writer.flush()
 
     def write_round(
         self,
@@ -74,13 +73,12 @@ class TensorBoardLog:
             scores: The scores of all scored items: a histogram.
             class_names: One name per class index.
         """
-        with self._writer.as_default(step=point.labels):
+        with self._writer.as_default(step=point.labels):  # Flushes at its end.
             _write_scalars(point)
             if query is not None and len(query.ids):
                 _write_query(query, labels, images, class_names)
             if scores is not None:
                 tf.summary.histogram("scores", scores.values)
-        self._writer.flush()
 
 
 def _write_scalars(point: CurvePoint) -> None:

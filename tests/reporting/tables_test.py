@@ -137,6 +137,11 @@ def test_comparison_table_crosses_at_the_mean_not_at_one_repetition():
     ]
 
 
+def test_comparison_table_crosses_where_the_threshold_is_met_exactly():
+    line = tables.comparison_table({"bald": [_curve([0.5, 0.1, 0.05])]}, [20]).splitlines()[2]
+    assert line.split()[2:4] == ["30", "40"]
+
+
 def test_comparison_table_defaults_are_narrow_and_end_at_the_last_count():
     errors = np.geomspace(0.5, 0.01, 99)
     names = [*ACQUISITIONS, "max_entropy deterministic"]

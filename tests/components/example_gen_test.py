@@ -1,0 +1,53 @@
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+
+from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.core import InputError
+from dbal_tf.datasets import digits
+
+_DIGITS = ExampleGen("digits", "", initial_per_class=2, validation_size=100)
+
+
+def test_digits_are_split_and_described() -> None:
+    dataset = _DIGITS.run(seed=0)
+    splits = dataset.splits
+    assert dataset.name == "digits"
+    assert dataset.image_shape == (28, 28, 1)
+    assert dataset.checksum == digits.load("").checksum()
+    sizes = [len(ids) for ids in (splits.initial_ids, splits.validation_ids, splits.pool_ids)]
+    assert sizes == [20, 100, 1080]
+    np.testing.assert_array_equal(dataset.hidden.ids, dataset.train.ids)
+    np.testing.assert_array_equal(dataset.test_labels.ids, dataset.test.ids)
+    class_of = dict(zip(dataset.hidden.ids, dataset.hidden.classes, strict=True))
+    assert sorted(class_of[item] for item in splits.initial_ids) == sorted([*range(10)] * 2)
+
+
+def test_the_seed_decides_the_splits_alone() -> None:
+    one, same, other = (_DIGITS.run(seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.splits.pool_ids, same.splits.pool_ids)
+    assert set(one.splits.initial_ids) != set(other.splits.initial_ids)
+    assert one.checksum == other.checksum
+    assert one.train is other.train, "the files are read once"
+
+
+def test_mnist_as_in_the_paper(mnist_dir: pathlib.Path) -> None:
+    dataset = ExampleGen("mnist", str(mnist_dir), 2, 100).run(seed=0)
+    splits = dataset.splits
+    sizes = [len(ids) for ids in (splits.initial_ids, splits.validation_ids, splits.pool_ids)]
+    assert sizes == [20, 100, 59_880]
+    assert len(dataset.test) == 10_000
+
+
+def test_a_failed_load_is_tried_again(tmp_path: pathlib.Path) -> None:
+    gen = ExampleGen("mnist", str(tmp_path), 2, 100)
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds neither"):
+            gen.run(seed=0)
+
+
+def test_too_large_an_initial_set() -> None:
+    with pytest.raises(InputError, match="--initial_per_class=200"):
+        dataclasses.replace(_DIGITS, initial_per_class=200).run(seed=0)

@@ -1,0 +1,48 @@
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+
+from dbal_tf.artifacts import Examples
+from dbal_tf.datasets.source import Source
+
+
+def _source() -> Source:
+    train = Examples(np.array(["a", "b"]), np.array([[[[1]]], [[[2]]]], np.uint8))
+    test = Examples(np.array(["c"]), np.array([[[[3]]]], np.uint8))
+    return Source(train, np.array([0, 1]), test, np.array([1]), ("no", "yes"))
+
+
+def test_checksum_of_known_bytes() -> None:
+    content = (
+        b"a\nb" + b"|u1(2, 1, 1, 1)\x01\x02" + b"<i8(2,)" + bytes(8) + b"\x01" + bytes(7)
+    ) + (b"c" + b"|u1(1, 1, 1, 1)\x03" + b"<i8(1,)\x01" + bytes(7))
+    assert _source().checksum() == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("what", ["ids", "images", "classes", "shape"])
+def test_checksum_sees_every_change(part: str, what: str) -> None:
+    source = _source()
+    examples, classes = getattr(source, part), getattr(source, f"{part}_classes")
+    changed = {
+        "ids": {part: Examples(np.array(["x", "y"])[: len(classes)], examples.images)},
+        "images": {part: Examples(examples.ids, examples.images + np.uint8(1))},
+        "classes": {f"{part}_classes": classes - 1},
+        "shape": {part: Examples(examples.ids, examples.images.reshape(1, -1, 1, 1))},
+    }[what]
+    if part == "test" and what == "shape":
+        changed = {part: Examples(examples.ids, examples.images.reshape(1, 1, 1))}
+    assert dataclasses.replace(source, **changed).checksum() != source.checksum()
+
+
+def test_checksum_of_equal_content_is_equal() -> None:
+    source = _source()
+    images = np.asfortranarray(source.train.images)
+    same = dataclasses.replace(
+        source,
+        train=Examples(source.train.ids, images),
+        train_classes=source.train_classes.astype(">i8"),
+    )
+    assert same.checksum() == source.checksum()

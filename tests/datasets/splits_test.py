@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dbal_tf.artifacts import Splits
+from dbal_tf.core import InputError
+from dbal_tf.datasets.splits import make_splits
+
+
+def _ids(count: int) -> np.ndarray:
+    return np.array([f"item-{position:04d}" for position in range(count)])
+
+
+@st.composite
+def _arguments(draw: st.DrawFn) -> dict:
+    """Items that can be split: enough of each class, a few of them unlabelled."""
+    num_classes, initial = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    validation = draw(st.integers(1, 8))
+    extra = draw(st.lists(st.integers(-1, num_classes - 1), min_size=1, max_size=30))
+    classes = list(range(num_classes)) * initial + [0] * validation + extra
+    classes = np.array(draw(st.permutations(classes)))
+    return {
+        "ids": _ids(len(classes)),
+        "classes": classes,
+        "num_classes": num_classes,
+        "initial_per_class": initial,
+        "validation_size": validation,
+        "seed": draw(st.integers(0, 2**31 - 1)),
+    }
+
+
+def _lists(splits: Splits) -> list[list[str]]:
+    return [
+        part.tolist() for part in (splits.initial_ids, splits.validation_ids, splits.pool_ids)
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(_arguments())
+def test_properties(arguments: dict) -> None:
+    splits = make_splits(**arguments)
+    initial, validation, pool = _lists(splits)
+    ids, classes = arguments["ids"].tolist(), arguments["classes"]
+    assert sorted(initial + validation + pool) == ids, "disjoint, and together all"
+    assert len(validation) == arguments["validation_size"]
+    of_initial = [classes[ids.index(item)] for item in initial]
+    balanced = np.full(arguments["num_classes"], arguments["initial_per_class"])
+    np.testing.assert_array_equal(np.bincount(of_initial), balanced)
+    assert all(classes[ids.index(item)] >= 0 for item in validation)
+    assert pool == sorted(pool), "in the order of the source"
+    assert _lists(make_splits(**arguments)) == [initial, validation, pool]
+
+
+def test_known_splits_of_a_seed() -> None:
+    # numpy's PCG64(0) permutes 8 items to 2 4 3 6 5 0 1 7: 2 is the first even
+    # number, 3 the first odd one, 4 and 6 are next.
+    splits = make_splits(_ids(8), np.array([0, 1] * 4), 2, 1, 2, seed=0)
+    numbers = [[int(item[-1]) for item in part] for part in _lists(splits)]
+    assert numbers == [[2, 3], [4, 6], [0, 1, 5, 7]]
+
+
+def test_another_seed_splits_otherwise() -> None:
+    classes = np.arange(1000) % 10
+    one, other = (_lists(make_splits(_ids(1000), classes, 10, 2, 100, s)) for s in (1, 2))
+    assert all(a != b for a, b in zip(one, other, strict=True))
+
+
+def test_every_item_is_as_likely_to_be_initial_or_validation() -> None:
+    classes = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    counts = np.zeros((2, 8))
+    for seed in range(2000):
+        initial, validation, _ = _lists(make_splits(_ids(8), classes, 2, 1, 2, seed))
+        for row, items in enumerate((initial, validation)):
+            counts[row, [int(item[-1]) for item in items]] += 1
+    # 2 of 8 each: 500 expected, standard deviation 19.
+    np.testing.assert_allclose(counts, 500, atol=6 * 19.4)
+
+
+def test_initial_items_come_in_no_order_of_class() -> None:
+    classes = np.arange(100) // 10
+    first = {
+        int(make_splits(_ids(100), classes, 10, 2, 10, seed).initial_ids[0][-2])
+        for seed in range(100)
+    }
+    assert first == set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("classes", "initial", "validation", "message"),
+    [
+        ([0, 0, 0, 1], 2, 1, "class 1 has 1 labelled .* at least --initial_per_class=2"),
+        ([0, 0, 0, 0], 1, 1, "class 1 has 0 labelled"),
+        ([-1, -1, -1, -1], 1, 1, "class 0 has 0 labelled"),
+        ([0, 1, 0, -1, -1], 1, 2, "1 labelled .* after the initial 2; .*--validation_size=2"),
+        ([0, 1, 0, 1], 1, 2, "take all 4 training images; .* for the pool"),
+    ],
+)
+def test_too_few_items(classes: list, initial: int, validation: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_splits(_ids(len(classes)), np.array(classes), 2, initial, validation, seed=0)
+
+
+def test_unlabelled_items_are_enough_of_a_pool() -> None:
+    splits = make_splits(_ids(4), np.array([-1, 0, 1, 1]), 2, 1, 1, seed=0)
+    assert splits.pool_ids.tolist() == ["item-0000"]
