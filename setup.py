@@ -17,6 +17,7 @@ setup(
     packages=find_packages(include=["dbal_tf*"]),
     install_requires=[
         "absl-py",
+        "importlib_resources",
         "keras>=3.12,<4",
         "matplotlib",
         "numpy>=2",

@@ -37,9 +37,8 @@ class Examples:
 
     def select(self, ids: np.ndarray) -> "Examples":
         """Returns the items with these ids, in this order."""
-        ids = np.asarray(ids, dtype=self.ids.dtype)
-        rows = [self._row_of[item] for item in ids.tolist()]
-        return Examples(ids, self.images[rows])
+        rows = [self._row_of[item] for item in np.asarray(ids).tolist()]
+        return Examples(self.ids[rows], self.images[rows])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

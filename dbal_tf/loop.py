@@ -45,7 +45,8 @@ def check_run_dir(config: Config) -> None:
             f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
             "choose another."
         )
-    if existing is not folder or not any(folder.iterdir()):
+    # A hidden file may be a write that was cut off.
+    if existing is not folder or all(path.name[0] == "." for path in folder.iterdir()):
         return
     flags = folder / FLAGS_FILE
     if not flags.is_file():
@@ -89,23 +90,24 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     """
     check_run_dir(config)
     check_pool(config, dataset)
-    folder = pathlib.Path(config.run_dir)
-    write_atomically(folder / FLAGS_FILE, config.to_flags())
-    with Store(folder) as store, TensorBoardLog(folder / "tensorboard") as log:
+    folder, flags = pathlib.Path(config.run_dir), config.to_flags()
+    if not (folder / FLAGS_FILE).exists():
+        write_atomically(folder / FLAGS_FILE, flags)
+    with Store(folder) as store:
         oracle = DatasetOracle(dataset)
         initial = oracle.run(_unscored(dataset.splits.initial_ids))
-        store.start(
-            config.to_flags(), dataset.checksum, versions(), initial, annotator=config.oracle
-        )
+        store.start(flags, dataset.checksum, versions(), initial, annotator=config.oracle)
+        write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
-        log.write_flags(config.to_flags())
-        rounds = _Rounds(config, dataset, oracle, store, log)
-        for point in rounds.remaining(say):
-            curve = store.curve()
-            write_atomically(folder / CURVE_FILE, tables.curve_csv(curve))
-            left = (config.rounds - point.round) * sum(point.seconds.values())
-            say(tables.progress_line(point, config.rounds, left))
+        write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
+        with TensorBoardLog(folder / "tensorboard") as log:
+            log.write_flags(flags)
+            rounds = _Rounds(config, dataset, oracle, store, log)
+            for point in rounds.remaining(say):
+                write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
+                left = (config.rounds - point.round) * sum(point.seconds.values())
+                say(tables.progress_line(point, config.rounds, left))
         return store.curve()[: config.rounds + 1]
 
 

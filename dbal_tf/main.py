@@ -9,14 +9,13 @@ command is given again.
   python -m dbal_tf.main --flagfile=configs/quickstart.cfg  two techniques
 """
 
-import os
 import sys
 from typing import Any
 
 from absl import app, flags, logging
 
 from dbal_tf import config as settings
-from dbal_tf import interrupts
+from dbal_tf import interrupts, startup
 from dbal_tf.core import InputError
 
 FLAGS = flags.FLAGS
@@ -44,8 +43,12 @@ def _parse(argv: list[str]) -> list[str]:
     """Parses the command line; ends with one sentence if it is wrong."""
     try:
         rest = FLAGS(argv)
+    except SystemExit:  # absl ends with status 1 after --help.
+        sys.exit(0)
     except flags.Error as error:
         _fail(f"{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
+    if FLAGS["verbosity"].using_default_value:
+        FLAGS.verbosity = logging.WARNING
     if len(rest) > 1:
         _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
     return rest
@@ -75,8 +78,8 @@ def _main(argv: list[str]) -> int:
 
 
 def _run(config: settings.Config) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if FLAGS.verbosity < logging.DEBUG:
+        startup.import_tensorflow()
     from dbal_tf.experiments import run
 
     run.run(config, say=lambda line: print(line, flush=True))

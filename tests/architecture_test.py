@@ -23,7 +23,17 @@ LAYERS = (
     {"loop"},
     {"components"},
     {"acquisition", "bayesian", "datasets", "baselines", "labelling", "reporting"},
-    {"core", "artifacts", "config", "seeds", "store", "files", "interrupts", "provenance"},
+    {
+        "core",
+        "artifacts",
+        "config",
+        "seeds",
+        "store",
+        "files",
+        "interrupts",
+        "provenance",
+        "startup",
+    },
 )
 DEPTH = {room: depth for depth, layer in enumerate(LAYERS) for room in layer}
 

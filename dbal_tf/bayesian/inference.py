@@ -1,7 +1,7 @@
 """Predictive statistics of many items, chunk by chunk, in compiled passes."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -30,14 +30,14 @@ class Predictor:
     def __init__(self, network: keras.Model, posterior: str = "mc_dropout") -> None:
         self._posterior: Posterior = POSTERIORS[posterior](network)
         image = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32)
-        self._features = tf.function(self._posterior.features, input_signature=[image])
-        self._sample = tf.function(
-            self._posterior.sample,
-            input_signature=[tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)],
-        )
-        self._first = tf.function(self._first_sums, reduce_retracing=True)
-        self._more = tf.function(self._more_sums, reduce_retracing=True)
-        self._finish = tf.function(Sums.statistics, reduce_retracing=True)
+        tile = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
+        self._features = _compiled(self._posterior.features, image)
+        self._sample = _compiled(self._posterior.sample, *tile)
+        given = _specs(self._features), _specs(self._sample)
+        self._first = _compiled(self._first_sums, *given)
+        sums = _specs(self._first)
+        self._more = _compiled(self._more_sums, sums, *given)
+        self._finish = _compiled(lambda sums: sums.statistics(), sums)
 
     def statistics(
         self, images: np.ndarray, num_samples: int, seed: int
@@ -132,6 +132,16 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
 _PREDICTORS: weakref.WeakKeyDictionary[keras.Model, dict[str, Predictor]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+def _compiled(function: Callable[..., Any], *signature: Any) -> Any:
+    return tf.function(function, input_signature=signature)
+
+
+def _specs(compiled: Any) -> Any:
+    """Returns the specs of what a compiled function returns, for any size."""
+    results = compiled.get_concrete_function().structured_outputs
+    return tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), results)
 
 
 def _tiles(num_samples: int) -> Iterator[np.ndarray]:

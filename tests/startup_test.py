@@ -1,0 +1,21 @@
+import os
+import subprocess
+import sys
+
+from dbal_tf import startup
+
+
+def test_importing_tensorflow_writes_nothing():
+    code = "from dbal_tf import startup; startup.import_tensorflow(); import tensorflow"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_stderr_is_back_after_an_error(capfd):
+    try:
+        with startup._no_stderr():
+            os.write(2, b"lost")
+            raise RuntimeError
+    except RuntimeError:
+        os.write(2, b"kept")
+    assert capfd.readouterr().err == "kept"
