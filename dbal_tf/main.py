@@ -67,13 +67,11 @@ def _main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return stop.status
-    except InputError as error:
-        if FLAGS.verbosity >= logging.DEBUG:
-            raise
-        _fail(str(error))
     except Exception as error:
         if FLAGS.verbosity >= logging.DEBUG:
             raise
+        if isinstance(error, InputError):
+            _fail(str(error))
         _fail(f"{type(error).__name__}: {error} (--verbosity=1 shows where)", status=1)
 
 
