@@ -13,9 +13,10 @@ from dbal_tf.core import InputError
 
 EXPERIMENTS = ("run",)
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-POSTERIORS = ("mc_dropout", "deterministic")
+POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist")
 MODELS = ("bayesian_cnn",)
+STRATEGIES = ("auto", "none", "mirrored")
 ORACLES = ("dataset",)
 
 
@@ -47,8 +48,8 @@ class Config:
     )
     posterior: str = _option(
         "mc_dropout",
-        "Approximate posterior over the weights. Paper: mc_dropout; "
-        "deterministic for its section 5.2.",
+        "Approximate posterior over the weights. gaussian_dropout is a faster "
+        "mc_dropout. Paper: mc_dropout; deterministic for its section 5.2.",
         choices=POSTERIORS,
     )
     dataset: str = _option(
@@ -102,6 +103,12 @@ class Config:
         "2.5",
         "c of the penalty (c/N) * sum of squares on the first dense layer, or "
         "auto: chosen on the validation set. The authors' code: 2.5.",
+    )
+    strategy: str = _option(
+        "auto",
+        "Devices: one (none), all (mirrored), or all if there are several GPUs (auto).",
+        choices=STRATEGIES,
+        identity=False,
     )
     oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
     seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)

@@ -19,6 +19,7 @@ from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
+from dbal_tf.devices import make_strategy
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
@@ -101,13 +102,13 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
         write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
-        with TensorBoardLog(folder / "tensorboard") as log:
+        devices = make_strategy(config.strategy).scope()
+        with TensorBoardLog(folder / "tensorboard") as log, devices:
             log.write_flags(flags)
             rounds = _Rounds(config, dataset, oracle, store, log)
             for point in rounds.remaining(say):
                 write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
-                left = (config.rounds - point.round) * sum(point.seconds.values())
-                say(tables.progress_line(point, config.rounds, left))
+                say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
         return store.curve()[: config.rounds + 1]
 
 
@@ -243,6 +244,14 @@ class _Rounds:
             lambda s: self._pusher.run(model, self._dataset, index, s),
         )
         return {"saved_model": str(path.relative_to(self._folder))}
+
+
+def _seconds_left(config: Config, point: CurvePoint) -> float:
+    """Expects rounds like the last one, with training time as the labels grow."""
+    rounds = config.rounds - point.round
+    labels = point.labels + (rounds + 1) / 2 * config.acquisition_size
+    growth = point.seconds["train"] * (labels / point.labels - 1)
+    return rounds * (sum(point.seconds.values()) + growth)
 
 
 def _unscored(ids: np.ndarray) -> Query:

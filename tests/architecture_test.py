@@ -32,6 +32,7 @@ LAYERS = (
         "files",
         "interrupts",
         "provenance",
+        "devices",
         "startup",
     },
 )

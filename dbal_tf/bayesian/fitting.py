@@ -38,6 +38,7 @@ class Fitter:
         batch_size: int = 128,
         merge_remainder: bool = True,
     ) -> None:
+        self._strategy = tf.distribute.get_strategy()
         self._make = lambda seed: factory(image_shape, num_classes, seed)
         self._batch_size = batch_size
         self._smallest = min(_SMALLEST_BATCH, batch_size) if merge_remainder else 1
@@ -113,8 +114,10 @@ class Fitter:
             for batch in tf.range(batches):
                 start = batch * self._batch_size
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
-                rows = order[start:end]
-                loss += self._step(tf.gather(images, rows), tf.gather(classes, rows), penalty)
+                shares = self._strategy.run(
+                    self._step, args=(images, classes, order[start:end], penalty)
+                )
+                loss += self._strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None)
         return loss / tf.cast(batches, tf.float32)
 
     def _num_batches(self, count: tf.Tensor) -> tf.Tensor:
@@ -122,14 +125,29 @@ class Fitter:
         alone = (rest >= self._smallest) | (whole == 0)
         return whole + tf.cast((rest > 0) & alone, tf.int32)
 
-    def _step(self, images: tf.Tensor, classes: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self, images: tf.Tensor, classes: tf.Tensor, rows: tf.Tensor, penalty: tf.Tensor
+    ) -> tf.Tensor:
+        """Does a replica's part of a step; returns its share of the loss."""
+        mine, share = self._share(rows)
         with tf.GradientTape() as tape:
-            loss = self._cross_entropy(classes, self.network(images, training=True))
+            probs = self.network(tf.gather(images, mine), training=True)
+            loss = self._cross_entropy(tf.gather(classes, mine), probs)
             if self._decayed is not None:
                 loss += penalty * tf.reduce_sum(tf.square(self._decayed))
+            loss *= share
         variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
+
+    def _share(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a replica's rows of a batch, and its share of their loss."""
+        replicas = self._strategy.num_replicas_in_sync
+        first = tf.distribute.get_replica_context().replica_id_in_sync_group
+        few = tf.size(rows) < replicas  # then all take all
+        mine = tf.cond(few, lambda: rows, lambda: rows[first::replicas])
+        everyone = tf.size(rows) * tf.where(few, replicas, 1)
+        return mine, tf.cast(tf.size(mine) / everyone, tf.float32)
 
 
 def _first_dense_kernel(network: keras.Model) -> keras.Variable | None:

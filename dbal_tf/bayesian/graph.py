@@ -134,14 +134,15 @@ def execute(
 
 
 def _functional(model: Any) -> Any:
-    if isinstance(model, keras.Sequential):
+    own_call = not type(model).call.__module__.startswith("keras.")
+    if isinstance(model, keras.Sequential) and not own_call:
         if not model.built:
             raise InputError(
                 f"Model '{model.name}' has no input shape yet; begin it with "
                 "keras.Input(shape) or call it once on images."
             )
         return model._functional
-    if type(model).call is keras.Model.call or not hasattr(model, "_nodes_by_depth"):
+    if own_call or not hasattr(model, "_nodes_by_depth"):
         raise InputError(
             f"Model '{getattr(model, 'name', model)}' is a {type(model).__name__}; expected "
             "a Sequential or Functional model; build it with keras.Model(inputs, outputs)."
@@ -161,7 +162,7 @@ def _record(function: Any, inputs: list[Slot], fresh: Any, calls: list[Call]) ->
                 (node.arguments.args, dict(node.arguments.kwargs)),
             )
             if isinstance(node.operation, keras.Model):
-                given = [x for x in keras.tree.flatten(args) if isinstance(x, Slot)]
+                given = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Slot)]
                 outputs = _record(_functional(node.operation), given, fresh, calls)
             else:
                 outputs = [Slot(next(fresh), tuple(t.shape[1:])) for t in node.outputs]

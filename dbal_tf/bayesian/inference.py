@@ -29,15 +29,16 @@ class Predictor:
 
     def __init__(self, network: keras.Model, posterior: str = "mc_dropout") -> None:
         self._posterior: Posterior = POSTERIORS[posterior](network)
+        self._strategy = tf.distribute.get_strategy()
         image = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32)
         tile = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
-        self._features = _compiled(self._posterior.features, image)
-        self._sample = _compiled(self._posterior.sample, *tile)
+        self._features = self._compiled(self._posterior.features, image)
+        self._sample = self._compiled(self._posterior.sample, *tile)
         given = _specs(self._features), _specs(self._sample)
-        self._first = _compiled(self._first_sums, *given)
+        self._first = self._compiled(self._first_sums, *given)
         sums = _specs(self._first)
-        self._more = _compiled(self._more_sums, sums, *given)
-        self._finish = _compiled(lambda sums: sums.statistics(), sums)
+        self._more = self._compiled(self._more_sums, sums, *given)
+        self._finish = self._compiled(lambda sums: sums.statistics(), sums)
 
     def statistics(
         self, images: np.ndarray, num_samples: int, seed: int
@@ -53,25 +54,49 @@ class Predictor:
             InputError: The network's outputs are not probabilities.
             ArithmeticError: They are not finite.
         """
+        if not len(images):
+            raise InputError("No images were given; expected at least one.")
         tiles = list(_tiles(self._posterior.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
-        only = self._sample(tiles[0], seed_tensor) if len(tiles) == 1 else None
+        only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
         chunks = []
-        for start in range(0, len(images), _ITEMS):
-            features = self._features(np.asarray(images[start : start + _ITEMS], np.float32))
+        step = _ITEMS * self._strategy.num_replicas_in_sync
+        for start in range(0, len(images), step):
+            chunk = np.asarray(images[start : start + step], np.float32)
+            features = self._run(self._features, self._spread(chunk))
             sums = None
             for tile in tiles:
-                samples = self._sample(tile, seed_tensor) if only is None else only
+                samples = self._run(self._sample, tile, seed_tensor) if only is None else only
                 if sums is None:
-                    sums = self._first(features, samples)
+                    sums = self._run(self._first, features, samples)
                 else:
-                    sums = self._more(sums, features, samples)
-            chunks.append([x.numpy() for x in self._finish(sums)])
-        if not chunks:
-            raise InputError("No images were given; expected at least one.")
+                    sums = self._run(self._more, sums, features, samples)
+            chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
         return joined
+
+    def _run(self, compiled: Any, *args: Any) -> Any:
+        return self._strategy.run(compiled, args=args)
+
+    def _spread(self, chunk: np.ndarray) -> Any:
+        """Gives each replica as many items; the last one is repeated to fill up."""
+        replicas = self._strategy.num_replicas_in_sync
+        filled = -(-len(chunk) // replicas) * replicas
+        rows = np.minimum(np.arange(filled), len(chunk) - 1).reshape(replicas, -1)
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(chunk[rows[context.replica_id_in_sync_group]])
+        )
+
+    def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
+        """Joins the replicas' statistics of the first `count` items."""
+        parts = [self._strategy.experimental_local_results(x) for x in statistics]
+        return [np.concatenate([x.numpy() for x in part])[:count] for part in parts]
+
+    def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
+        if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
+            return tf.function(function, reduce_retracing=True)
+        return tf.function(function, input_signature=signature)
 
     def _first_sums(self, features: Any, samples: Any) -> Sums:
         return Sums.of(self._posterior.probs(features, samples))
@@ -114,7 +139,14 @@ def predictive_statistics(
     """
     if num_samples < 1:
         raise InputError(f"num_samples={num_samples} cannot be used; expected at least 1.")
-    return predictor_for(model, posterior).statistics(images, num_samples, seed)
+    predictor, images = predictor_for(model, posterior), np.asarray(images)
+    expected = (None, *model.input_shape[1:])
+    if not _fits(images.shape, expected):
+        raise InputError(
+            f"The images have shape {images.shape}; expected {expected}, as the model takes "
+            "them; reshape or resize them."
+        )
+    return predictor.statistics(images, num_samples, seed)
 
 
 def predictor_for(network: keras.Model, posterior: str) -> Predictor:
@@ -134,12 +166,10 @@ _PREDICTORS: weakref.WeakKeyDictionary[keras.Model, dict[str, Predictor]] = (
 )
 
 
-def _compiled(function: Callable[..., Any], *signature: Any) -> Any:
-    return tf.function(function, input_signature=signature)
-
-
 def _specs(compiled: Any) -> Any:
     """Returns the specs of what a compiled function returns, for any size."""
+    if compiled.input_signature is None:
+        return None
     results = compiled.get_concrete_function().structured_outputs
     return tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), results)
 
@@ -147,6 +177,11 @@ def _specs(compiled: Any) -> Any:
 def _tiles(num_samples: int) -> Iterator[np.ndarray]:
     for start in range(0, num_samples, _SAMPLES):
         yield np.arange(start, min(start + _SAMPLES, num_samples), dtype=np.int64)
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    pairs = zip(shape, expected, strict=False)
+    return len(shape) == len(expected) and all(b in (a, None) for a, b in pairs)
 
 
 def _check_probs(mean_probs: np.ndarray) -> None:

@@ -69,18 +69,33 @@ def noise(
         Float32 of shape `shape`, or with 1s where an axis shares its noise:
         for Dropout 0 or 1 / (1 - rate), for GaussianDropout N(1, rate / (1 - rate)).
     """
+    if is_gaussian_dropout(layer):
+        deviation = math.sqrt(layer.rate / (1.0 - layer.rate))
+        return 1.0 + deviation * standard_normal(shape, index, seed, site)
+    key = _key(index, seed, site)
+    uniform = tf.random.stateless_uniform(noise_shape(layer, shape), key, alg="philox")
+    kept = tf.cast(uniform >= layer.rate, tf.float32)
+    return kept / (1.0 - layer.rate) if layer.rate < 1 else kept
+
+
+def check_shape(layer: Any, shape: tuple[int | None, ...]) -> None:
+    """Raises an InputError if a layer's input has a size that is not fixed."""
     if None in shape:
         raise InputError(
             f"Layer '{layer.name}' has an input of shape {shape}; expected fixed sizes; "
             "give the model's keras.Input the size of the images."
         )
-    key = tf.stack([seed, index * _SITES + site])
-    if is_gaussian_dropout(layer):
-        deviation = math.sqrt(layer.rate / (1.0 - layer.rate))
-        return 1.0 + deviation * tf.random.stateless_normal(shape, key, alg="philox")
-    uniform = tf.random.stateless_uniform(noise_shape(layer, shape), key, alg="philox")
-    kept = tf.cast(uniform >= layer.rate, tf.float32)
-    return kept / (1.0 - layer.rate) if layer.rate < 1 else kept
+
+
+def standard_normal(
+    shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
+) -> tf.Tensor:
+    """Returns standard normal numbers, float32, addressed as in `noise`."""
+    return tf.random.stateless_normal(shape, _key(index, seed, site), alg="philox")
+
+
+def _key(index: tf.Tensor, seed: tf.Tensor, site: int) -> tf.Tensor:
+    return tf.stack([seed, index * _SITES + site])
 
 
 def noise_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -104,4 +119,6 @@ def seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _draws(layer: keras.layers.Layer) -> bool:
-    return not type(layer).__name__.startswith("Random") and bool(seed_states(layer))
+    kind = type(layer)
+    augments = kind.__module__.startswith("keras.") and kind.__name__.startswith("Random")
+    return not augments and bool(seed_states(layer))

@@ -19,6 +19,7 @@ _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
 }
+_READOUTS = _ELEMENTWISE | {keras.activations.softmax}
 
 
 class PackedSamples(NamedTuple):
@@ -58,7 +59,7 @@ class PackedHead:
         """Returns the packed form of a head, or None if it has another form."""
         if len(cut.boundary) != 1 or not _is_chain(cut):
             return None
-        calls = [c for c in cut.head if not isinstance(c.layer, keras.layers.Flatten)]
+        calls = [call for call in cut.head if not _is_plain_flatten(call.layer)]
         layers = [call.layer for call in calls]
         hidden, activation = _dense_with_activation(layers[1:])
         rest = layers[1 + hidden :]
@@ -71,6 +72,8 @@ class PackedHead:
             and masks.is_dropout(rest[0])
             and last
             and len(rest) == 1 + last
+            and readout in _READOUTS
+            and all(_is_flat(call) for call in calls if call.layer in (layers[1], rest[1]))
         )
         if not fits:
             return None
@@ -79,8 +82,8 @@ class PackedHead:
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> PackedSamples:
         """Draws the samples with these indices, int64 `[t]`."""
-        inputs_tf = self._noise(0, indices, seed)
-        units_tu = self._noise(1, indices, seed)
+        inputs_tf = self.noise(0, indices, seed)
+        units_tu = self.noise(1, indices, seed)
         first, second = self.denses
         kept = tf.where(units_tu > 0)
         sample, unit = kept[:, 0], kept[:, 1]
@@ -112,8 +115,8 @@ class PackedHead:
         )
         return self.readout(logits_tnc + _bias(self.denses[1]))
 
-    def _noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the noise of a dropout call for each sample, `[t, f]`."""
+    def noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the noise of the first or second dropout, `[t, f]` or `[t, u]`."""
         call = self.drops[site]
         shape = call.inputs[0].shape
 
@@ -132,6 +135,15 @@ def _is_chain(cut: graph.Cut) -> bool:
             return False
         previous = call.outputs[0]
     return True
+
+
+def _is_plain_flatten(layer: Any) -> bool:
+    return type(layer) is keras.layers.Flatten and layer.data_format == "channels_last"
+
+
+def _is_flat(call: graph.Call) -> bool:
+    """Says whether a dense layer sees one float32 vector per item."""
+    return len(call.inputs[0].shape) == 1 and call.layer.compute_dtype == "float32"
 
 
 def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian.gaussian import GaussianDropout
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.core import InputError, Posterior
 
@@ -40,6 +41,8 @@ class McDropout:
             )
         self._input, self._output = traced.input.index, traced.output.index
         sites = [call for call in self._cut.head if masks.is_stochastic(call.layer)]
+        for call in sites:
+            masks.check_shape(call.layer, call.inputs[0].shape)
         self._sites = {id(call): number for number, call in enumerate(sites)}
         self._packed = PackedHead.of(self._cut) if packed else None
 
@@ -75,10 +78,11 @@ class McDropout:
             site = self._sites.get(id(call))
             if site is None:
                 return None
-            return x * masks.noise(call.layer, call.inputs[0].shape, index, seed, site)
+            noise = masks.noise(call.layer, call.inputs[0].shape, index, seed, site)
+            return x * tf.cast(noise, x.dtype)
 
         values = {s.index: x for s, x in zip(self._cut.boundary, features, strict=True)}
-        return graph.execute(self._cut.head, values, drop)[self._output]
+        return tf.cast(graph.execute(self._cut.head, values, drop)[self._output], tf.float32)
 
 
 class Deterministic:
@@ -96,7 +100,8 @@ class Deterministic:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """The class probabilities `[n, c]`."""
-        return graph.execute(self._calls, {self._input: images})[self._output]
+        probs = graph.execute(self._calls, {self._input: images})[self._output]
+        return tf.cast(probs, tf.float32)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
         """Nothing but the number of samples."""
@@ -111,4 +116,5 @@ class Deterministic:
 POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = {
     "mc_dropout": McDropout,
     "deterministic": Deterministic,
+    "gaussian_dropout": GaussianDropout,
 }

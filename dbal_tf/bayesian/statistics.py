@@ -73,10 +73,10 @@ class Sums(NamedTuple):
     def of(cls, probs_tnc: tf.Tensor) -> "Sums":
         """Returns the sums of a first tile of samples, `[t, n, c]`."""
         first = probs_tnc[0]
-        items = tf.zeros_like(first[:, 0])
-        classes = tf.zeros_like(first)
-        empty = cls(items[:0], first, entropy(first), classes, classes, items, classes)
-        return empty._replace(count=tf.zeros([], first.dtype)).plus(probs_tnc)
+        count, zeros_nc = tf.zeros([], first.dtype), tf.zeros_like(first)
+        zeros_n = zeros_nc[:, 0]
+        none = cls(count, first, entropy(first), zeros_nc, zeros_nc, zeros_n, zeros_nc)
+        return none.plus(probs_tnc)
 
     def plus(self, probs_tnc: tf.Tensor) -> "Sums":
         """Returns these sums with one more tile of samples."""

@@ -1,0 +1,89 @@
+"""Fast dropout: the first stochastic layer by its Gaussian limit.
+
+A pre-activation behind dropout is a sum of thousands of terms that are each
+kept or not, so it is close to normal. Its mean and variance are two products
+per item, whatever the number of samples, where exact masks need a product per
+sample. Wang and Manning, "Fast dropout training", ICML 2013.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian.packed import PackedHead
+from dbal_tf.core import InputError
+
+
+class GaussianDropout:
+    """MC dropout with the first dense layer's pre-activations drawn at once.
+
+    A sample draws one standard normal number per unit, shared by all items,
+    so that it stays one function; units are drawn independently, which exact
+    dropout's are not. The second dropout layer is exact.
+
+    Args:
+        network: A Sequential or Functional model that ends in dropout, dense,
+            dropout, dense, and maps images to class probabilities.
+
+    Raises:
+        InputError: The network has another form.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        traced = graph.trace(network)
+        self._cut = graph.cut(traced, masks.is_stochastic)
+        self._input = traced.input.index
+        head = PackedHead.of(self._cut) if self._cut.head else None
+        if head is None or not _is_independent(head.drops[0]):
+            raise InputError(
+                f"Model '{network.name}' does not end in Dropout, Dense, Dropout, Dense, "
+                "as gaussian_dropout needs; use the mc_dropout posterior."
+            )
+        self._head = head
+
+    def num_samples(self, requested: int) -> int:
+        """All that are asked for."""
+        return requested
+
+    def features(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
+        values = graph.execute(self._cut.features, {self._input: images})
+        dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
+        kernel = tf.convert_to_tensor(dense.kernel)
+        x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
+        variance = rate / (1 - rate) * tf.matmul(tf.square(x), tf.square(kernel))
+        mean = tf.matmul(x, kernel)
+        return (mean + dense.bias if dense.use_bias else mean), tf.sqrt(variance)
+
+    def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A normal number and a dropout factor for each sample and unit, `[t, u]`."""
+        units = (self._head.denses[0].units,)
+        normal = tf.map_fn(
+            lambda index: masks.standard_normal(units, index, seed, site=0),
+            indices,
+            fn_output_signature=tf.float32,
+        )
+        return normal, self._head.noise(1, indices, seed)
+
+    def probs(self, features: Any, samples: Any) -> tf.Tensor:
+        """Class probabilities `[t, n, c]`; see `Posterior`."""
+        mean, deviation = features
+        readout = self._head.denses[1]
+
+        def logits(sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            normal, kept = sample
+            hidden = self._head.activation(mean + deviation * normal)
+            return tf.matmul(hidden, kept[:, tf.newaxis] * tf.convert_to_tensor(readout.kernel))
+
+        logits_tnc = tf.map_fn(
+            logits, samples, parallel_iterations=2, fn_output_signature=tf.float32
+        )
+        return self._head.readout(logits_tnc + readout.bias if readout.use_bias else logits_tnc)
+
+
+def _is_independent(call: graph.Call) -> bool:
+    """Says whether a dropout call draws every input on its own."""
+    shape = call.inputs[0].shape
+    return masks.noise_shape(call.layer, shape) == shape

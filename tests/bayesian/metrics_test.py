@@ -1,0 +1,64 @@
+"""Error, likelihood, Brier score and calibration, worked out by hand."""
+
+import numpy as np
+import pytest
+
+from dbal_tf.bayesian import metrics
+
+PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.25, 0.25, 0.5]], np.float32)
+CLASSES = np.array([0, 2, 2])
+
+
+def test_error() -> None:
+    assert metrics.error(PROBS, CLASSES) == pytest.approx(1 / 3)
+    assert metrics.error(PROBS, PROBS.argmax(axis=1)) == 0
+    assert metrics.error(PROBS, np.array([1, 0, 0])) == 1
+
+
+def test_nll() -> None:
+    by_hand = -(np.log(0.7) + np.log(0.4) + np.log(0.5)) / 3
+    assert metrics.nll(PROBS, CLASSES) == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_nll_of_a_probability_of_zero_is_finite() -> None:
+    certain = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
+    # The smallest normal float32 is 2^-126.
+    assert metrics.nll(certain, np.array([0, 1])) == pytest.approx(126 * np.log(2) / 2)
+
+
+def test_brier() -> None:
+    # 0.09 + 0.04 + 0.01, 0.01 + 0.25 + 0.36, 0.0625 + 0.0625 + 0.25.
+    assert metrics.brier(PROBS, CLASSES) == pytest.approx((0.14 + 0.62 + 0.375) / 3, rel=1e-6)
+    assert metrics.brier(np.eye(3), np.arange(3)) == 0
+    assert metrics.brier(np.eye(3), np.array([1, 2, 0])) == 2
+
+
+def _two_classes(confidences: list[float]) -> np.ndarray:
+    first = np.array(confidences, np.float32)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def test_ece_of_two_bins() -> None:
+    # 3 of 4 right at 0.9, 3 of 6 right at 0.62: 0.4 * 0.15 + 0.6 * 0.12.
+    probs = _two_classes([0.9] * 4 + [0.62] * 6)
+    classes = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
+    assert metrics.ece(probs, classes) == pytest.approx(0.132, abs=1e-6)
+    assert metrics.ece(probs, classes, num_bins=1) == pytest.approx(0.732 - 0.6, abs=1e-6)
+
+
+def test_ece_joins_opposite_errors_in_one_bin_only() -> None:
+    probs = _two_classes([0.9] * 2 + [0.62] * 2)
+    classes = np.array([0, 1, 0, 0])
+    assert metrics.ece(probs, classes) == pytest.approx(0.5 * 0.4 + 0.5 * 0.38, abs=1e-6)
+    assert metrics.ece(probs, classes, num_bins=1) == pytest.approx(0.76 - 0.75, abs=1e-6)
+
+
+def test_ece_of_perfect_calibration() -> None:
+    assert metrics.ece(_two_classes([0.75] * 4), np.array([0, 1, 0, 0])) == pytest.approx(0)
+    assert metrics.ece(np.eye(3, dtype=np.float32), np.arange(3)) == pytest.approx(0)
+    assert metrics.ece(np.eye(3, dtype=np.float32), np.array([1, 2, 0])) == pytest.approx(1)
+
+
+def test_ece_takes_float64() -> None:
+    probs = np.array([[0.75, 0.25]] * 4)
+    assert metrics.ece(probs, np.array([0, 0, 1, 1])) == pytest.approx(0.25, abs=1e-6)

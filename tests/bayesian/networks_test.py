@@ -1,0 +1,56 @@
+"""The paper's network: its layers, its sizes and its seed."""
+
+import keras
+import numpy as np
+
+from dbal_tf import config
+from dbal_tf.bayesian.networks import NETWORKS, bayesian_cnn
+
+
+def test_every_name_of_the_flag_has_a_network() -> None:
+    assert tuple(NETWORKS) == config.MODELS
+
+
+def test_the_papers_shapes() -> None:
+    network = bayesian_cnn((28, 28, 1), 10, seed=0)
+    shapes = [tuple(layer.output.shape[1:]) for layer in network.layers]
+    convolutions = [(28, 28, 1), (25, 25, 32), (22, 22, 32), (11, 11, 32), (11, 11, 32)]
+    assert shapes == [*convolutions, (3872,), (128,), (128,), (10,)]
+    # 4*4*32 + 32, 4*4*32*32 + 32, 3872*128 + 128, 128*10 + 10.
+    assert network.count_params() == 544 + 16_416 + 495_744 + 1_290
+
+
+def test_the_papers_layers() -> None:
+    network = bayesian_cnn((28, 28, 1), 10, seed=0)
+    rates = [x.rate for x in network.layers if isinstance(x, keras.layers.Dropout)]
+    activations = [x.activation.__name__ for x in network.layers if hasattr(x, "activation")]
+    assert rates == [0.25, 0.5]
+    assert activations == ["relu", "relu", "relu", "softmax"]
+
+
+def test_pixel_values_are_scaled_inside() -> None:
+    network = bayesian_cnn((8, 8, 1), 3, seed=0)
+    white = np.full((1, 8, 8, 1), 255.0)
+    np.testing.assert_array_equal(network.layers[0](white), np.ones((1, 8, 8, 1)))
+
+
+def _weights(seed: int) -> list[np.ndarray]:
+    return bayesian_cnn((8, 8, 2), 3, seed).get_weights()
+
+
+def test_the_seed_fixes_the_weights() -> None:
+    ours, others = _weights(5), _weights(6)
+    for one, same in zip(ours, _weights(5), strict=True):
+        np.testing.assert_array_equal(one, same)
+    for kernel, other in zip(ours[::2], others[::2], strict=True):
+        assert not np.isin(kernel, other).any()
+    assert all(not bias.any() for bias in ours[1::2])
+
+
+def test_initial_weights_are_glorot_uniform() -> None:
+    for kernel in _weights(5)[::2]:
+        receptive = np.prod(kernel.shape[:-2])
+        limit = np.sqrt(6 / (receptive * sum(kernel.shape[-2:])))
+        assert 0.95 * limit < np.abs(kernel).max() <= limit
+        # The mean of n uniform numbers has standard deviation limit / sqrt(3 n).
+        assert abs(kernel.mean()) < 5 * limit / np.sqrt(3 * kernel.size)

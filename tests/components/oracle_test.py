@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from dbal_tf.artifacts import Dataset, Labels, Query
+from dbal_tf.components.oracle import DatasetOracle
+
+
+def test_labels_are_the_hidden_ones_in_the_order_of_the_query(toy):
+    asked = toy.splits.pool_ids[::-7]
+    labels = DatasetOracle(toy).run(Query(asked, np.zeros(len(asked))))
+    assert labels.ids.tolist() == asked.tolist()
+    assert labels.classes.tolist() == [int(item[-2:]) % 3 for item in asked]
+    assert labels.classes.dtype == np.int64
+
+
+def test_nothing_asked():
+    hidden = Labels(np.array(["a"]), np.array([1]))
+    dataset = Dataset("", None, None, hidden, None, None, (), "")
+    assert len(DatasetOracle(dataset).run(Query(np.array([], "U1"), np.zeros(0)))) == 0
+
+
+def test_a_test_item_has_no_label_to_buy(toy):
+    with pytest.raises(KeyError, match=toy.test.ids[0]):
+        DatasetOracle(toy).run(Query(toy.test.ids[:1], np.zeros(1)))

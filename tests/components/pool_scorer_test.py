@@ -1,0 +1,98 @@
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+
+from dbal_tf import acquisition
+from dbal_tf.artifacts import Examples, Model
+from dbal_tf.bayesian.inference import predictive_statistics
+from dbal_tf.bayesian.networks import bayesian_cnn
+from dbal_tf.components import pool_scorer
+from dbal_tf.components.pool_scorer import PoolScorer
+
+_BALD = PoolScorer("bald", "mean", "mc_dropout", num_samples=8, pool_subset=0)
+_RANDOM = dataclasses.replace(_BALD, acquisition="random")
+_NO_MODEL = Model(None, 0, 0.0, 0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Model(bayesian_cnn((8, 8, 1), 3, seed=0), num_labels=0, weight_decay=0.0, seed=0)
+
+
+def test_it_sees_no_labels():
+    assert [*inspect.signature(PoolScorer.run).parameters] == [
+        *("self", "model", "unlabelled", "seed")
+    ]
+    assert {field.name for field in dataclasses.fields(Examples)} == {"ids", "images"}
+
+
+def test_scores_are_those_of_the_predictive_statistics(model, toy):
+    scores = _BALD.run(model, toy.train, seed=5)
+    statistics = predictive_statistics(model.network, toy.train.images, 8, seed=5)
+    assert scores.ids.tolist() == toy.train.ids.tolist()
+    assert scores.values.dtype == np.float64
+    np.testing.assert_array_equal(scores.values, acquisition.bald(statistics))
+    assert scores.values.min() > 0
+
+
+def test_both_definitions_of_variation_ratios(model, toy):
+    statistics = predictive_statistics(model.network, toy.train.images, 8, seed=5)
+    mean, votes = (
+        dataclasses.replace(_BALD, acquisition="var_ratios", var_ratios=kind)
+        .run(model, toy.train, seed=5)
+        .values
+        for kind in ("mean", "votes")
+    )
+    np.testing.assert_allclose(mean, 1 - statistics.mean_probs.max(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(votes, 1 - statistics.votes.max(axis=1), atol=1e-6)
+    assert (mean != votes).any()
+
+
+def test_an_items_score_depends_on_no_other_item(model, toy):
+    every = _BALD.run(model, toy.train, seed=5).values
+    some = _BALD.run(model, toy.train.select(toy.train.ids[[40, 7]]), seed=5).values
+    np.testing.assert_allclose(some, every[[40, 7]], rtol=1e-4, atol=1e-7)
+
+
+def test_random_needs_no_pass_of_the_model(toy):
+    scores = _RANDOM.run(_NO_MODEL, toy.train, seed=0)
+    assert scores.ids.tolist() == toy.train.ids.tolist()
+    assert scores.values.tolist() == [0.0] * 60
+
+
+def test_a_subset_is_fresh_with_each_seed_and_keeps_the_order(toy):
+    scorer = dataclasses.replace(_RANDOM, pool_subset=15)
+    one, same, other = (
+        scorer.run(_NO_MODEL, toy.train, seed).ids.tolist() for seed in (1, 1, 2)
+    )
+    assert len(set(one)) == 15
+    assert one == same == sorted(one)
+    assert set(one) != set(other)
+    seen = {item for seed in range(40) for item in scorer.run(_NO_MODEL, toy.train, seed).ids}
+    assert seen == set(toy.train.ids)
+
+
+def test_a_subset_of_all_or_more_is_all(toy):
+    for size in (60, 61):
+        scorer = dataclasses.replace(_RANDOM, pool_subset=size)
+        assert len(scorer.run(_NO_MODEL, toy.train, seed=0).ids) == 60
+
+
+def test_scores_of_a_subset_belong_to_its_items(model, toy):
+    every = _BALD.run(model, toy.train, seed=5)
+    some = dataclasses.replace(_BALD, pool_subset=10).run(model, toy.train, seed=5)
+    expected = dict(zip(every.ids.tolist(), every.values, strict=True))
+    np.testing.assert_allclose(
+        some.values, [expected[item] for item in some.ids.tolist()], rtol=1e-4, atol=1e-7
+    )
+
+
+def test_scores_that_are_not_finite_are_refused(model, toy, monkeypatch):
+    def broken(statistics):
+        return np.where(np.arange(60) % 20 == 3, [np.nan], np.asarray(statistics.votes)[:, 0])
+
+    monkeypatch.setattr(pool_scorer, "acquisition_function", lambda *_: broken)
+    with pytest.raises(ArithmeticError, match=r"^3 of 60 bald scores are not finite"):
+        _BALD.run(model, toy.train, seed=0)

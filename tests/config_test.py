@@ -1,0 +1,229 @@
+import dataclasses
+import functools
+
+import pytest
+from absl import flags
+
+from dbal_tf import config as settings
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+_OTHER = Config(
+    acquisition=("bald", "random"),
+    var_ratios="votes",
+    posterior="deterministic",
+    dataset="digits",
+    data_dir="some where",
+    rounds=7,
+    acquisition_size=3,
+    initial_per_class=1,
+    validation_size=50,
+    num_samples=20,
+    pool_subset=400,
+    repetitions=3,
+    repetition=2,
+    epochs=5,
+    batch_size=64,
+    remainder="keep",
+    learning_rate=3e-5,
+    weight_decay="auto",
+    seed=2**31 - 1,
+    run_dir="there",
+    export_every=4,
+    keep_scores=True,
+)
+
+
+def _from_flagfile(path):
+    values = flags.FlagValues()
+    defines = {
+        str: flags.DEFINE_string,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        bool: flags.DEFINE_boolean,
+        tuple: lambda name, default, *rest, **more: flags.DEFINE_list(
+            name, list(default), *rest, **more
+        ),
+    }
+    settings.define_flags(
+        {kind: functools.partial(f, flag_values=values) for kind, f in defines.items()}
+    )
+    values(["program", f"--flagfile={path}"])
+    return settings.from_flags(values.flag_values_dict())
+
+
+@pytest.mark.parametrize("config", [Config(), _OTHER], ids=["defaults", "all others"])
+def test_a_written_flagfile_reads_back_equal(tmp_path, config):
+    path = tmp_path / "flags.cfg"
+    path.write_text(config.to_flags())
+    assert _from_flagfile(path) == config
+    assert config.differing(path.read_text()) == []
+
+
+def test_the_flagfile_is_a_line_a_flag():
+    lines = _OTHER.to_flags().splitlines()
+    assert len(lines) == len(_FIELDS)
+    assert "--acquisition=bald,random" in lines
+    assert "--learning_rate=3e-05" in lines
+    assert "--keep_scores=True" in lines
+
+
+def test_the_defaults_are_the_papers():
+    paper = Config()
+    assert (paper.rounds, paper.acquisition_size, paper.initial_per_class) == (98, 10, 2)
+    assert (paper.num_samples, paper.epochs, paper.batch_size) == (100, 50, 128)
+    assert (paper.pool_subset, paper.validation_size) == (0, 100)
+    assert paper.acquisition == ("var_ratios",)
+
+
+_BAD = {
+    "unknown choice": (
+        {"remainder": "drop"},
+        "--remainder=drop cannot be used; expected one of merge, keep.",
+    ),
+    "one unknown of two": (
+        {"acquisition": ("bald", "foo")},
+        "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
+        "var_ratios, mean_std.",
+    ),
+    "no technique": (
+        {"acquisition": ()},
+        "--acquisition is empty; expected one of random, bald, max_entropy, var_ratios, "
+        "mean_std.",
+    ),
+    "a technique twice": (
+        {"acquisition": ("bald", "random", "bald")},
+        "--acquisition=bald,random,bald names a technique twice; name each once.",
+    ),
+    "too small": (
+        {"acquisition_size": 0},
+        "--acquisition_size=0 cannot be used; expected at least 1.",
+    ),
+    "negative": ({"rounds": -1}, "--rounds=-1 cannot be used; expected at least 0."),
+    "too large": (
+        {"seed": 2**31},
+        "--seed=2147483648 cannot be used; expected at most 2147483647.",
+    ),
+    **{
+        f"a learning rate of {rate}": (
+            {"learning_rate": rate},
+            f"--learning_rate={rate} cannot be used; expected a finite number above 0.",
+        )
+        for rate in (0.0, -0.1, float("nan"), float("inf"))
+    },
+    **{
+        f"a weight decay of {decay}": (
+            {"weight_decay": decay},
+            f"--weight_decay={decay} cannot be used; expected a number from 0 or auto.",
+        )
+        for decay in ("much", "-1", "nan", "inf", "")
+    },
+    "a subset below the query": (
+        {"pool_subset": 9},
+        "--pool_subset=9 is below --acquisition_size=10; score at least as many images as "
+        "are bought.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _BAD)
+def test_bad_values_are_refused_in_one_sentence(kind):
+    changes, sentence = _BAD[kind]
+    with pytest.raises(InputError) as error:
+        Config(**changes)
+    assert str(error.value) == sentence
+
+
+def _outside(field):
+    """A value just outside each limit of a field."""
+    limits = field.metadata
+    values = [("unknown",)] if field.name == "acquisition" else ["unknown"]
+    values = values if "choices" in limits else []
+    values += [limits["at_least"] - 1] if "at_least" in limits else []
+    values += [limits["at_most"] + 1] if "at_most" in limits else []
+    return values + ([limits["above"]] if "above" in limits else [])
+
+
+_LIMITED = [(name, value) for name in _FIELDS for value in _outside(_FIELDS[name])]
+
+
+@pytest.mark.parametrize(("name", "value"), _LIMITED)
+def test_every_limit_is_checked(name, value):
+    with pytest.raises(InputError, match=rf"^--{name}=.* cannot be used; expected .*\w\.$"):
+        Config(**{name: value})
+
+
+def test_every_number_has_a_limit():
+    numbers = {name for name, field in _FIELDS.items() if type(field.default) in (int, float)}
+    assert numbers == {name for name, value in _LIMITED if not isinstance(value, str | tuple)}
+
+
+@pytest.mark.parametrize("decay", ["auto", "0", "2.5", "1e-3"])
+def test_good_weight_decays(decay):
+    assert Config(weight_decay=decay).weight_decay == decay
+
+
+def test_the_limits_themselves_can_be_used():
+    config = Config(rounds=0, pool_subset=10, acquisition_size=10, num_samples=1, seed=0)
+    assert config.replace(seed=2**31 - 1).seed == 2**31 - 1
+
+
+def test_the_run_dir_names_the_run_unless_one_is_given():
+    assert Config(dataset="digits", acquisition=("bald", "random"), seed=3).run_dir == (
+        "runs/digits-bald-random-mc_dropout-3"
+    )
+    assert Config(run_dir="mine").run_dir == "mine"
+
+
+def test_replace_changes_what_it_names_and_checks_it():
+    one = Config(run_dir="mine")
+    other = one.replace(seed=5, rounds=2)
+    assert (other.seed, other.rounds, other.run_dir) == (5, 2, "mine")
+    assert one.seed == 0
+    with pytest.raises(InputError, match="--rounds=-1"):
+        one.replace(rounds=-1)
+    with pytest.raises(TypeError):
+        one.replace(unknown=1)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().seed = 1
+
+
+def test_differing_names_both_values():
+    written = Config(seed=0, epochs=50).to_flags()
+    assert Config(seed=1, epochs=3).differing(written) == [
+        "--epochs=3 (the run has --epochs=50)",
+        "--seed=1 (the run has --seed=0)",
+    ]
+
+
+def test_a_run_may_go_on_elsewhere_and_longer():
+    others = {"data_dir": "d", "rounds": 5, "run_dir": "r", "export_every": 1}
+    changed = Config(**others, keep_scores=True)
+    assert changed.differing(Config().to_flags()) == []
+    free = {name for name, f in _FIELDS.items() if not f.metadata.get("identity", True)}
+    assert free == {*others, "keep_scores"}
+
+
+def test_a_flag_that_only_one_side_has_differs():
+    written = Config().to_flags().replace("--remainder=merge\n", "--momentum=0.9\n")
+    assert Config().differing(written) == [
+        "--momentum=None (the run has --momentum=0.9)",
+        "--remainder=merge (the run has --remainder=None)",
+    ]
+
+
+def test_every_flag_has_a_help_line():
+    lines = {}
+    settings.define_flags(
+        {
+            kind: lambda name, default, text: lines.update({name: text})
+            for kind in (str, int, float, bool, tuple)
+        }
+    )
+    assert list(lines) == list(_FIELDS)
+    assert all(len(text) > 10 and text.endswith(".") for text in lines.values())
+    assert lines["remainder"].endswith(" One of: merge, keep.")

@@ -1,0 +1,105 @@
+"""A run that was stopped or killed goes on as if nothing had happened."""
+
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from dbal_tf import loop
+from dbal_tf.config import Config
+from dbal_tf.experiments.run import load
+from dbal_tf.store import Store
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    return Config(
+        dataset="digits",
+        acquisition=("bald",),
+        rounds=4,
+        epochs=3,
+        num_samples=5,
+        pool_subset=100,
+        seed=11,
+        run_dir=str(tmp_path_factory.mktemp("resume") / "undisturbed"),
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config):
+    return _finish(config)
+
+
+def _finish(config):
+    """Runs to the end in this process; returns all that must repeat."""
+    curve = loop.run(config, load(config), lambda _: None)
+    with Store(pathlib.Path(config.run_dir)) as store:
+        labels = store.labels()
+    measures = [(point.round, point.labels, point.evaluation) for point in curve]
+    return labels.ids.tolist(), labels.classes.tolist(), measures
+
+
+def _stop_at(config, round_index, number):
+    """Runs in another process and sends it a signal once a round is committed."""
+    path = pathlib.Path(config.run_dir).with_suffix(".cfg")
+    path.write_text(config.to_flags())
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "dbal_tf.main", f"--flagfile={path}"],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for line in process.stdout:
+            if line.split()[:1] == [f"{round_index}/{config.rounds}"]:
+                process.send_signal(number)
+                break
+        out, err = process.communicate(timeout=120)
+    assert f"{config.rounds}/{config.rounds}" not in out, "it ended before the signal"
+    return process.returncode, err
+
+
+def _committed(config):
+    with Store(pathlib.Path(config.run_dir)) as store:
+        return len(store.curve()), len(store.labels())
+
+
+def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed):
+    other = config.replace(run_dir=f"{config.run_dir}-not")
+    status, err = _stop_at(other, 0, signal.SIGTERM)
+    assert status == 143
+    assert "Paused (stopped by SIGTERM); nothing is lost." in err
+    assert f"python -m dbal_tf.main --flagfile={other.run_dir}/flags.cfg" in err
+    assert "Traceback" not in err
+    rounds, labels = _committed(other)
+    assert rounds >= 1
+    assert labels == 20 + 10 * rounds
+
+    status, err = _stop_at(other, max(2, rounds), signal.SIGKILL)
+    assert (status, err) == (-signal.SIGKILL, "")
+    rounds, labels = _committed(other)
+    assert 3 <= rounds <= 4
+    assert labels == 20 + 10 * rounds
+
+    assert _finish(other) == undisturbed
+    assert _committed(other) == (5, 60)
+
+
+def test_another_seed_buys_others(config, undisturbed, no_export):
+    other = config.replace(seed=12, rounds=1, run_dir=f"{config.run_dir}-other-seed")
+    ids, _, measures = _finish(other)
+    assert set(ids[:20]) != set(undisturbed[0][:20])
+    assert measures[0] != undisturbed[2][0]
+
+
+def test_the_same_seed_buys_the_same(config, undisturbed, no_export):
+    again = config.replace(rounds=2, run_dir=f"{config.run_dir}-again")
+    ids, classes, measures = _finish(again)
+    assert ids == undisturbed[0][:40]
+    assert classes == undisturbed[1][:40]
+    assert measures == undisturbed[2][:3]

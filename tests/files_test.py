@@ -1,0 +1,50 @@
+import os
+import pathlib
+
+import pytest
+
+from dbal_tf.files import write_atomically
+
+
+def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
+    write_atomically(tmp_path / "a" / "b" / "text", "5 µm\n")
+    write_atomically(tmp_path / "bytes", b"\x00\xff")
+    assert (tmp_path / "a" / "b" / "text").read_bytes() == b"5 \xc2\xb5m\n"
+    assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "bytes"]
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "curve.csv"
+    write_atomically(path, "long old content")
+    with open(path) as reader:
+        write_atomically(path, "new")
+        assert reader.read() == "long old content"
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, step):
+    def fail(*_):
+        raise OSError("disk full")
+
+    path = tmp_path / "curve.csv"
+    write_atomically(path, "old")
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_it_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    seen = []
+    replace = os.replace
+
+    def record(source, target):
+        seen.append(pathlib.Path(source).read_text())
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append("synced"))
+    monkeypatch.setattr(os, "replace", record)
+    write_atomically(tmp_path / "curve.csv", "new")
+    assert seen == ["synced", "new"]

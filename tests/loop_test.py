@@ -1,0 +1,310 @@
+import contextlib
+import csv
+import dataclasses
+import pathlib
+import sqlite3
+
+import numpy as np
+import pytest
+
+from dbal_tf import loop
+from dbal_tf.artifacts import Labels
+from dbal_tf.components.trainer import WEIGHT_DECAYS
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.experiments.run import load
+from dbal_tf.reporting import tables
+from dbal_tf.store import FILE_NAME, Store
+
+
+def _run(config, dataset=None):
+    lines = []
+    curve = loop.run(config, dataset or load(config), lines.append)
+    return curve, lines
+
+
+def _labels(config):
+    with Store(pathlib.Path(config.run_dir)) as store:
+        labels = store.labels()
+    return list(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+
+
+def _table(config, columns, table):
+    path = pathlib.Path(config.run_dir) / FILE_NAME
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
+
+
+def _measures(curve):
+    """What of a curve does not depend on how long it took."""
+    return [(p.round, p.labels, p.evaluation, p.weight_decay) for p in curve]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A run of digits that has ended: four models, three queries of ten."""
+
+    config: Config
+    dataset: object
+    curve: list
+    lines: list
+
+    @property
+    def folder(self):
+        return pathlib.Path(self.config.run_dir)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    config = Config(
+        dataset="digits",
+        rounds=3,
+        epochs=3,
+        num_samples=5,
+        pool_subset=100,
+        seed=4,
+        keep_scores=True,
+        export_every=2,
+        run_dir=str(tmp_path_factory.mktemp("finished") / "run"),
+    )
+    dataset = load(config)
+    return Finished(config, dataset, *_run(config, dataset))
+
+
+@pytest.fixture
+def small(tmp_path):
+    return Config(
+        dataset="digits",
+        rounds=2,
+        acquisition_size=4,
+        epochs=2,
+        num_samples=3,
+        run_dir=str(tmp_path / "run"),
+    )
+
+
+def test_every_round_trains_on_ten_labels_more(finished):
+    assert [(p.round, p.labels) for p in finished.curve] == [(0, 20), (1, 30), (2, 40), (3, 50)]
+    assert all(0 <= p.evaluation.error <= 1 for p in finished.curve)
+    assert finished.curve[3].evaluation.error < finished.curve[0].evaluation.error
+    assert {p.weight_decay for p in finished.curve} == {2.5}
+    assert set(finished.curve[0].seconds) == {"train", "evaluate", "score", "label"}
+    assert set(finished.curve[3].seconds) == {"train", "evaluate", "export"}
+
+
+def test_ids_are_bought_once_from_the_pool_alone(finished):
+    dataset, bought = finished.dataset, [item for item, _ in _labels(finished.config)]
+    initial, pool = dataset.splits.initial_ids, dataset.splits.pool_ids
+    assert len(bought) == len(set(bought)) == 50
+    assert bought[:20] == initial.tolist()
+    assert set(bought[20:]) <= set(pool)
+    assert not set(bought) & set(dataset.test.ids)
+    assert not set(bought) & set(dataset.splits.validation_ids)
+
+
+def test_labelled_unlabelled_and_validation_are_all(finished):
+    dataset, labels = finished.dataset, _labels(finished.config)
+    bought = np.array([item for item, _ in labels])
+    left = dataset.unlabelled(Labels(bought, np.zeros(50)))
+    parts = [bought, left, dataset.splits.validation_ids]
+    assert sorted(np.concatenate(parts)) == sorted(dataset.train.ids)
+    truth = dict(zip(dataset.hidden.ids, dataset.hidden.classes, strict=True))
+    assert all(truth[item] == label for item, label in labels)
+
+
+def test_the_curve_on_disk_is_that_of_the_store(finished):
+    text = (finished.folder / "curve.csv").read_text()
+    assert text == tables.curve_csv(finished.curve)
+    assert _measures(tables.read_curve_csv(text)) == _measures(finished.curve)
+    with Store(finished.folder) as store:
+        assert store.curve() == finished.curve
+
+
+def test_every_query_is_on_disk_with_its_labels(finished):
+    labels = _labels(finished.config)
+    for index in range(3):
+        with open(finished.folder / "rounds" / f"{index:04d}" / "query.csv") as file:
+            rows = list(csv.DictReader(file))
+        bought = [(row["id"], int(row["label"])) for row in rows]
+        assert bought == labels[20 + 10 * index : 30 + 10 * index]
+        assert [int(row["rank"]) for row in rows] == list(range(1, 11))
+        scores = [float(row["score"]) for row in rows]
+        assert scores == sorted(scores, reverse=True)
+    assert not (finished.folder / "rounds" / "0003").exists()
+
+
+def test_kept_scores_are_those_that_the_query_chose_from(finished):
+    with open(finished.folder / "rounds" / "0001" / "query.csv") as file:
+        query = {row["id"]: float(row["score"]) for row in csv.DictReader(file)}
+    path = finished.folder / "rounds" / "0001" / "scores.npz"
+    with np.load(path, allow_pickle=False) as arrays:
+        scores = dict(zip(arrays["ids"].tolist(), arrays["values"].tolist(), strict=True))
+    assert len(scores) == 100
+    assert {item: scores[item] for item in query} == query
+    assert sorted(scores.values())[-10:] == sorted(query.values())
+    assert not set(scores) & {item for item, _ in _labels(finished.config)[:30]}
+
+
+def test_models_are_exported_every_so_often_and_at_the_end(finished):
+    folders = sorted(path.name for path in (finished.folder / "export").iterdir())
+    assert folders == ["2", "3"]
+    recorded = _table(finished.config, "round, kind, uri", "artifacts")
+    assert recorded == [(2, "saved_model", "export/2"), (3, "saved_model", "export/3")]
+
+
+def test_the_folder_repeats_the_run_and_shows_it(finished):
+    assert (finished.folder / "flags.cfg").read_text() == finished.config.to_flags()
+    assert list((finished.folder / "tensorboard").glob("events.out.tfevents.*"))
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names == {
+        *("flags.cfg", "metadata.db", "curve.csv", "rounds", "tensorboard", "export")
+    }
+
+
+def test_every_execution_is_recorded_with_its_seed(finished):
+    rows = _table(finished.config, "id, round, component, seed", "executions")
+    buying = ["PoolScorer", "Acquirer", "Oracle"]
+    expected = [(index, x) for index in range(2) for x in ("Trainer", "Evaluator", *buying)]
+    expected += [(2, x) for x in ("Trainer", "Evaluator", *buying, "Pusher")]
+    expected += [(3, x) for x in ("Trainer", "Evaluator", "Pusher")]
+    assert [row[1:3] for row in rows] == expected
+    seeds = [row[3] for row in rows]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_the_user_is_told_of_every_round(finished):
+    assert finished.lines[0] == tables.progress_header()
+    assert [line.split()[:2] for line in finished.lines[1:]] == [
+        *(["0/3", "20"], ["1/3", "30"], ["2/3", "40"], ["3/3", "50"])
+    ]
+
+
+def test_a_finished_run_is_not_done_again(finished):
+    before = {table: _table(finished.config, "*", table) for table in ("rounds", "labels")}
+    curve, lines = _run(finished.config, finished.dataset)
+    assert curve == finished.curve
+    assert lines == []
+    for table, rows in before.items():
+        assert _table(finished.config, "*", table) == rows
+
+
+def test_a_run_of_fewer_rounds_is_its_beginning(finished):
+    curve, lines = _run(finished.config.replace(rounds=1), finished.dataset)
+    assert (curve, lines) == (finished.curve[:2], [])
+
+
+def test_a_run_that_grows_equals_one_of_that_length(finished, tmp_path, no_export):
+    short = finished.config.replace(rounds=1, run_dir=str(tmp_path / "run"))
+    assert _measures(_run(short, finished.dataset)[0]) == _measures(finished.curve[:2])
+    grown, lines = _run(short.replace(rounds=3), finished.dataset)
+    assert [line.split()[0] for line in lines[1:]] == ["1/3", "2/3", "3/3"]
+    assert _measures(grown) == _measures(finished.curve)
+    assert _labels(short) == _labels(finished.config)
+    assert _table(short, "id, kind, text", "events") == [
+        (1, "start", "round 0"),
+        (2, "resume", "round 1"),
+    ]
+
+
+def test_another_seed_buys_others(finished, tmp_path, no_export):
+    other = finished.config.replace(seed=5, rounds=1, run_dir=str(tmp_path / "run"))
+    _run(other, finished.dataset)
+    bought, others = _labels(finished.config)[:30], _labels(other)
+    assert bought[:20] == others[:20], "the split is the data set's"
+    assert set(bought[20:]) != set(others[20:])
+
+
+def test_a_curve_file_that_a_kill_cut_short_is_completed(finished):
+    path = finished.folder / "curve.csv"
+    whole = path.read_text()
+    path.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    _run(finished.config, finished.dataset)
+    assert path.read_text() == whole
+
+
+def test_other_data_change_nothing(finished):
+    flags = (finished.folder / "flags.cfg").read_bytes()
+    other = dataclasses.replace(finished.dataset, checksum="f" * 64)
+    config = finished.config.replace(data_dir="elsewhere", rounds=5)
+    with pytest.raises(InputError, match="checksum ffffffffffff"):
+        _run(config, other)
+    assert (finished.folder / "flags.cfg").read_bytes() == flags
+    with Store(finished.folder) as store:
+        assert store.curve() == finished.curve
+
+
+def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkeypatch):
+    chosen = iter([5.0, 0.5])
+    asked = []
+
+    def choose(self, dataset, labels, validation, posterior, num_samples, seed):
+        asked.append((len(labels), validation.ids.tolist(), posterior, num_samples))
+        return next(chosen)
+
+    monkeypatch.setattr(loop.Trainer, "choose_weight_decay", choose)
+    config = small.replace(weight_decay="auto", rounds=3, acquisition_size=10)
+    curve, _ = _run(config, toy)
+    assert [(p.labels, p.weight_decay) for p in curve] == [
+        *((6, 5.0), (16, 5.0), (26, 5.0), (36, 0.5))
+    ]
+    validation = toy.splits.validation_ids.tolist()
+    assert asked == [(6, validation, "mc_dropout", 3), (36, validation, "mc_dropout", 3)]
+
+
+def test_an_automatic_weight_decay_goes_on_as_it_was(small, toy, no_export):
+    config = small.replace(weight_decay="auto", rounds=1)
+    first, _ = _run(config, toy)
+    grown, _ = _run(config.replace(rounds=2), toy)
+    assert first[0].weight_decay in WEIGHT_DECAYS
+    assert {p.weight_decay for p in grown} == {first[0].weight_decay}
+
+
+@pytest.mark.parametrize("acquisition", ["random", "bald", "max_entropy", "mean_std"])
+def test_every_technique_runs_from_the_same_first_model(small, toy, no_export, acquisition):
+    curve, _ = _run(small.replace(acquisition=(acquisition,), rounds=1), toy)
+    other = small.replace(rounds=0, run_dir=f"{small.run_dir}-var_ratios")
+    assert _measures(_run(other, toy)[0]) == _measures(curve[:1])
+    assert [p.labels for p in curve] == [6, 10]
+
+
+def test_the_pool_can_be_bought_to_its_last_image(small, toy, no_export):
+    config = small.replace(acquisition=("random",), rounds=3, acquisition_size=15)
+    curve, _ = _run(config, toy)
+    assert [p.labels for p in curve] == [6, 21, 36, 51]
+    assert {item for item, _ in _labels(config)[6:]} == set(toy.splits.pool_ids)
+
+
+def test_a_pool_that_is_too_small(small, toy):
+    loop.check_pool(small.replace(rounds=11), toy)
+    with pytest.raises(InputError) as error:
+        loop.check_pool(small.replace(rounds=12), toy)
+    assert str(error.value) == (
+        "--rounds=12 of 4 images need 48, the pool holds 45; use at most --rounds=11."
+    )
+
+
+def test_a_folder_with_what_a_kill_left_of_the_first_write(small):
+    folder = pathlib.Path(small.run_dir)
+    folder.mkdir()
+    (folder / ".flags.cfg.partial").write_text("--see")
+    loop.check_run_dir(small)
+
+
+def test_a_folder_that_cannot_serve(small, tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("file", "file/below"):
+        with pytest.raises(InputError, match=r"cannot be written: .*file is not a writable"):
+            loop.check_run_dir(small.replace(run_dir=str(tmp_path / name)))
+    with pytest.raises(InputError, match="holds files but no run"):
+        loop.check_run_dir(small.replace(run_dir=str(tmp_path)))
+    (tmp_path / "flags.cfg").write_text(small.to_flags())
+    with pytest.raises(InputError, match=r"--seed=9 \(the run has --seed=0\); give"):
+        loop.check_run_dir(small.replace(run_dir=str(tmp_path), seed=9))
+    loop.check_run_dir(small.replace(run_dir=str(tmp_path), rounds=9))
+
+
+def test_a_folder_for_a_new_run_is_not_made_by_the_check(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run_dir in (small.run_dir, "relative/new", "."):
+        loop.check_run_dir(small.replace(run_dir=run_dir))
+    assert list(tmp_path.iterdir()) == []
