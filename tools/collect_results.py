@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Copies the small results of runs into a folder, and prints their table.
+
+    python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
+
+For each run: curve.csv, flags.cfg, picks.csv (round, rank, id, label, score) and
+versions.json. For all of them together: curve.png. The table, in Markdown, is
+made from the runs' stores.
+"""
+
+import argparse
+import csv
+import io
+import json
+import pathlib
+import shutil
+import sqlite3
+
+from dbal_tf.artifacts import CurvePoint
+from dbal_tf.files import write_atomically
+from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.store import FILE_NAME, Store
+
+_PHASES = ("train", "score", "evaluate", "label")
+
+
+def main() -> None:
+    """Collects the runs that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--title", default="MNIST, whole pool, T = 100")
+    parser.add_argument("--at", type=int, nargs="+", default=[100, 200, 340, 500, 1000])
+    parser.add_argument("runs", type=pathlib.Path, nargs="+")
+    options = parser.parse_args()
+    curves: dict[str, list[list[CurvePoint]]] = {}
+    print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
+    print("|---" * (2 + len(options.at) + len(_PHASES)) + "|")
+    for run in options.runs:
+        name = run.name.removeprefix("mnist-")
+        curve, versions = collect(run, options.out / name)
+        curves.setdefault(name, []).append(curve)
+        print(row(name, curve, options.at, versions["commit"]))
+    plot_learning_curves(options.out / "curve.png", curves, options.title)
+
+
+def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
+    """Copies one run's results; returns its curve and the versions that made it."""
+    with Store(run) as store:
+        curve = store.curve()
+    database = sqlite3.connect(f"file:{run / FILE_NAME}?mode=ro", uri=True)
+    (versions,) = database.execute("SELECT versions FROM runs").fetchone()
+    picks = io.StringIO()
+    writer = csv.writer(picks, lineterminator="\n")
+    writer.writerow(("round", "rank", "id", "class", "score"))
+    writer.writerows(
+        database.execute(
+            "SELECT COALESCE(round, 'initial'), rank + 1, item, class, score FROM labels"
+            " ORDER BY COALESCE(round, -1), rank"
+        )
+    )
+    write_atomically(out / "picks.csv", picks.getvalue())
+    write_atomically(out / "versions.json", json.dumps(json.loads(versions), indent=2) + "\n")
+    shutil.copy(run / "curve.csv", out / "curve.csv")
+    flags = (run / "flags.cfg").read_text().splitlines()
+    local = ("--run_dir=", "--data_dir=")
+    kept = [line for line in flags if not line.startswith(local)]
+    write_atomically(out / "flags.cfg", "\n".join(kept) + "\n")
+    return curve, json.loads(versions)
+
+
+def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:
+    """Returns a run's line: errors in % at numbers of labels, minutes by phase."""
+    errors = {point.labels: f"{100 * point.evaluation.error:.2f}" for point in curve}
+    cells = [errors.get(count, "-") for count in at]
+    for phase in _PHASES:
+        seconds = sum(point.seconds.get(phase, 0.0) for point in curve)
+        cells.append(f"{seconds / 60:.1f} min")
+    return f"| {name} | {' | '.join(cells)} | {commit} |"
+
+
+if __name__ == "__main__":
+    main()
