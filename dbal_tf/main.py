@@ -4,7 +4,7 @@ Trains a Bayesian CNN on few labels, finds the images whose labels would teach
 it most, gets them labelled, and repeats. A stopped run goes on when the same
 command is given again.
 
-  python -m dbal_tf.main --dataset=digits --rounds=18       offline, a minute
+  python -m dbal_tf.main --dataset=digits --rounds=18       no download
   python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
   python -m dbal_tf.main --flagfile=configs/quickstart.cfg  two techniques
 """

@@ -28,6 +28,7 @@ _OTHER = Config(
     remainder="keep",
     learning_rate=3e-5,
     weight_decay="auto",
+    strategy="none",
     seed=2**31 - 1,
     run_dir="there",
     export_every=4,
@@ -51,6 +52,11 @@ def _from_flagfile(path):
     )
     values(["program", f"--flagfile={path}"])
     return settings.from_flags(values.flag_values_dict())
+
+
+def test_the_other_settings_differ_in_all_that_can():
+    same = {name for name in _FIELDS if getattr(_OTHER, name) == getattr(Config(), name)}
+    assert {len(_FIELDS[name].metadata.get("choices", "")) for name in same} <= {1}
 
 
 @pytest.mark.parametrize("config", [Config(), _OTHER], ids=["defaults", "all others"])
@@ -200,12 +206,14 @@ def test_differing_names_both_values():
     ]
 
 
-def test_a_run_may_go_on_elsewhere_and_longer():
-    others = {"data_dir": "d", "rounds": 5, "run_dir": "r", "export_every": 1}
-    changed = Config(**others, keep_scores=True)
-    assert changed.differing(Config().to_flags()) == []
-    free = {name for name, f in _FIELDS.items() if not f.metadata.get("identity", True)}
-    assert free == {*others, "keep_scores"}
+_FREE = {"data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"}
+
+
+@pytest.mark.parametrize("name", _FIELDS)
+def test_a_run_may_go_on_elsewhere_and_longer_but_not_otherwise(name):
+    changed = Config(**{"run_dir": "runs", name: getattr(_OTHER, name)})
+    if changed != Config(run_dir="runs"):
+        assert len(changed.differing(Config().to_flags())) == (name not in _FREE)
 
 
 def test_a_flag_that_only_one_side_has_differs():

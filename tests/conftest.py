@@ -73,6 +73,7 @@ def tiny(tmp_path: pathlib.Path) -> Config:
         epochs=3,
         num_samples=5,
         pool_subset=100,
+        weight_decay="2.5",
         seed=4,
         run_dir=str(tmp_path / "run"),
     )

@@ -62,6 +62,7 @@ def finished(tmp_path_factory):
         epochs=3,
         num_samples=5,
         pool_subset=100,
+        weight_decay="2.5",
         seed=4,
         keep_scores=True,
         export_every=2,
@@ -79,6 +80,7 @@ def small(tmp_path):
         acquisition_size=4,
         epochs=2,
         num_samples=3,
+        weight_decay="2.5",
         run_dir=str(tmp_path / "run"),
     )
 

@@ -1,6 +1,5 @@
 """Predictive statistics of many items, chunk by chunk, in compiled passes."""
 
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -123,7 +122,8 @@ def predictive_statistics(
         images: As the model takes them, shape `[n, h, w, k]`.
         num_samples: Posterior samples T, at least 1.
         seed: Seed of the samples; sample t is the same for all images.
-        posterior: `"mc_dropout"` or `"deterministic"`.
+        posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
+            dropout, dense, dropout, dense) or `"deterministic"`.
 
     Returns:
         `PredictiveStatistics` of float32 NumPy arrays.
@@ -155,15 +155,12 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
         raise InputError(
             f"posterior={posterior!r} cannot be used; expected one of {', '.join(POSTERIORS)}."
         )
-    predictors = _PREDICTORS.setdefault(network, {})
+    # Kept by the network itself, past Keras's tracking of attributes: the two
+    # refer to each other, and go together.
+    predictors = network.__dict__.setdefault("_dbal_tf_predictors", {})
     if posterior not in predictors:
         predictors[posterior] = Predictor(network, posterior)
     return predictors[posterior]
-
-
-_PREDICTORS: weakref.WeakKeyDictionary[keras.Model, dict[str, Predictor]] = (
-    weakref.WeakKeyDictionary()
-)
 
 
 def _specs(compiled: Any) -> Any:

@@ -131,7 +131,10 @@ def _batch_norm() -> keras.Model:
 
 def _gaussian() -> keras.Model:
     return _sequential(
-        layers.Flatten(), layers.GaussianDropout(0.3), layers.Dense(6), layers.ReLU(), _softmax()
+        layers.Flatten(),
+        layers.GaussianDropout(0.3),
+        layers.Dense(6, activation="relu"),
+        _softmax(),
     )
 
 

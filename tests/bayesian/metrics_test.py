@@ -54,7 +54,7 @@ def test_ece_joins_opposite_errors_in_one_bin_only() -> None:
 
 
 def test_ece_of_perfect_calibration() -> None:
-    assert metrics.ece(_two_classes([0.75] * 4), np.array([0, 1, 0, 0])) == pytest.approx(0)
+    assert metrics.ece(_two_classes([0.75] * 4), np.array([0, 1, 0, 0])) < 1e-6
     assert metrics.ece(np.eye(3, dtype=np.float32), np.arange(3)) == pytest.approx(0)
     assert metrics.ece(np.eye(3, dtype=np.float32), np.array([1, 2, 0])) == pytest.approx(1)
 

@@ -43,7 +43,7 @@ def test_the_seed_fixes_the_weights() -> None:
     for one, same in zip(ours, _weights(5), strict=True):
         np.testing.assert_array_equal(one, same)
     for kernel, other in zip(ours[::2], others[::2], strict=True):
-        assert not np.isin(kernel, other).any()
+        assert (kernel != other).mean() > 0.99
     assert all(not bias.any() for bias in ours[1::2])
 
 

@@ -18,6 +18,7 @@ def experiment(tmp_path_factory):
         epochs=15,
         num_samples=5,
         pool_subset=200,
+        weight_decay="2.5",
         run_dir=str(tmp_path_factory.mktemp("digits") / "run"),
     )
     lines = []

@@ -5,7 +5,6 @@ import pathlib
 import pytest
 
 from dbal_tf import loop
-from dbal_tf.artifacts import Labels
 from dbal_tf.config import Config
 from dbal_tf.experiments.run import load
 from dbal_tf.store import Store
@@ -17,9 +16,10 @@ def config(mnist_dir, tmp_path_factory):
         dataset="mnist",
         data_dir=str(mnist_dir),
         rounds=1,
-        epochs=5,
+        epochs=15,
         num_samples=10,
         pool_subset=500,
+        weight_decay="2.5",
         run_dir=str(tmp_path_factory.mktemp("mnist") / "run"),
     )
 
@@ -28,7 +28,7 @@ def test_a_round_on_mnist(config):
     dataset = load(config)
     curve = loop.run(config, dataset, lambda _: None)
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels: Labels = store.labels()
+        labels = store.labels()
     assert [point.labels for point in curve] == [20, 30]
     assert all(0.2 < point.evaluation.error < 0.75 for point in curve)
     assert len(labels) == 30

@@ -1,5 +1,6 @@
 """A run that was stopped or killed goes on as if nothing had happened."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -24,6 +25,7 @@ def config(tmp_path_factory):
         epochs=3,
         num_samples=5,
         pool_subset=100,
+        weight_decay="2.5",
         seed=11,
         run_dir=str(tmp_path_factory.mktemp("resume") / "undisturbed"),
     )
@@ -50,6 +52,7 @@ def _stop_at(config, round_index, number):
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "dbal_tf.main", f"--flagfile={path}"],
         cwd=_ROOT,
+        env={**os.environ, "TMPDIR": str(path.parent)},  # A killed process leaves its files.
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

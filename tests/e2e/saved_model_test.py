@@ -56,6 +56,7 @@ def config(tmp_path_factory):
         rounds=0,
         epochs=10,
         num_samples=30,
+        weight_decay="2.5",
         seed=2,
         run_dir=str(tmp_path_factory.mktemp("saved_model") / "run"),
     )

@@ -1,0 +1,232 @@
+"""Training: batches, loss and penalty by hand, and nothing that leaks between fits."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from dbal_tf.bayesian.fitting import Fitter
+from dbal_tf.bayesian.inference import predictive_statistics
+from dbal_tf.bayesian.networks import bayesian_cnn
+
+SHAPE = (4, 4, 1)
+
+
+def _network(image_shape: tuple, num_classes: int, seed: int, rate: float = 0.5) -> keras.Model:
+    def glorot(offset: int) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=seed + offset)
+
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu", kernel_initializer=glorot(0)),
+            layers.BatchNormalization(),
+            layers.Dropout(rate, seed=seed),
+            layers.Dense(num_classes, activation="softmax", kernel_initializer=glorot(1)),
+        ]
+    )
+
+
+def _plain(image_shape: tuple, num_classes: int, seed: int) -> keras.Model:
+    """Without anything that is different in training."""
+    network = _network(image_shape, num_classes, seed, rate=0.0)
+    return keras.Sequential([keras.Input(image_shape), *network.layers[:3], network.layers[-1]])
+
+
+def _softmax_only(image_shape: tuple, num_classes: int, seed: int) -> keras.Model:
+    del seed
+    last = layers.Dense(num_classes, activation="softmax", kernel_initializer="ones")
+    return keras.Sequential([keras.Input(image_shape), layers.Flatten(), last])
+
+
+def _data(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images of three classes, each bright in a row of its own."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 3, count)
+    images = rng.integers(0, 100, (count, *SHAPE), np.uint8)
+    images[np.arange(count), classes] += 100
+    return images, classes
+
+
+def _weights(fitter: Fitter, count: int, seed: int, epochs: int = 3) -> list[np.ndarray]:
+    fitter.fit(*_data(count), epochs=epochs, weight_decay=1.0, seed=seed)
+    return fitter.network.get_weights()
+
+
+def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture
+def fitter() -> Fitter:
+    return Fitter(_network, SHAPE, 3)
+
+
+def test_the_seed_fixes_the_weights_whatever_came_before(fitter: Fitter) -> None:
+    first = _weights(fitter, 40, seed=5)
+    other = _weights(fitter, 150, seed=6, epochs=7)
+    predictive_statistics(fitter.network, _data(10)[0], 5)
+    fitter.network(_data(10)[0], training=True)
+    assert _equal(_weights(fitter, 40, seed=5), first)
+    assert _equal(_weights(Fitter(_network, SHAPE, 3), 40, seed=5), first)
+    assert not _equal(other, first)
+    assert not _equal(_weights(fitter, 40, seed=6), first)
+
+
+def test_the_papers_network_is_trained_alike_too() -> None:
+    fitter = Fitter(bayesian_cnn, (8, 8, 1), 3)
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
+    classes = np.arange(20) % 3
+    fits = []
+    for seed in (1, 2, 1):
+        fitter.fit(images, classes, epochs=2, weight_decay=2.5, seed=seed)
+        fits.append(fitter.network.get_weights())
+    assert _equal(fits[0], fits[2])
+    assert not _equal(fits[0], fits[1])
+
+
+def test_training_starts_from_the_seeds_weights(fitter: Fitter) -> None:
+    _weights(fitter, 40, seed=6)
+    assert _equal(_weights(fitter, 40, seed=5, epochs=0), _network(SHAPE, 3, 5).get_weights())
+
+
+def test_a_fit_that_failed_leaves_nothing_behind(fitter: Fitter) -> None:
+    first = _weights(fitter, 40, seed=5)
+    images, classes = _data(40)
+    broken = np.where(classes[:, None, None, None] == 1, np.nan, images)
+    with pytest.raises(
+        ArithmeticError, match=r"loss became nan; try a smaller --learning_rate"
+    ):
+        fitter.fit(broken, classes, epochs=2, weight_decay=1.0, seed=5)
+    assert _equal(_weights(fitter, 40, seed=5), first)
+
+
+def test_a_loss_that_overflows_is_an_error() -> None:
+    fitter = Fitter(_plain, SHAPE, 3, learning_rate=1e30)
+    with pytest.raises(ArithmeticError, match="try a smaller --learning_rate"):
+        fitter.fit(*_data(20), epochs=5, weight_decay=1.0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("count", "merge", "expected"),
+    [
+        (5, True, [5]),
+        (127, True, [127]),
+        (128, True, [128]),
+        (130, True, [130]),
+        (143, True, [143]),
+        (144, True, [128, 16]),
+        (145, True, [128, 17]),
+        (258, True, [128, 130]),
+        (5, False, [5]),
+        (128, False, [128]),
+        (130, False, [128, 2]),
+        (257, False, [128, 128, 1]),
+    ],
+)
+def test_batches(count: int, merge: bool, expected: list, monkeypatch) -> None:
+    seen: list[np.ndarray] = []
+
+    def record(self, images, classes, rows, penalty) -> tf.Tensor:
+        tf.py_function(lambda x: seen.append(x.numpy()), [tf.gather(classes, rows)], [])
+        return tf.constant(1.0)
+
+    monkeypatch.setattr(Fitter, "_step", record)
+    fitter = Fitter(_plain, SHAPE, 3, merge_remainder=merge)
+    positions = np.arange(count)  # in the place of classes
+    loss = fitter.fit(np.zeros((count, *SHAPE)), positions, 2, weight_decay=1.0, seed=4)
+    assert loss == 1.0
+    assert [len(batch) for batch in seen] == expected * 2
+    epochs = np.split(np.concatenate(seen), 2)
+    for epoch in epochs:
+        assert sorted(epoch) == positions.tolist(), "every image once"
+    if count > 5:
+        assert (epochs[0] != epochs[1]).any()
+        assert (epochs[0] != positions).any()
+
+
+def test_nothing_is_traced_again_when_labels_are_added(fitter: Fitter) -> None:
+    for count in (5, 20, 130, 300):
+        _weights(fitter, count, seed=count, epochs=1)
+    assert fitter._run.experimental_get_tracing_count() == 1
+
+
+def _by_hand(images: np.ndarray, classes: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """Cross-entropy of `_plain` with a seed's weights, and the first kernel."""
+    kernel, bias, readout, last = _plain(SHAPE, 3, seed).get_weights()
+    hidden = np.maximum(images.reshape(len(images), -1) / 255 @ kernel + bias, 0)
+    odds = np.exp(hidden @ readout + last)
+    probs = odds / odds.sum(axis=1, keepdims=True)
+    return float(-np.log(probs[np.arange(len(classes)), classes]).mean()), kernel
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 2.5, 10.0])
+def test_the_loss_by_hand(weight_decay: float) -> None:
+    images, classes = _data(12)
+    cross_entropy, kernel = _by_hand(images, classes, seed=3)
+    loss = Fitter(_plain, SHAPE, 3).fit(images, classes, 1, weight_decay, seed=3)
+    expected = cross_entropy + weight_decay / 12 * np.square(kernel).sum()
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+class _Recorder:
+    """An optimizer that keeps the gradients."""
+
+    def apply(self, gradients: list[tf.Tensor], variables: list[keras.Variable]) -> None:
+        del variables
+        self.gradients = [gradient.numpy() for gradient in gradients]
+
+
+def test_the_penaltys_gradient_by_hand() -> None:
+    fitter = Fitter(_plain, SHAPE, 3)
+    images, classes = _data(12)
+    kernel = fitter.network.get_weights()[0]
+    gradients = []
+    for penalty in (0.0, 0.3):
+        fitter._optimizer = _Recorder()
+        arguments = images.astype(np.float32), classes, np.arange(12), np.float32(penalty)
+        fitter._step(*map(tf.constant, arguments))
+        gradients.append(fitter._optimizer.gradients)
+    without, penalised = gradients
+    np.testing.assert_allclose(penalised[0] - without[0], 0.6 * kernel, atol=1e-6)
+    for one, other in zip(without[1:], penalised[1:], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
+        assert np.abs(one).max() > 1e-4
+
+
+def test_the_only_dense_layer_is_not_decayed() -> None:
+    fits = [
+        Fitter(_softmax_only, SHAPE, 3).fit(*_data(12), 1, weight_decay, seed=0)
+        for weight_decay in (0.0, 10.0)
+    ]
+    # All kernels are ones, so all classes are equally likely.
+    assert fits == pytest.approx([np.log(3)] * 2, rel=1e-5)
+
+
+def test_the_first_step_is_adams() -> None:
+    fitter = Fitter(_plain, SHAPE, 3, learning_rate=0.01)
+    fitter.fit(*_data(12), epochs=1, weight_decay=1.0, seed=3)
+    before, after = _plain(SHAPE, 3, 3).get_weights()[0], fitter.network.get_weights()[0]
+    # Adam's first step is the learning rate in the direction of the gradient's sign.
+    np.testing.assert_allclose(np.abs(after - before), 0.01, rtol=1e-2)
+
+
+def test_training_learns(fitter: Fitter) -> None:
+    images, classes = _data(60)
+    losses = [fitter.fit(images, classes, epochs, 0.1, seed=0) for epochs in (1, 30, 200)]
+    assert losses[0] > 1.1 * losses[1] > 1.5 * losses[2]
+    new_images, new_classes = _data(200, seed=1)
+    probs = fitter.network(new_images, training=False).numpy()
+    assert (probs.argmax(axis=1) == new_classes).mean() > 0.9
+
+
+def test_dropout_is_on_in_training() -> None:
+    fitter = Fitter(_network, SHAPE, 3)
+    with_dropout = fitter.fit(*_data(40), 1, 0.0, seed=0)
+    without = Fitter(lambda *args: _network(*args, rate=0.0), SHAPE, 3).fit(
+        *_data(40), 1, 0.0, 0
+    )
+    assert abs(with_dropout - without) > 1e-3
