@@ -76,8 +76,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _run(config: settings.Config) -> int:
-    if FLAGS.verbosity < logging.DEBUG:
-        startup.import_tensorflow()
+    startup.import_tensorflow(quietly=FLAGS.verbosity < logging.DEBUG)
     from dbal_tf.experiments import run
 
     run.run(config, say=lambda line: print(line, flush=True))

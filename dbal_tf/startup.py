@@ -1,7 +1,4 @@
-"""Importing TensorFlow without its start-up lines.
-
-Its C++ side writes some to file descriptor 2 before any setting counts.
-"""
+"""Importing TensorFlow: its fast convolutions on, its start-up lines off."""
 
 import contextlib
 import os
@@ -9,13 +6,25 @@ import sys
 from collections.abc import Iterator
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow, with nothing but errors on stderr from then on."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _no_stderr():
+def import_tensorflow(quietly: bool = True) -> None:
+    """Imports TensorFlow as every process of this program wants it.
+
+    oneDNN is on, which TensorFlow leaves off on CPUs without AVX-512, though
+    convolutions take half the time with it there. Its sums round otherwise,
+    so a run that goes on in another process needs the same setting.
+
+    Args:
+        quietly: Whether to keep all but errors from stderr.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if quietly:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow's C++ side writes some lines before any setting counts.
+    with _no_stderr() if quietly else contextlib.nullcontext():
         import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")
+    if quietly:
+        tf.get_logger().setLevel("ERROR")
 
 
 @contextlib.contextmanager

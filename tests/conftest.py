@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+from dbal_tf import startup
 from dbal_tf.artifacts import Dataset, Examples, Labels
 from dbal_tf.config import Config
+
+startup.import_tensorflow()
 
 _BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / "shared"
 
