@@ -185,15 +185,18 @@ class Query:
     """The items to be labelled next, best first.
 
     On disk, with the labels that came back: `rounds/0007/query.csv` with the
-    columns id, score, rank and label.
+    columns id, score, standard_error, rank and label.
 
     Attributes:
         ids: Item ids, shape `[k]`.
         scores: Their acquisition scores, float64, shape `[k]`.
+        standard_errors: How far the scores may be off because the posterior
+            samples are few, float64, shape `[k]`; None if they are exact.
     """
 
     ids: np.ndarray
     scores: np.ndarray
+    standard_errors: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)

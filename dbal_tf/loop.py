@@ -158,6 +158,8 @@ class _Rounds:
             config.posterior,
             config.num_samples,
             config.pool_subset,
+            config.refine,
+            config.refine_samples,
         )
         self._acquirer = Acquirer(config.acquisition_size)
         self._pusher = Pusher(
@@ -205,6 +207,14 @@ class _Rounds:
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
         query = clock("label", "Acquirer", "ties", lambda s: self._acquirer.run(scores, s))
+        chosen = self._dataset.train.select(query.ids)
+        errors = clock(
+            "score",
+            "PoolScorer",
+            "masks",
+            lambda s: self._scorer.standard_errors(model, chosen, s),
+        )
+        query = dataclasses.replace(query, standard_errors=errors)
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
         folder = self._folder / "rounds" / f"{index:04d}"
         names = self._dataset.class_names
