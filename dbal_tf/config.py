@@ -16,7 +16,7 @@ ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist")
 MODELS = ("bayesian_cnn",)
-STRATEGIES = ("auto", "none", "mirrored")
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
 
 
@@ -115,7 +115,8 @@ class Config:
     )
     strategy: str = _option(
         "auto",
-        "Devices: one (none), all (mirrored), or all if there are several GPUs (auto).",
+        "Devices: one (none), all (mirrored), all if there are several GPUs (auto), or those "
+        "of all processes that TF_CONFIG names (multi_worker).",
         choices=STRATEGIES,
         identity=False,
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+import tensorflow as tf
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
@@ -19,7 +20,7 @@ from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
-from dbal_tf.devices import make_strategy
+from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
@@ -91,6 +92,18 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     """
     check_run_dir(config)
     check_pool(config, dataset)
+    strategy = make_strategy(config.strategy)
+    with run_folder(strategy, config.run_dir) as run_dir, strategy.scope():
+        return _run_in(strategy, config.replace(run_dir=run_dir), dataset, say)
+
+
+def _run_in(
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    dataset: Dataset,
+    say: Callable[[str], Any],
+) -> list[CurvePoint]:
+    """Does what `run` promises, in the folder of this process."""
     folder, flags = pathlib.Path(config.run_dir), config.to_flags()
     if not (folder / FLAGS_FILE).exists():
         write_atomically(folder / FLAGS_FILE, flags)
@@ -101,9 +114,11 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
+        state = from_chief(strategy, store.snapshot())
+        if not is_chief(strategy):
+            store.restore(state)
         write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
-        devices = make_strategy(config.strategy).scope()
-        with TensorBoardLog(folder / "tensorboard") as log, devices:
+        with TensorBoardLog(folder / "tensorboard") as log:
             log.write_flags(flags)
             rounds = _Rounds(config, dataset, oracle, store, log)
             for point in rounds.remaining(say):

@@ -64,6 +64,20 @@ def test_starting_again_changes_nothing(store, tmp_path):
     assert _everything(tmp_path) == before
 
 
+def test_a_snapshot_makes_another_store_equal(store, tmp_path):
+    _commit(store, 0, "m", "b")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with Store(folder) as other:
+        other.start("--seed=0\n", "c" * 64, {}, _labels("z"), "dataset")
+        other.restore(store.snapshot())
+        assert other.curve() == store.curve()
+        _commit(other, 1, "n")
+    with Store(folder) as again:
+        assert again.labels().ids.tolist() == ["z", "a", "m", "b", "n"]
+    assert store.labels().ids.tolist() == ["z", "a", "m", "b"]
+
+
 def test_other_data_are_refused(store, tmp_path):
     before = _everything(tmp_path)
     with Store(tmp_path) as again, pytest.raises(InputError) as error:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dbal_tf import devices
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import InputError, Posterior
@@ -111,8 +112,7 @@ class Predictor:
 
     def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
         """Joins the replicas' statistics of the first `count` items."""
-        parts = [self._strategy.experimental_local_results(x) for x in statistics]
-        return [np.concatenate([x.numpy() for x in part])[:count] for part in parts]
+        return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
         if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
