@@ -4,8 +4,8 @@
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
 For each run: curve.csv, flags.cfg, picks.csv (round, rank, id, label, score) and
-versions.json. For all of them together: curve.png. The table, in Markdown, is
-made from the runs' stores.
+versions.json. For all that the folder then holds: curve.png. The table, in
+Markdown, is made from the runs' stores.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sqlite3
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.files import write_atomically
 from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.reporting.tables import read_curve_csv
 from dbal_tf.store import FILE_NAME, Store
 
 _PHASES = ("train", "score", "evaluate", "label")
@@ -32,14 +33,16 @@ def main() -> None:
     parser.add_argument("--at", type=int, nargs="+", default=[100, 200, 340, 500, 1000])
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
-    curves: dict[str, list[list[CurvePoint]]] = {}
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
     print("|---" * (2 + len(options.at) + len(_PHASES)) + "|")
     for run in options.runs:
         name = run.name.removeprefix("mnist-")
         curve, versions = collect(run, options.out / name)
-        curves.setdefault(name, []).append(curve)
         print(row(name, curve, options.at, versions["commit"]))
+    curves = {
+        path.parent.name: [read_curve_csv(path.read_text())]
+        for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
+    }
     plot_learning_curves(options.out / "curve.png", curves, options.title)
 
 
