@@ -120,6 +120,12 @@ class Config:
         choices=STRATEGIES,
         identity=False,
     )
+    mixed_precision: bool = _option(
+        False,
+        "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
+        "that have bfloat16 units.",
+    )
+    jit_compile: bool = _option(False, "Let XLA compile the graphs; on CPUs it is slower.")
     oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
     seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
     run_dir: str = _option(

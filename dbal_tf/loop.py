@@ -165,6 +165,7 @@ class _Rounds:
             config.batch_size,
             config.learning_rate,
             config.remainder,
+            config.mixed_precision,
         )
         self._evaluator = Evaluator(config.posterior, config.num_samples)
         self._scorer = PoolScorer(

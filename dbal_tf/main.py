@@ -76,7 +76,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _run(config: settings.Config) -> int:
-    startup.import_tensorflow(quietly=FLAGS.verbosity < logging.DEBUG)
+    startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
     from dbal_tf.experiments import run
 
     run.run(config, say=lambda line: print(line, flush=True))

@@ -19,6 +19,8 @@ def bayesian_cnn(image_shape: tuple[int, int, int], num_classes: int, seed: int)
     dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
     and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1).
 
+    Layers have Keras's current dtype policy, the probabilities float32.
+
     Args:
         image_shape: Height, width and channels.
         num_classes: Number of classes.
@@ -39,7 +41,9 @@ def bayesian_cnn(image_shape: tuple[int, int, int], num_classes: int, seed: int)
             layers.Flatten(),
             layers.Dense(128, activation="relu", kernel_initializer=glorot(2)),
             layers.Dropout(0.5, seed=seed),
-            layers.Dense(num_classes, activation="softmax", kernel_initializer=glorot(3)),
+            layers.Dense(
+                num_classes, activation="softmax", kernel_initializer=glorot(3), dtype="float32"
+            ),
         ],
         name="bayesian_cnn",
     )

@@ -23,6 +23,7 @@ class Trainer:
     batch_size: int
     learning_rate: float
     remainder: str
+    mixed_precision: bool = False
     _fitters: dict[tuple, Fitter] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -75,6 +76,7 @@ class Trainer:
                 self.learning_rate,
                 self.batch_size,
                 self.remainder == "merge",
+                "mixed_bfloat16" if self.mixed_precision else "float32",
             )
         return self._fitters[shape, classes]
 
