@@ -157,20 +157,24 @@ def _duration(seconds: float) -> str:
 
 
 def errors_by_labels(
-    repetitions: Sequence[Sequence[CurvePoint]],
+    repetitions: Sequence[Sequence[CurvePoint]], measure: str = "error"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the test errors of several repetitions, side by side.
 
     Args:
         repetitions: One curve per repetition; those without a point are left
             out.
+        measure: The field of `Evaluation` that is the error.
 
     Returns:
         The numbers of labels that every repetition has reached, ascending,
         int64 `[p]`, and the errors there, shares 0 to 1, float64 `[r, p]`.
     """
     started = [curve for curve in repetitions if curve]
-    by_labels = [{point.labels: point.evaluation.error for point in curve} for curve in started]
+    by_labels = [
+        {point.labels: getattr(point.evaluation, measure) for point in curve}
+        for curve in started
+    ]
     common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
     errors = [[errors[count] for count in common] for errors in by_labels]
     return np.array(common, np.int64), np.array(errors, np.float64).reshape(
