@@ -132,7 +132,7 @@ QUERY_RATE = {
 
 
 def authors_curve(curves: str, acquisition: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns the authors' mean curve, thinned out for a plot.
+    """Returns the authors' mean curve, thinned out for a plot; its crossings are kept.
 
     Args:
         curves: A `curve` of `authors_curves.csv`.

@@ -40,17 +40,18 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     grid = cells(experiment, config)
     to_do = [] if config.report_only else chosen(grid, config.only)
     check_folders(config, grid)
-    remaining = [cell for cell in to_do if not _result(cell).is_finished]
-    datasets = _load(remaining)
-    if grid[0].path:
+    before = [_result(cell) for cell in grid]
+    finished = [result.cell for result in before if result.is_finished]
+    datasets = _load([cell for cell in to_do if cell not in finished])
+    if grid[0].path and (to_do or any(result.record for result in before)):
         whole = config.replace(only=(), report_only=False)
         write_atomically(pathlib.Path(config.run_dir, loop.FLAGS_FILE), whole.to_flags())
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
-        if cell in remaining:
-            loop.run(cell.config, datasets[_split(cell.config)], say)
-        else:
+        if cell in finished:
             say("finished before")
+        else:
+            loop.run(cell.config, datasets[_split(cell.config)], say)
     results = [_result(cell) for cell in grid]
     for line in experiment.report(experiment, config, results):
         say(line)

@@ -12,7 +12,7 @@ h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin: 2em 0 .4em; }
 svg { width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: .9em; font-variant-numeric: tabular-nums; }
 th, td { padding: .25em .6em; border-bottom: 1px solid #e3e3e3; text-align: right; }
-td { white-space: nowrap; } th { vertical-align: bottom; }
+th, td { vertical-align: bottom; } th { max-width: 7em; }
 th:first-child, td:first-child { text-align: left; }
 th { border-bottom: 2px solid #bbb; font-weight: 600; }
 .note { color: #666; font-size: .85em; max-width: 60em; }
@@ -75,15 +75,19 @@ def to_html(page: Page, figure_svg: str) -> str:
 
 
 def _html_table(table: Table) -> str:
-    rows = [("th", table.header), *(("td", row) for row in table.rows)]
-    lines = [
-        "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"
-        for tag, cells in rows
-    ]
+    header = "".join(f"<th>{html.escape(name)}</th>" for name in table.header)
+    rows = ["".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in table.rows]
+    lines = [f"<tr>{row}</tr>\n" for row in (header, *rows)]
     return (
         f'<h2>{html.escape(table.title)}</h2>\n<div class="wide"><table>\n{"".join(lines)}'
         f"</table></div>\n{_paragraphs(table.notes, 'note')}"
     )
+
+
+def _cell(text: str) -> str:
+    """A cell that breaks before its brackets, if at all."""
+    unbroken = html.escape(text).replace(" ", "&nbsp;")
+    return unbroken.replace("&nbsp;(", " (").replace("&nbsp;[", " [")
 
 
 def _paragraphs(sentences: Sequence[str], style: str = "") -> str:
