@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.reporting.page import Table
-from dbal_tf.reporting.tables import PHASES
+from dbal_tf.reporting.tables import PHASES, duration
 
 
 def status(results: Sequence[Result]) -> list[str]:
@@ -31,12 +31,12 @@ def status(results: Sequence[Result]) -> list[str]:
 def stamp(config: Config, results: Sequence[Result]) -> str:
     """Returns the sentence below every table: protocol, commit and cost in short."""
     begun = [result for result in results if result.curve]
-    hours = sum(_seconds(result) for result in begun) / 3600
+    time = duration(sum(_seconds(result) for result in begun))
     queries = dict.fromkeys(_queries(result.cell.config) for result in begun)
     commits = sorted({_commit(result) for result in begun})
     return (
         f"{config.dataset}; {'; or '.join(queries)}; T = {config.num_samples}; commit "
-        f"{' or '.join(commits)}; {len(begun)} runs, {hours:.1f} hours."
+        f"{' or '.join(commits)}; {len(begun)} runs, {time}."
     )
 
 

@@ -12,7 +12,7 @@ h1 { font-size: 1.6em; } h2 { font-size: 1.15em; margin: 2em 0 .4em; }
 svg { width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: .9em; font-variant-numeric: tabular-nums; }
 th, td { padding: .25em .6em; border-bottom: 1px solid #e3e3e3; text-align: right; }
-th, td { vertical-align: bottom; } th { max-width: 7em; }
+th, td { vertical-align: bottom; } th { max-width: 9em; }
 th:first-child, td:first-child { text-align: left; }
 th { border-bottom: 2px solid #bbb; font-weight: 600; }
 .note { color: #666; font-size: .85em; max-width: 60em; }

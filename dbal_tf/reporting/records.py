@@ -31,7 +31,8 @@ class RunRecord:
 def read_run(run_dir: pathlib.Path) -> RunRecord | None:
     """Returns what a run's store says; None if the run has not begun.
 
-    The run may be under way: what it has committed is read.
+    The run may be under way: what it has committed is read. Of a store that is
+    open, or whose process was killed, SQLite may refresh the index (-shm).
 
     Raises:
         InputError: The store cannot be read.

@@ -140,7 +140,7 @@ def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
         str(point.labels),
         f"{100 * point.evaluation.error:.2f} %",
         *(f"{point.seconds.get(phase, 0.0):.1f} s" for phase in PHASES[:3]),
-        _duration(seconds_left),
+        duration(seconds_left),
     )
 
 
@@ -149,7 +149,8 @@ def _progress_cells(*cells: str) -> str:
     return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

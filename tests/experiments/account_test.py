@@ -40,7 +40,7 @@ def test_what_is_missing_is_named():
 def test_the_stamp_says_protocol_commit_and_cost():
     assert account.stamp(CONFIG, _results(finished=11, begun=4)) == (
         "digits; 2 per class at the start, 10 a query of the whole pool; T = 100; commit "
-        "commit0 or commit1; 2 runs, 4.0 hours."
+        "commit0 or commit1; 2 runs, 4 h 00 min."
     )
     both = account.stamp(CONFIG, _results(a=1, b=1, c=1))
     assert "10 a query of the whole pool; or 10 per class at the start, 5 a query of a" in both
