@@ -6,12 +6,12 @@ from this one place.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run",)
+EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist")
@@ -33,7 +33,19 @@ def _option(default: Any, help: str, **limits: Any) -> Any:
 class Config:
     """The settings of an experiment; every field is a flag of the same name."""
 
-    experiment: str = _option("run", "What to run.", choices=EXPERIMENTS)
+    experiment: str = _option(
+        "run",
+        "What to run. For the paper's: --flagfile=configs/figure1.cfg and its neighbours.",
+        choices=EXPERIMENTS,
+    )
+    only: tuple[str, ...] = _option(
+        (),
+        "Runs of the experiment to do now, by their folders: bald/0,random or empty for all.",
+        identity=False,
+    )
+    report_only: bool = _option(
+        False, "Do no run; draw the report of the runs that are there.", identity=False
+    )
     acquisition: tuple[str, ...] = _option(
         ("var_ratios",),
         "Acquisition function; a comma-separated list runs each and compares "
@@ -64,6 +76,13 @@ class Config:
         identity=False,
     )
     model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    kernel_size: int = _option(
+        4,
+        "Height and width of bayesian_cnn's kernels. Paper: 4; the authors' code for "
+        "Table 1: 3.",
+        at_least=1,
+        at_most=14,
+    )
     rounds: int = _option(
         98,
         "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
@@ -182,27 +201,33 @@ class Config:
             lines.append(f"--{field.name}={text}\n")
         return "".join(lines)
 
-    def differing(self, flagfile: str) -> list[str]:
+    def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
         """Returns the flags that make another run of a written flagfile.
 
         Settings that may change when a run goes on (its folder, its number of
-        rounds and the like) do not count. A flag that only one side has does.
+        rounds and the like) do not count. A flag that the flagfile does not
+        name has its default there, so a run outlives new flags.
 
         Args:
             flagfile: The text of a flagfile that `to_flags` wrote.
+            free: Further settings that do not count.
 
         Returns:
             Texts such as `--seed=1 (the run has --seed=0)`.
         """
-        free = {
-            f.name for f in dataclasses.fields(self) if not f.metadata.get("identity", True)
-        }
-        ours, theirs = _parse(self.to_flags()), _parse(flagfile)
+        fixed = self.identity() | _parse(flagfile).keys() - self.__dataclass_fields__.keys()
+        ours = _parse(self.to_flags())
+        theirs = _parse(Config().to_flags()) | _parse(flagfile)
         return [
             f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
-            for name in sorted(ours.keys() | theirs.keys())
-            if name not in free and ours.get(name) != theirs.get(name)
+            for name in sorted(fixed - set(free))
+            if ours.get(name) != theirs.get(name)
         ]
+
+    @classmethod
+    def identity(cls) -> set[str]:
+        """Returns the names of the settings that are part of what a run is."""
+        return {f.name for f in dataclasses.fields(cls) if f.metadata.get("identity", True)}
 
 
 def define_flags(define: dict[type, Callable[..., Any]]) -> None:
@@ -234,7 +259,7 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     """Raises an InputError if a setting is outside its limits."""
     limits = field.metadata
     values: Iterable[Any] = value if isinstance(value, tuple) else (value,)
-    if isinstance(value, tuple) and not value:
+    if field.default and value == ():
         raise InputError(f"--{field.name} is empty; expected {_one_of(limits['choices'])}.")
     for one in values:
         problem = None

@@ -5,7 +5,7 @@ import functools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,8 +33,15 @@ CURVE_FILE = "curve.csv"
 T = TypeVar("T")
 
 
-def check_run_dir(config: Config) -> None:
+def check_run_dir(
+    config: Config, free: Collection[str] = (), beside: Collection[str] = ()
+) -> None:
     """Checks that a run may write to its folder; changes nothing on disk.
+
+    Args:
+        config: The settings.
+        free: Settings that may differ from those of the folder's flags.
+        beside: What a folder without flags may hold nevertheless.
 
     Raises:
         InputError: The folder cannot be written, holds something else, or
@@ -48,14 +55,17 @@ def check_run_dir(config: Config) -> None:
             "choose another."
         )
     # A hidden file may be a write that was cut off.
-    if existing is not folder or all(path.name[0] == "." for path in folder.iterdir()):
+    if existing is not folder:
         return
+    held = {path.name for path in folder.iterdir() if path.name[0] != "."}
     flags = folder / FLAGS_FILE
     if not flags.is_file():
+        if held <= set(beside):
+            return
         raise InputError(
             f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
         )
-    if differing := config.differing(flags.read_text()):
+    if differing := config.differing(flags.read_text(), free):
         raise InputError(
             f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."
@@ -165,6 +175,7 @@ class _Rounds:
             config.batch_size,
             config.learning_rate,
             config.remainder,
+            config.kernel_size,
             config.mixed_precision,
         )
         self._evaluator = Evaluator(config.posterior, config.num_samples)

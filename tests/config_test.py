@@ -10,6 +10,10 @@ from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _OTHER = Config(
+    experiment="figure1",
+    only=("bald/0", "random"),
+    report_only=True,
+    kernel_size=3,
     acquisition=("bald", "random"),
     var_ratios="votes",
     posterior="gaussian_dropout",
@@ -210,7 +214,10 @@ def test_differing_names_both_values():
     ]
 
 
-_FREE = {"data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"}
+_FREE = {
+    *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
+    *("only", "report_only"),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
@@ -220,12 +227,30 @@ def test_a_run_may_go_on_elsewhere_and_longer_but_not_otherwise(name):
         assert len(changed.differing(Config().to_flags())) == (name not in _FREE)
 
 
-def test_a_flag_that_only_one_side_has_differs():
-    written = Config().to_flags().replace("--remainder=merge\n", "--momentum=0.9\n")
-    assert Config().differing(written) == [
-        "--momentum=None (the run has --momentum=0.9)",
-        "--remainder=merge (the run has --remainder=None)",
+def test_a_flag_that_the_run_does_not_name_has_its_default_there():
+    written = Config().to_flags().replace("--remainder=merge\n", "")
+    assert Config().differing(written) == []
+    assert Config(remainder="keep").differing(written) == [
+        "--remainder=keep (the run has --remainder=merge)"
     ]
+
+
+def test_a_flag_that_only_the_run_has_differs():
+    assert Config().differing(Config().to_flags() + "--momentum=0.9\n") == [
+        "--momentum=None (the run has --momentum=0.9)"
+    ]
+
+
+def test_settings_that_are_free_do_not_differ():
+    written = Config(seed=1, epochs=3).to_flags()
+    assert Config().differing(written, free=("seed",)) == [
+        "--epochs=50 (the run has --epochs=3)"
+    ]
+    assert Config().differing(written, free=("seed", "epochs")) == []
+
+
+def test_identity_is_what_a_run_may_not_change():
+    assert Config.identity() == set(_FIELDS) - _FREE
 
 
 def test_every_flag_has_a_help_line():

@@ -306,6 +306,19 @@ def test_a_folder_that_cannot_serve(small, tmp_path):
     loop.check_run_dir(small.replace(run_dir=str(tmp_path), rounds=9))
 
 
+def test_a_folder_of_several_runs_may_hold_theirs_and_vary_their_flags(small, tmp_path):
+    config = small.replace(run_dir=str(tmp_path))
+    (tmp_path / "bald").mkdir()
+    loop.check_run_dir(config, beside=("bald", "random"))
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match="holds files but no run"):
+        loop.check_run_dir(config, beside=("bald", "random"))
+    (tmp_path / "flags.cfg").write_text(config.replace(repetition=3, seed=9).to_flags())
+    loop.check_run_dir(config, free=("repetition", "seed"))
+    with pytest.raises(InputError, match=r"flags: --seed=0 \(the run has --seed=9\); give"):
+        loop.check_run_dir(config, free=("repetition",))
+
+
 def test_a_folder_for_a_new_run_is_not_made_by_the_check(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for run_dir in (small.run_dir, "relative/new", "."):

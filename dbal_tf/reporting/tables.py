@@ -143,7 +143,7 @@ def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
         str(point.labels),
         f"{100 * point.evaluation.error:.2f} %",
         *(f"{point.seconds.get(phase, 0.0):.1f} s" for phase in PHASES[:3]),
-        _duration(seconds_left),
+        duration(seconds_left),
     )
 
 
@@ -152,7 +152,8 @@ def _progress_cells(*cells: str) -> str:
     return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -160,20 +161,24 @@ def _duration(seconds: float) -> str:
 
 
 def errors_by_labels(
-    repetitions: Sequence[Sequence[CurvePoint]],
+    repetitions: Sequence[Sequence[CurvePoint]], measure: str = "error"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the test errors of several repetitions, side by side.
 
     Args:
         repetitions: One curve per repetition; those without a point are left
             out.
+        measure: The field of `Evaluation` that is the error.
 
     Returns:
         The numbers of labels that every repetition has reached, ascending,
         int64 `[p]`, and the errors there, shares 0 to 1, float64 `[r, p]`.
     """
     started = [curve for curve in repetitions if curve]
-    by_labels = [{point.labels: point.evaluation.error for point in curve} for curve in started]
+    by_labels = [
+        {point.labels: getattr(point.evaluation, measure) for point in curve}
+        for curve in started
+    ]
     common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
     errors = [[errors[count] for count in common] for errors in by_labels]
     return np.array(common, np.int64), np.array(errors, np.float64).reshape(

@@ -116,6 +116,12 @@ def test_progress_line_is_aligned_with_its_header(seconds, text):
     assert line[: header.index("test error") + len("test error")].endswith("5.12 %")
 
 
+def test_errors_by_labels_of_another_measure():
+    labels, nll = tables.errors_by_labels([_curve([0.5, 0.4])], "deterministic_error")
+    assert labels.tolist() == [20, 30]
+    assert nll.tolist() == [[p.evaluation.deterministic_error for p in _curve([0.5, 0.4])]]
+
+
 def test_errors_by_labels_keeps_what_all_repetitions_reached():
     labels, errors = tables.errors_by_labels([_curve([0.5, 0.4, 0.3]), _curve([0.3, 0.2]), []])
     assert labels.tolist() == [20, 30]
