@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
-from dbal_tf.core import InputError, Posterior
+from dbal_tf.core import Images, InputError, Posterior
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
 _SAMPLES = 100  # a tile of samples: bounds the memory whatever T is
@@ -39,9 +39,7 @@ class Predictor:
         self._more = self._compiled(self._more_sums, sums, *given)
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
 
-    def statistics(
-        self, images: np.ndarray, num_samples: int, seed: int
-    ) -> PredictiveStatistics:
+    def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
 
         Args:
@@ -106,7 +104,7 @@ class Predictor:
 
 def predictive_statistics(
     model: keras.Model,
-    images: np.ndarray,
+    images: Images,
     num_samples: int = 100,
     seed: int = 0,
     posterior: str = "mc_dropout",
@@ -119,7 +117,8 @@ def predictive_statistics(
     Args:
         model: A Sequential or Functional Keras model with dropout layers, whose
             last layer gives class probabilities.
-        images: As the model takes them, shape `[n, h, w, k]`.
+        images: As the model takes them, shape `[n, h, w, k]`; an array, or what
+            has a shape and slices and need not fit into memory.
         num_samples: Posterior samples T, at least 1.
         seed: Seed of the samples; sample t is the same for all images.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
@@ -139,7 +138,8 @@ def predictive_statistics(
     """
     if num_samples < 1:
         raise InputError(f"num_samples={num_samples} cannot be used; expected at least 1.")
-    predictor, images = predictor_for(model, posterior), np.asarray(images)
+    predictor = predictor_for(model, posterior)
+    images = images if hasattr(images, "shape") else np.asarray(images)
     expected = (None, *model.input_shape[1:])
     if not _fits(images.shape, expected):
         raise InputError(
