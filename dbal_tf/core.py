@@ -34,6 +34,7 @@ class InputError(ValueError):
     """
 
 
+@runtime_checkable
 class Images(Protocol):
     """Images that need not be in memory: an array, or what reads like one.
 

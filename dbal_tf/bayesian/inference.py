@@ -56,6 +56,10 @@ class Predictor:
         tiles = list(_tiles(self._posterior.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
         only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
+
+        def drawn(tile: np.ndarray) -> Any:
+            return self._run(self._sample, tile, seed_tensor) if only is None else only
+
         chunks = []
         step = _ITEMS * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
@@ -63,15 +67,17 @@ class Predictor:
             features = self._run(self._features, self._spread(chunk))
             sums = None
             for tile in tiles:
-                samples = self._run(self._sample, tile, seed_tensor) if only is None else only
-                if sums is None:
-                    sums = self._run(self._first, features, samples)
-                else:
-                    sums = self._run(self._more, sums, features, samples)
+                # Nothing here holds a tile, so that it is gone when the next one is drawn.
+                sums = self._plus(sums, features, drawn(tile))
             chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
         return joined
+
+    def _plus(self, sums: Any, features: Any, samples: Any) -> Any:
+        if sums is None:
+            return self._run(self._first, features, samples)
+        return self._run(self._more, sums, features, samples)
 
     def _run(self, compiled: Any, *args: Any) -> Any:
         return self._strategy.run(compiled, args=args)

@@ -246,17 +246,18 @@ def _check_images(split: _Split, feature: str, shape: tuple[int, ...]) -> None:
     )
     if feature == ENCODED:
         return
+    sides = split.sides
     split.refuse(
-        (split.sides != shape).any(axis=1),
+        (num_bytes != sides.prod(axis=1)) | (sides < 1).any(axis=1),
         lambda row: (
-            f"holds an image of shape {tuple(split.sides[row].tolist())}; expected "
-            f"{shape}, as the first record has; write images of one shape."
+            f"has {num_bytes[row]} bytes in '{RAW}' and the height, width and channels "
+            f"{tuple(sides[row].tolist())}; expected as many bytes as these make; write it again."
         ),
     )
     split.refuse(
-        (num_bytes != np.prod(shape)) | (np.min(shape) < 1),
+        (sides != shape).any(axis=1),
         lambda row: (
-            f"has {num_bytes[row]} bytes in '{RAW}'; expected height x width x "
-            f"channels, {shape}; write it again."
+            f"holds an image of shape {tuple(sides[row].tolist())}; expected {shape}, "
+            "as the first record has; write images of one shape."
         ),
     )
