@@ -14,7 +14,7 @@ from dbal_tf.core import InputError
 EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
@@ -66,13 +66,14 @@ class Config:
     )
     dataset: str = _option(
         "mnist",
-        "Images to learn from. digits needs no download. Paper: mnist.",
+        "Images to learn from. digits needs no download; tfrecord need not fit into "
+        "memory. Paper: mnist.",
         choices=DATASETS,
     )
     data_dir: str = _option(
         "",
         "Folder with the data set's files; for mnist the idx files, gzipped or "
-        "not, or mnist.npz. Empty: tensorflow-datasets.",
+        "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
         identity=False,
     )
     model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)

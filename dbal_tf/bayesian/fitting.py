@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from dbal_tf.bayesian import masks
 from dbal_tf.bayesian.networks import NetworkFactory
+from dbal_tf.core import Images
 
 _SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
 
@@ -68,7 +69,7 @@ class Fitter:
 
     def fit(
         self,
-        images: np.ndarray,
+        images: Images,
         classes: np.ndarray,
         epochs: int,
         weight_decay: float,
@@ -88,7 +89,7 @@ class Fitter:
         """
         self._reset(seed)
         penalty = np.float32(weight_decay / len(images))
-        loss = self._run(images.astype(np.float32), classes, epochs, penalty, seed)
+        loss = self._run(np.asarray(images, np.float32), classes, epochs, penalty, seed)
         if not np.isfinite(loss):
             raise ArithmeticError(
                 f"The training loss became {float(loss)}; try a smaller --learning_rate."

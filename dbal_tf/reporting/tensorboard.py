@@ -102,7 +102,7 @@ def _write_query(
         counts = {name: bought.count(name) for name in class_names}
         _write_image("bought_per_class", class_bars(counts))
     if images is not None:
-        shown = images.select(query.ids[:_MOST_IMAGES]).images
+        shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
         _write_image("bought", picked_images(shown, captions[:_MOST_IMAGES], _PER_ROW))
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dbal_tf.config import Config
+from dbal_tf.datasets.shard_writer import example, write_shards
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NAMES = (
@@ -64,6 +66,30 @@ def _pickle(folder: pathlib.Path) -> None:
     (folder / "data" / "mnist.npz").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
 
 
+def _shards(folder: pathlib.Path, ending: bytes = b"") -> None:
+    """Writes shards of 40 and 9 images; the file of the 40 loses what it ends with."""
+    for split, count in (("train", 40), ("test", 9)):
+        images = np.zeros((count, 8, 8, 1), np.uint8)
+        write_shards(folder / "data", split, images, np.arange(count) % 3)
+    path = folder / "data" / _SHARD
+    path.write_bytes(path.read_bytes()[: -len(ending) or None])
+
+
+def _other_sizes(folder: pathlib.Path) -> None:
+    _shards(folder)
+    images = np.zeros((9, 8, 9, 1), np.uint8)
+    write_shards(folder / "data", "test", images, np.arange(9) % 3)
+
+
+def _broken_png(folder: pathlib.Path) -> None:
+    for split in ("train", "test"):
+        images = np.zeros((9, 8, 8, 1), np.uint8)
+        write_shards(folder / "data", split, images, np.arange(9) % 3, encoded=True)
+    with tf.io.TFRecordWriter(str(folder / "data" / "train-x.tfrecord")) as writer:
+        writer.write(example(images[0], 0, "x", encoded=True).replace(b"IHDR", b"IHDX"))
+    (folder / "data" / _SHARD).rename(folder / "data" / "train-a.tfrecord")
+
+
 def _another_run(folder: pathlib.Path) -> None:
     (folder / "run").mkdir()
     flags = Config(dataset="digits", rounds=3, seed=7, epochs=9, run_dir="run").to_flags()
@@ -90,6 +116,8 @@ class Case:
 
 _DIGITS = "--dataset=digits --run_dir=run"
 _MNIST = "--dataset=mnist --run_dir=run --data_dir=data"
+_TFRECORD = "--dataset=tfrecord --run_dir=run --data_dir=data"
+_SHARD = "train-00000-of-00001.tfrecord"
 _CASES = {
     "unknown technique": Case(
         f"{_DIGITS} --acquisition=foo", ("--acquisition=foo", "one of random, bald")
@@ -114,6 +142,19 @@ _CASES = {
     "wrong magic": Case(_MNIST, (f"data/{_NAMES[2]}", "'89 50 4e 47'"), _wrong_magic),
     "fewer labels": Case(_MNIST, (_NAMES[1], "(39,)", "40 images"), _fewer_labels),
     "a pickle": Case(_MNIST, ("data/mnist.npz cannot be read",), _pickle),
+    "tfrecord without a folder": Case(
+        "--dataset=tfrecord --run_dir=run", ("--data_dir= is not a folder",)
+    ),
+    "no shards": Case(_TFRECORD, ("--data_dir=data holds no train-*.tfrecord",), _empty),
+    "truncated shard": Case(
+        _TFRECORD, (f"data/{_SHARD} has a truncated record",), lambda f: _shards(f, b"end")
+    ),
+    "test images of another size": Case(
+        _TFRECORD, ("test-00000-of-00001.tfrecord, record 0,", "(8, 9, 1)"), _other_sizes
+    ),
+    "a broken image in a shard": Case(
+        _TFRECORD, ("data/train-x.tfrecord, record 0, holds no image",), _broken_png
+    ),
     "a class too few": Case(_MNIST, ("--initial_per_class=2",), lambda f: _mnist(f / "data")),
     "too many rounds": Case(
         f"{_DIGITS} --rounds=109", ("--rounds=109", "holds 1080", "at most --rounds=108")
