@@ -174,10 +174,13 @@ class Scores:
     Attributes:
         ids: Item ids, shape `[n]`.
         values: Acquisition scores, higher is better, float64, shape `[n]`.
+        entropies: Predictive entropies in nats, float64, shape `[n]`; None
+            where nothing was predicted.
     """
 
     ids: np.ndarray
     values: np.ndarray
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,10 +193,12 @@ class Query:
     Attributes:
         ids: Item ids, shape `[k]`.
         scores: Their acquisition scores, float64, shape `[k]`.
+        entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
     ids: np.ndarray
     scores: np.ndarray
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)

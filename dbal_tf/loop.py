@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import os
 import pathlib
 import time
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+from absl import logging
 
+from dbal_tf import lock
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
@@ -25,7 +28,7 @@ from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import Execution, Store
+from dbal_tf.store import FILE_NAME, Execution, Store
 
 FLAGS_FILE = "flags.cfg"
 CURVE_FILE = "curve.csv"
@@ -59,6 +62,13 @@ def check_run_dir(config: Config) -> None:
             f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."
         )
+    store, curve = folder / FILE_NAME, folder / CURVE_FILE
+    lost = not store.exists() or not store.stat().st_size
+    if lost and curve.is_file() and len(curve.read_text().splitlines()) > 1:
+        raise InputError(
+            f"{store} is missing or empty, though {curve} shows committed rounds; put it back "
+            "from a copy or choose another --run_dir."
+        )
 
 
 def check_pool(config: Config, dataset: Dataset) -> None:
@@ -91,13 +101,31 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     """
     check_run_dir(config)
     check_pool(config, dataset)
-    folder, flags = pathlib.Path(config.run_dir), config.to_flags()
+    folder = pathlib.Path(config.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock.hold(folder):
+        check_run_dir(config)  # Another run may have begun here meanwhile.
+        return _run(config, dataset, folder, say)
+
+
+def _run(
+    config: Config, dataset: Dataset, folder: pathlib.Path, say: Callable[[str], Any]
+) -> list[CurvePoint]:
+    flags = config.to_flags()
     if not (folder / FLAGS_FILE).exists():
         write_atomically(folder / FLAGS_FILE, flags)
     with Store(folder) as store:
         oracle = DatasetOracle(dataset)
         initial = oracle.run(_unscored(dataset.splits.initial_ids))
-        store.start(flags, dataset.checksum, versions(), initial, annotator=config.oracle)
+        store.start(
+            flags,
+            dataset.checksum,
+            versions(),
+            initial,
+            config.oracle,
+            dataset.class_names,
+            _splits(dataset),
+        )
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
@@ -107,6 +135,7 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
             log.write_flags(flags)
             rounds = _Rounds(config, dataset, oracle, store, log)
             for point in rounds.remaining(say):
+                logging.debug("phase: report")
                 write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
                 say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
         return store.curve()[: config.rounds + 1]
@@ -122,10 +151,11 @@ class _Clock:
 
     def __call__(self, phase: str, component: str, purpose: str, call: Callable[[int], T]) -> T:
         seed, start = self.seed_of(purpose), time.perf_counter()
+        logging.debug("phase: %s", phase)
         result = call(seed)
         spent = time.perf_counter() - start
         self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
-        self.executions.append(Execution(component, seed, spent))
+        self.executions.append(Execution(component, seed, spent, purpose))
         return result
 
 
@@ -189,29 +219,40 @@ class _Rounds:
         )
         scores, query, bought = None, None, None
         if index < config.rounds:
-            scores, query, bought = self._buy(clock, model, labels, index)
-        artifacts = self._push(clock, model, index)
+            scores, query, bought = self._buy(clock, model, index)
+        artifacts = self._kept(index) | self._push(clock, model, index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         images = None if query is None else dataset.train.select(query.ids)
+        logging.debug("phase: report")
         self._log.write_round(point, query, bought, images, scores, dataset.class_names)
+        logging.debug("phase: commit")
         self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
         return point
 
-    def _buy(
-        self, clock: _Clock, model: Model, labels: Labels, index: int
-    ) -> tuple[Scores, Query, Labels]:
-        unlabelled = self._dataset.train.select(self._dataset.unlabelled(labels))
+    def _buy(self, clock: _Clock, model: Model, index: int) -> tuple[Scores, Query, Labels]:
+        asked = self._store.labels(every_state=True)
+        unlabelled = self._dataset.train.select(self._dataset.unlabelled(asked))
         scores = clock(
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
         query = clock("label", "Acquirer", "ties", lambda s: self._acquirer.run(scores, s))
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
-        folder = self._folder / "rounds" / f"{index:04d}"
         names = self._dataset.class_names
-        write_atomically(folder / "query.csv", tables.query_csv(query, bought, names))
+        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
+        write_atomically(paths["query"], tables.query_csv(query, bought, names))
         if self._config.keep_scores:
-            np.savez_compressed(folder / "scores.npz", ids=scores.ids, values=scores.values)
+            content = io.BytesIO()
+            np.savez_compressed(content, ids=scores.ids, values=scores.values)
+            write_atomically(paths["scores"], content.getvalue())
         return scores, query, bought
+
+    def _kept(self, index: int) -> dict[str, str]:
+        """The files of a round's query, by kind."""
+        if index >= self._config.rounds:
+            return {}
+        folder = f"rounds/{index:04d}"
+        scores = {"scores": f"{folder}/scores.npz"} if self._config.keep_scores else {}
+        return {"query": f"{folder}/query.csv", **scores}
 
     def _weight_decay(
         self, clock: _Clock, labels: Labels, previous: CurvePoint | None
@@ -252,6 +293,19 @@ def _seconds_left(config: Config, point: CurvePoint) -> float:
     labels = point.labels + (rounds + 1) / 2 * config.acquisition_size
     growth = point.seconds["train"] * (labels / point.labels - 1)
     return rounds * (sum(point.seconds.values()) + growth)
+
+
+def _splits(dataset: Dataset) -> dict[str, list[str]]:
+    """Ids by their use, as the store keeps them for the audit."""
+    splits = dataset.splits
+    ids = {
+        "initial": splits.initial_ids,
+        "validation": splits.validation_ids,
+        "pool": splits.pool_ids,
+        "test": dataset.test.ids,
+        "train": dataset.train.ids,
+    }
+    return {name: of_use.tolist() for name, of_use in ids.items()}
 
 
 def _unscored(ids: np.ndarray) -> Query:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from dbal_tf.acquisition import acquisition_function
+from dbal_tf.acquisition import acquisition_function, max_entropy
 from dbal_tf.artifacts import Examples, Model, Scores
 from dbal_tf.bayesian.inference import predictor_for
 
@@ -46,4 +46,5 @@ class PoolScorer:
             raise ArithmeticError(
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
-        return Scores(unlabelled.ids, values)
+        entropies = np.asarray(max_entropy(statistics), np.float64)
+        return Scores(unlabelled.ids, values, entropies)
