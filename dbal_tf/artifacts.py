@@ -117,6 +117,17 @@ class Dataset:
         """Returns the ids of the pool that are not among `labels`."""
         return self.splits.pool_ids[~np.isin(self.splits.pool_ids, labels.ids)]
 
+    def ids_by_use(self) -> dict[str, list[str]]:
+        """Returns the ids of each split, of `test`, and all of `train`."""
+        splits = self.splits
+        return {
+            "initial": splits.initial_ids.tolist(),
+            "validation": splits.validation_ids.tolist(),
+            "pool": splits.pool_ids.tolist(),
+            "test": self.test.ids.tolist(),
+            "train": self.train.ids.tolist(),
+        }
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
@@ -188,16 +199,19 @@ class Query:
     """The items to be labelled next, best first.
 
     On disk, with the labels that came back: `rounds/0007/query.csv` with the
-    columns id, score, rank and label.
+    columns id, score, standard_error, rank and label.
 
     Attributes:
         ids: Item ids, shape `[k]`.
         scores: Their acquisition scores, float64, shape `[k]`.
+        standard_errors: How far the scores may be off because the posterior
+            samples are few, float64, shape `[k]`; None if they are exact.
         entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
     ids: np.ndarray
     scores: np.ndarray
+    standard_errors: np.ndarray | None = None
     entropies: np.ndarray | None = None
 
 

@@ -86,6 +86,15 @@ class Config:
         "whole pool. The authors' code: 2000.",
         at_least=0,
     )
+    refine: int = _option(
+        0,
+        "Score all with the fast gaussian_dropout, then so many of the best with exact "
+        "mc_dropout, and choose from those; 0: one pass. 500 does well.",
+        at_least=0,
+    )
+    refine_samples: int = _option(
+        2000, "Posterior samples T per image in the second pass of --refine.", at_least=1
+    )
     repetitions: int = _option(
         1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
     )
@@ -138,10 +147,16 @@ class Config:
             )
         if self.weight_decay != "auto":
             _check_weight_decay(self.weight_decay)
-        if 0 < self.pool_subset < self.acquisition_size:
+        for name in ("pool_subset", "refine"):
+            if 0 < getattr(self, name) < self.acquisition_size:
+                raise InputError(
+                    f"--{name}={getattr(self, name)} is below --acquisition_size="
+                    f"{self.acquisition_size}; score at least as many images as are bought."
+                )
+        if self.refine and self.posterior == "deterministic":
             raise InputError(
-                f"--pool_subset={self.pool_subset} is below --acquisition_size="
-                f"{self.acquisition_size}; score at least as many images as are bought."
+                f"--refine={self.refine} cannot be used with --posterior=deterministic, which "
+                "has nothing to sample; leave one of them out."
             )
         if not self.run_dir:
             name = f"{self.dataset}-{'-'.join(self.acquisition)}-{self.posterior}-{self.seed}"

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import io
-import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -21,68 +20,16 @@ from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
 from dbal_tf.devices import make_strategy
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import FILE_NAME, Execution, Store
+from dbal_tf.store import Execution, Store
 
-FLAGS_FILE = "flags.cfg"
-CURVE_FILE = "curve.csv"
 T = TypeVar("T")
-
-
-def check_run_dir(config: Config) -> None:
-    """Checks that a run may write to its folder; changes nothing on disk.
-
-    Raises:
-        InputError: The folder cannot be written, holds something else, or
-            holds a run of other flags, which the message names.
-    """
-    folder = pathlib.Path(config.run_dir)
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
-            "choose another."
-        )
-    # A hidden file may be a write that was cut off.
-    if existing is not folder or all(path.name[0] == "." for path in folder.iterdir()):
-        return
-    flags = folder / FLAGS_FILE
-    if not flags.is_file():
-        raise InputError(
-            f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
-        )
-    if differing := config.differing(flags.read_text()):
-        raise InputError(
-            f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
-            "give it the same flags or choose another folder."
-        )
-    store, curve = folder / FILE_NAME, folder / CURVE_FILE
-    lost = not store.exists() or not store.stat().st_size
-    if lost and curve.is_file() and len(curve.read_text().splitlines()) > 1:
-        raise InputError(
-            f"{store} is missing or empty, though {curve} shows committed rounds; put it back "
-            "from a copy or choose another --run_dir."
-        )
-
-
-def check_pool(config: Config, dataset: Dataset) -> None:
-    """Checks that the pool is large enough for all rounds.
-
-    Raises:
-        InputError: It is not; the message says how many rounds it holds.
-    """
-    wanted, pool = config.rounds * config.acquisition_size, len(dataset.splits.pool_ids)
-    if wanted > pool:
-        raise InputError(
-            f"--rounds={config.rounds} of {config.acquisition_size} images need {wanted}, the "
-            f"pool holds {pool}; use at most --rounds={pool // config.acquisition_size}."
-        )
 
 
 def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[CurvePoint]:
@@ -124,7 +71,7 @@ def _run(
             initial,
             config.oracle,
             dataset.class_names,
-            _splits(dataset),
+            dataset.ids_by_use(),
         )
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
@@ -188,6 +135,8 @@ class _Rounds:
             config.posterior,
             config.num_samples,
             config.pool_subset,
+            config.refine,
+            config.refine_samples,
         )
         self._acquirer = Acquirer(config.acquisition_size)
         self._pusher = Pusher(
@@ -236,6 +185,14 @@ class _Rounds:
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
         query = clock("label", "Acquirer", "ties", lambda s: self._acquirer.run(scores, s))
+        chosen = self._dataset.train.select(query.ids)
+        errors = clock(
+            "score",
+            "PoolScorer",
+            "masks",
+            lambda s: self._scorer.standard_errors(model, chosen, s),
+        )
+        query = dataclasses.replace(query, standard_errors=errors)
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
         names = self._dataset.class_names
         paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
@@ -293,19 +250,6 @@ def _seconds_left(config: Config, point: CurvePoint) -> float:
     labels = point.labels + (rounds + 1) / 2 * config.acquisition_size
     growth = point.seconds["train"] * (labels / point.labels - 1)
     return rounds * (sum(point.seconds.values()) + growth)
-
-
-def _splits(dataset: Dataset) -> dict[str, list[str]]:
-    """Ids by their use, as the store keeps them for the audit."""
-    splits = dataset.splits
-    ids = {
-        "initial": splits.initial_ids,
-        "validation": splits.validation_ids,
-        "pool": splits.pool_ids,
-        "test": dataset.test.ids,
-        "train": dataset.train.ids,
-    }
-    return {name: of_use.tolist() for name, of_use in ids.items()}
 
 
 def _unscored(ids: np.ndarray) -> Query:

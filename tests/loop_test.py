@@ -164,13 +164,15 @@ def test_the_folder_repeats_the_run_and_shows_it(finished):
 
 def test_every_execution_is_recorded_with_its_seed(finished):
     rows = _table(finished.config, "id, round, component, seed", "executions")
-    buying = ["PoolScorer", "Acquirer", "Oracle"]
+    buying = ["PoolScorer", "Acquirer", "PoolScorer", "Oracle"]
     expected = [(index, x) for index in range(2) for x in ("Trainer", "Evaluator", *buying)]
     expected += [(2, x) for x in ("Trainer", "Evaluator", *buying, "Pusher")]
     expected += [(3, x) for x in ("Trainer", "Evaluator", "Pusher")]
     assert [row[1:3] for row in rows] == expected
-    seeds = [row[3] for row in rows]
-    assert len(set(seeds)) == len(seeds)
+    # Standard errors are those of the samples that scored.
+    executed = {row[1:] for row in rows}
+    assert len(executed) == len(rows) - 3
+    assert len({seed for *_, seed in executed}) == len(executed)
 
 
 def test_the_user_is_told_of_every_round(finished):

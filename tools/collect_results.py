@@ -17,8 +17,8 @@ import shutil
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.files import write_atomically
-from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.records import Records
+from dbal_tf.reporting.plots import plot_learning_curves
 
 _PHASES = ("train", "score", "evaluate", "label")
 

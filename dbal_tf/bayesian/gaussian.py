@@ -35,13 +35,18 @@ class GaussianDropout:
         traced = graph.trace(network)
         self._cut = graph.cut(traced, masks.is_stochastic)
         self._input = traced.input.index
-        head = PackedHead.of(self._cut) if self._cut.head else None
-        if head is None or not _is_independent(head.drops[0]):
+        head = _head(self._cut)
+        if head is None:
             raise InputError(
                 f"Model '{network.name}' does not end in Dropout, Dense, Dropout, Dense, "
                 "as gaussian_dropout needs; use the mc_dropout posterior."
             )
         self._head = head
+
+    @staticmethod
+    def fits(network: keras.Model) -> bool:
+        """Says whether a network has the form that this posterior needs."""
+        return _head(graph.cut(graph.trace(network), masks.is_stochastic)) is not None
 
     def num_samples(self, requested: int) -> int:
         """All that are asked for."""
@@ -83,7 +88,10 @@ class GaussianDropout:
         return self._head.readout(logits_tnc + readout.bias if readout.use_bias else logits_tnc)
 
 
-def _is_independent(call: graph.Call) -> bool:
-    """Says whether a dropout call draws every input on its own."""
-    shape = call.inputs[0].shape
-    return masks.noise_shape(call.layer, shape) == shape
+def _head(cut: graph.Cut) -> PackedHead | None:
+    """Returns the head if it has the right form and draws every input on its own."""
+    head = PackedHead.of(cut) if cut.head else None
+    if head is None:
+        return None
+    shape = head.drops[0].inputs[0].shape
+    return head if masks.noise_shape(head.drops[0].layer, shape) == shape else None

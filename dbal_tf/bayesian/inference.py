@@ -37,6 +37,7 @@ class Predictor:
         self._first = self._compiled(self._first_sums, *given)
         sums = _specs(self._first)
         self._more = self._compiled(self._more_sums, sums, *given)
+        self._probs = self._compiled(self._probs_ntc, *given)
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
 
     def statistics(
@@ -55,7 +56,7 @@ class Predictor:
         """
         if not len(images):
             raise InputError("No images were given; expected at least one.")
-        tiles = list(_tiles(self._posterior.num_samples(num_samples)))
+        tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
         only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
         chunks = []
@@ -74,6 +75,27 @@ class Predictor:
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
         return joined
+
+    def probs(self, images: np.ndarray, num_samples: int, seed: int) -> np.ndarray:
+        """Returns what each sample says of a few images, float32 `[n, t, c]`.
+
+        Args:
+            images: As the network takes them, shape `[n, h, w, k]`. All are
+                held at once, with all of their samples.
+            num_samples: Posterior samples T, at least 1.
+            seed: Seed of the samples; the same ones as for `statistics`.
+        """
+        features = self._run(self._features, self._spread(np.asarray(images, np.float32)))
+        seed_tensor = tf.constant(seed, tf.int64)
+        parts = []
+        for tile in _tiles(self.num_samples(num_samples)):
+            samples = self._run(self._sample, tile, seed_tensor)
+            parts += self._gather([self._run(self._probs, features, samples)], len(images))
+        return np.concatenate(parts, axis=1)
+
+    def num_samples(self, requested: int) -> int:
+        """Returns how many samples are worth drawing if so many are asked."""
+        return self._posterior.num_samples(requested)
 
     def _run(self, compiled: Any, *args: Any) -> Any:
         return self._strategy.run(compiled, args=args)
@@ -96,6 +118,9 @@ class Predictor:
         if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
             return tf.function(function, reduce_retracing=True)
         return tf.function(function, input_signature=signature)
+
+    def _probs_ntc(self, features: Any, samples: Any) -> tf.Tensor:
+        return tf.transpose(self._posterior.probs(features, samples), [1, 0, 2])
 
     def _first_sums(self, features: Any, samples: Any) -> Sums:
         return Sums.of(self._posterior.probs(features, samples))

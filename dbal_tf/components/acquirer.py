@@ -16,4 +16,4 @@ class Acquirer:
         """Returns the items with the highest scores, ties broken by the seed."""
         chosen = top_k(scores.values, self.acquisition_size, seed)
         entropies = None if scores.entropies is None else scores.entropies[chosen]
-        return Query(scores.ids[chosen], scores.values[chosen], entropies)
+        return Query(scores.ids[chosen], scores.values[chosen], entropies=entropies)

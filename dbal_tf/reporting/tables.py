@@ -99,15 +99,18 @@ def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
 
     Returns:
         A header and a line an item, best first, with its rank from 1 and the
-        name of its class.
+        name of its class. An exact score's standard error is 0.
     """
     classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
-    items = zip(query.ids.tolist(), query.scores.tolist(), strict=True)
+    errors = (
+        np.zeros(len(query.ids)) if query.standard_errors is None else query.standard_errors
+    )
+    items = zip(query.ids.tolist(), query.scores.tolist(), errors.tolist(), strict=True)
     return _csv(
-        ("id", "score", "rank", "label"),
+        ("id", "score", "standard_error", "rank", "label"),
         (
-            (item, repr(score), rank, class_names[classes[item]])
-            for rank, (item, score) in enumerate(items, start=1)
+            (item, repr(score), f"{error:.3g}", rank, class_names[classes[item]])
+            for rank, (item, score, error) in enumerate(items, start=1)
         ),
     )
 

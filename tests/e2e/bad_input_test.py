@@ -101,6 +101,10 @@ _CASES = {
     "not a switch": Case(f"{_DIGITS} --keep_scores=maybe", ("--keep_scores=maybe", "--help")),
     "below the least": Case(f"{_DIGITS} --epochs=0", ("--epochs=0", "at least 1")),
     "no learning rate": Case(f"{_DIGITS} --learning_rate=nan", ("--learning_rate=nan",)),
+    "refining less than is bought": Case(f"{_DIGITS} --refine=9", ("--refine=9 is below",)),
+    "refining one sample": Case(
+        f"{_DIGITS} --refine=99 --posterior=deterministic", ("--refine=99", "nothing to sample")
+    ),
     "stray argument": Case(f"{_DIGITS} rounds=3", ("'rounds=3'", "--name=value")),
     "no flagfile": Case("--flagfile=absent.cfg", ("absent.cfg",)),
     "missing data_dir": Case(_MNIST, ("--data_dir=data does not exist", "--dataset=digits")),
