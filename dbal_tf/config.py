@@ -239,6 +239,13 @@ def from_flagfile(text: str) -> Config:
     return Config(**values)
 
 
+def identity_lines(flagfile: str) -> str:
+    """Returns those lines of a flagfile that are part of what its run is."""
+    free = {f.name for f in dataclasses.fields(Config) if not f.metadata.get("identity", True)}
+    lines = flagfile.splitlines(keepends=True)
+    return "".join(line for line in lines if line[2:].partition("=")[0] not in free)
+
+
 _READ: dict[type, Callable[[str], Any]] = {
     str: str,
     int: int,
