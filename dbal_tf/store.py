@@ -118,7 +118,7 @@ class Store:
                     packed = None if name == "train" else pack_ids(ids)
                     row = (name, len(ids), ids_digest(ids), packed)
                     run("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
-                self._insert_labels(run, initial, None, None, annotator)
+                _insert_labels(run, initial, None, None, annotator)
             return
         known = self._records.run().checksum
         if known != checksum:
@@ -176,7 +176,7 @@ class Store:
                 ),
             )
             if query is not None and bought is not None:
-                self._insert_labels(run, bought, point.round, query, annotator)
+                _insert_labels(run, bought, point.round, query, annotator)
             for execution in executions:
                 run(
                     "INSERT INTO executions (round, component, seed, seconds, purpose)"
@@ -225,20 +225,20 @@ class Store:
                 self._connection.execute("ROLLBACK")
             raise
 
-    @staticmethod
-    def _insert_labels(
-        run: Any, labels: Labels, round_index: int | None, query: Query | None, annotator: str
-    ) -> None:
-        nothing = [None] * len(labels)
-        scores = nothing if query is None else query.scores.tolist()
-        known = query is not None and query.entropies is not None
-        entropies = query.entropies.tolist() if known else nothing
-        rows = zip(labels.ids.tolist(), labels.classes.tolist(), scores, entropies, strict=True)
-        for rank, (item, label, score, entropy) in enumerate(rows):
-            run(
-                "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, 'labelled', ?)",
-                (item, label, round_index, rank, score, annotator, _now(), entropy),
-            )
+
+def _insert_labels(
+    run: Any, labels: Labels, round_index: int | None, query: Query | None, annotator: str
+) -> None:
+    nothing = [None] * len(labels)
+    scores = nothing if query is None else query.scores.tolist()
+    known = query is not None and query.entropies is not None
+    entropies = query.entropies.tolist() if known else nothing
+    rows = zip(labels.ids.tolist(), labels.classes.tolist(), scores, entropies, strict=True)
+    for rank, (item, label, score, entropy) in enumerate(rows):
+        run(
+            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, 'labelled', ?)",
+            (item, label, round_index, rank, score, annotator, _now(), entropy),
+        )
 
 
 def _now() -> str:
