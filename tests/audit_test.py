@@ -122,9 +122,19 @@ _CORRUPTIONS = {
         "there are 2 initial labels, expected 3",
     ),
     "a score that is no number": (
+        _sql("UPDATE labels SET score = NULL WHERE item = 'train-7'"),
+        "scores are in range",
+        "train-7 has the score None",
+    ),
+    "a score that is text": (
         _sql("UPDATE labels SET score = 'nan' WHERE item = 'train-7'"),
         "scores are in range",
         "train-7 has the score nan",
+    ),
+    "a score that is infinite": (
+        _sql("UPDATE labels SET score = 9e999 WHERE item = 'train-7'"),
+        "scores are in range",
+        "train-7 has the score inf",
     ),
     "a score out of range": (
         _sql("UPDATE labels SET score = 1.2 WHERE item = 'train-7'"),
@@ -184,7 +194,7 @@ _CORRUPTIONS = {
         "rounds/0001/query.csv is not what the store says",
     ),
     "a query's file edited where the store does not look": (
-        _edit("rounds/0001/query.csv", ",0.0,", ",0.1,"),
+        _edit("rounds/0001/query.csv", ",0,1,", ",9,1,"),
         "artifacts are whole",
         "rounds/0001/query.csv was changed: its checksum is another",
     ),
@@ -222,6 +232,16 @@ _CORRUPTIONS = {
         _remove("flags.cfg"),
         "flags are those of the run",
         "flags.cfg cannot be read",
+    ),
+    "a value that no run writes": (
+        _sql("UPDATE rounds SET evaluation = '{' WHERE round = 1"),
+        "store is whole",
+        "it is damaged (a value cannot be read: ",
+    ),
+    "ids that cannot be unpacked": (
+        _sql("UPDATE splits SET ids = x'00' WHERE split = 'pool'"),
+        "store is whole",
+        "it is damaged (a value cannot be read: ",
     ),
     "a database damaged": (_damage, "store is whole", "it is damaged"),
 }

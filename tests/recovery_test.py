@@ -1,8 +1,6 @@
 import csv
 import re
 
-import pytest
-
 from dbal_tf.recovery import damage_sentence
 from dbal_tf.store import FILE_NAME
 
@@ -36,15 +34,15 @@ def test_nothing_is_overwritten_and_the_same_is_not_saved_twice(finished_run):
     assert not (finished_run / "recovered-3.csv").exists()
 
 
-@pytest.mark.parametrize("page", range(1, 12))
-def test_a_page_that_is_damaged_costs_its_own_rows_alone(finished_run, page):
+def test_a_page_that_is_damaged_costs_its_own_rows_alone(finished_run):
     path = finished_run / FILE_NAME
-    content = bytearray(path.read_bytes())
-    if page * 4096 >= len(content):
-        pytest.skip("the store has fewer pages")
-    content[page * 4096 : page * 4096 + 4096] = bytes(4096)
-    path.write_bytes(content)
-    labels, rounds = re.search(
-        r"(\d+) labels and (\d+) rounds", damage_sentence(finished_run, "torn page")
-    ).groups()
-    assert int(labels) == 7 or int(rounds) == 3
+    whole = path.read_bytes()
+    pages = range(1, len(whole) // 4096)
+    assert len(pages) > 5
+    for page in pages:
+        content = bytearray(whole)
+        content[page * 4096 : page * 4096 + 4096] = bytes(4096)
+        path.write_bytes(content)
+        sentence = damage_sentence(finished_run, "torn page")
+        labels, rounds = re.search(r"(\d+) labels and (\d+) rounds", sentence).groups()
+        assert int(labels) == 7 or int(rounds) == 3, page

@@ -36,6 +36,8 @@ def check(one: Check, facts: Facts) -> tuple[bool, str]:
         return True, _line(one, f"not recorded: {reason}")
     except InputError as error:
         problems = [str(error).rstrip(".")]
+    except (TypeError, ValueError) as error:
+        problems = [f"a value cannot be read: {error}"]
     if not problems:
         return True, _line(one, "ok")
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

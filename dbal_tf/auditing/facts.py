@@ -5,6 +5,8 @@ import dataclasses
 import io
 import json
 import pathlib
+import sqlite3
+import zlib
 from collections.abc import Sequence
 
 from dbal_tf import config as settings
@@ -76,10 +78,19 @@ def read_facts(folder: pathlib.Path) -> Facts:
 
     Raises:
         InputError: What is there is not what a run writes.
-        sqlite3.DatabaseError: The store is damaged.
+        sqlite3.DatabaseError: The store is damaged, or holds what no run writes.
     """
     if not (folder / FILE_NAME).exists():
         return _results(folder)
+    try:
+        return _stored(folder)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise sqlite3.DatabaseError(f"a value cannot be read: {error}") from error
+
+
+def _stored(folder: pathlib.Path) -> Facts:
     records = Records.of(folder)
     run = records.run()
     return Facts(

@@ -109,11 +109,12 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
     for row in facts.labels:
         if row.round is None:
             continue
-        if row.score is None or not -_ROUNDING <= row.score <= highest + _ROUNDING:
+        known = isinstance(row.score, float)  # SQLite keeps NaN as NULL.
+        if not known or not -_ROUNDING <= row.score <= highest + _ROUNDING:
             yield f"{row.item} has the score {row.score}, expected 0 to {highest:.4f}"
         elif before and before.round == row.round and not row.score <= before.score:
             yield f"{row.item} scores above {before.item}, which ranks before it"
-        before = None if row.score is None else row
+        before = row if known else None
 
 
 def bald_is_below_entropy(facts: Facts) -> Iterator[str]:

@@ -24,6 +24,10 @@ def cannot_read(facts):
     raise InputError("A file is gone; put it back.")
 
 
+def cannot_compare(facts):
+    yield 1 < "one"
+
+
 def test_an_outcome_is_a_line(finished_run):
     facts = read_facts(finished_run)
     outcomes = [check(one, facts) for one in (passes, does_not_know, finds_two_things)]
@@ -33,6 +37,7 @@ def test_an_outcome_is_a_line(finished_run):
         (False, "  finds two things                WRONG: the first (and 1 more)"),
     ]
     assert check(cannot_read, facts)[1].endswith("WRONG: A file is gone; put it back")
+    assert " WRONG: a value cannot be read: '<' not" in check(cannot_compare, facts)[1]
 
 
 def test_every_check_is_asked():

@@ -62,6 +62,6 @@ def test_older_runs_did_not_record_everything(facts):
 def test_scores_have_the_range_of_their_technique(facts, name, highest):
     config = facts.config.replace(acquisition=(name,))
     of_name = dataclasses.replace(facts, config=config)
-    for score, wrong in ((0, 0), (highest, 0), (highest + 0.01, 4), (-0.01, 4), (None, 4)):
+    for score, wrong in ((0.0, 0), (highest, 0), (highest + 0.01, 4), (-0.01, 4), (None, 4)):
         problems = list(purchases.scores_are_in_range(_labels(of_name, score=score)))
         assert len(problems) == wrong, score
