@@ -153,6 +153,17 @@ class Dataset:
         rows = self._pool_lookup.rows(labels.ids)
         return np.delete(self.splits.pool_ids, rows[rows >= 0])
 
+    def ids_by_use(self) -> dict[str, list[str]]:
+        """Returns the ids of each split, of `test`, and all of `train`."""
+        splits = self.splits
+        return {
+            "initial": splits.initial_ids.tolist(),
+            "validation": splits.validation_ids.tolist(),
+            "pool": splits.pool_ids.tolist(),
+            "test": self.test.ids.tolist(),
+            "train": self.train.ids.tolist(),
+        }
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
@@ -210,10 +221,13 @@ class Scores:
     Attributes:
         ids: Item ids, shape `[n]`.
         values: Acquisition scores, higher is better, float64, shape `[n]`.
+        entropies: Predictive entropies in nats, float64, shape `[n]`; None
+            where nothing was predicted.
     """
 
     ids: np.ndarray
     values: np.ndarray
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -228,11 +242,13 @@ class Query:
         scores: Their acquisition scores, float64, shape `[k]`.
         standard_errors: How far the scores may be off because the posterior
             samples are few, float64, shape `[k]`; None if they are exact.
+        entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     standard_errors: np.ndarray | None = None
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)

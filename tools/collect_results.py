@@ -14,13 +14,12 @@ import io
 import json
 import pathlib
 import shutil
-import sqlite3
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.files import write_atomically
+from dbal_tf.records import Records
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tables import read_curve_csv
-from dbal_tf.store import FILE_NAME, Store
 
 _PHASES = ("train", "score", "evaluate", "label")
 
@@ -48,27 +47,29 @@ def main() -> None:
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
     """Copies one run's results; returns its curve and the versions that made it."""
-    with Store(run) as store:
-        curve = store.curve()
-    database = sqlite3.connect(f"file:{run / FILE_NAME}?mode=ro", uri=True)
-    (versions,) = database.execute("SELECT versions FROM runs").fetchone()
+    records = Records.of(run)
+    curve, versions = records.curve(), records.run().versions
     picks = io.StringIO()
     writer = csv.writer(picks, lineterminator="\n")
     writer.writerow(("round", "rank", "id", "class", "score"))
     writer.writerows(
-        database.execute(
-            "SELECT COALESCE(round, 'initial'), rank + 1, item, class, score FROM labels"
-            " ORDER BY COALESCE(round, -1), rank"
+        (
+            "initial" if row.round is None else row.round,
+            row.rank + 1,
+            row.item,
+            row.label,
+            row.score,
         )
+        for row in records.label_rows()
     )
     write_atomically(out / "picks.csv", picks.getvalue())
-    write_atomically(out / "versions.json", json.dumps(json.loads(versions), indent=2) + "\n")
+    write_atomically(out / "versions.json", json.dumps(versions, indent=2) + "\n")
     shutil.copy(run / "curve.csv", out / "curve.csv")
     flags = (run / "flags.cfg").read_text().splitlines()
     local = ("--run_dir=", "--data_dir=")
     kept = [line for line in flags if not line.startswith(local)]
     write_atomically(out / "flags.cfg", "\n".join(kept) + "\n")
-    return curve, json.loads(versions)
+    return curve, versions
 
 
 def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:

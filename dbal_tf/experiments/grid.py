@@ -13,8 +13,8 @@ from typing import Any
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
+from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.published import Published
-from dbal_tf.reporting.records import RunRecord
 
 _CLASSES = 10  # Of mnist and digits alike.
 
@@ -74,7 +74,7 @@ class Result:
     """A run and what its store says; None: it has not begun."""
 
     cell: Cell
-    record: RunRecord | None
+    record: Outcome | None
 
     @property
     def curve(self) -> list[CurvePoint]:

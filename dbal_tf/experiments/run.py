@@ -11,11 +11,12 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.grid import Cell, Result, cells, chosen
 from dbal_tf.experiments.groups import curves_by_name
+from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
-from dbal_tf.reporting.records import read_run
+from dbal_tf.run_dir import FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.schema import FILE_NAME
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import FILE_NAME
 
 _VARIED = ("acquisition", "repetition", "repetitions")
 
@@ -45,7 +46,7 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     datasets = _load([cell for cell in to_do if cell not in finished])
     if grid[0].path and (to_do or any(result.record for result in before)):
         whole = config.replace(only=(), report_only=False)
-        write_atomically(pathlib.Path(config.run_dir, loop.FLAGS_FILE), whole.to_flags())
+        write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
         if cell in finished:
@@ -76,9 +77,9 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
                 "of several; choose another."
             )
         parts = {cell.path.split("/")[0] for cell in grid}
-        loop.check_run_dir(config, free=_VARIED, beside=parts)
+        check_run_dir(config, free=_VARIED, beside=parts)
     for cell in grid:
-        loop.check_run_dir(cell.config)
+        check_run_dir(cell.config)
 
 
 def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:
@@ -87,7 +88,7 @@ def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:
     for cell in remaining:
         if _split(cell.config) not in datasets:
             datasets[_split(cell.config)] = load(cell.config)
-        loop.check_pool(cell.config, datasets[_split(cell.config)])
+        check_pool(cell.config, datasets[_split(cell.config)])
     return datasets
 
 

@@ -6,8 +6,8 @@ from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments import account
 from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.table1 import EXPERIMENT
-from dbal_tf.reporting.records import RunRecord
 
 CONFIG = Config(
     experiment="table1", acquisition=("bald", "random"), rounds=10, dataset="digits"
@@ -22,7 +22,7 @@ def _results(**points):
     for index, count in enumerate(points.values()):
         curve = [CurvePoint(i, 20 + i, evaluation, 2.5, SECONDS) for i in range(count)]
         versions = {"dbal_tf": "0.1.0", "commit": f"commit{index}", "python": "3.12.1"}
-        record = RunRecord(curve, versions, "2025-01-02T03:04:05+00:00", "2025-01-02T13:04:05")
+        record = Outcome(curve, versions, "2025-01-02T03:04:05+00:00", "2025-01-02T13:04:05")
         results[index] = dataclasses.replace(results[index], record=record)
     return results
 

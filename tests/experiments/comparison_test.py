@@ -8,8 +8,8 @@ from dbal_tf.experiments import comparison
 from dbal_tf.experiments.figure1 import EXPERIMENT
 from dbal_tf.experiments.grid import Result, cells
 from dbal_tf.experiments.groups import groups_of
+from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.table1 import EXPERIMENT as TABLE1
-from dbal_tf.reporting.records import RunRecord
 
 # 20, 120, 220, ... labels.
 CONFIG = Config(experiment="figure1", acquisition_size=100, rounds=4)
@@ -28,7 +28,7 @@ def _groups(experiment=EXPERIMENT, config=CONFIG, **errors):
                 CurvePoint(i, start + i * step, Evaluation(e, 0, 0, 0, e + 0.01, 0), 2.5, {})
                 for i, e in enumerate(of_name[cell.config.repetition])
             ]
-            results.append(Result(cell, RunRecord(curve, {}, "", "")))
+            results.append(Result(cell, Outcome(curve, {}, "", "")))
     return groups_of(results)
 
 

@@ -6,7 +6,7 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments import table1
 from dbal_tf.experiments.grid import Experiment, Result, Variant, cells, chosen
-from dbal_tf.reporting.records import RunRecord
+from dbal_tf.experiments.outcome import Outcome
 
 PLAIN = Experiment("", lambda *_: [])
 TWO = Experiment(
@@ -96,12 +96,12 @@ def test_a_folder_without_a_run_is_refused(folder):
 @pytest.mark.parametrize(("points", "is_finished"), [(0, False), (3, False), (4, True)])
 def test_a_run_is_finished_with_its_last_round(points, is_finished):
     cell = cells(PLAIN, GRID.replace(rounds=3))[0]
-    result = Result(cell, RunRecord(list(range(points)), {}, "", ""))
+    result = Result(cell, Outcome(list(range(points)), {}, "", ""))
     assert result.is_finished == is_finished
     assert not Result(cell, None).is_finished
 
 
 def test_a_run_that_went_further_is_read_as_far_as_asked():
     cell = cells(PLAIN, GRID.replace(rounds=3))[0]
-    assert Result(cell, RunRecord([0, 1, 2, 3, 4, 5], {}, "", "")).curve == [0, 1, 2, 3]
+    assert Result(cell, Outcome([0, 1, 2, 3, 4, 5], {}, "", "")).curve == [0, 1, 2, 3]
     assert Result(cell, None).curve == []

@@ -9,7 +9,7 @@ from dbal_tf.config import Config
 from dbal_tf.experiments.figure2 import EXPERIMENT
 from dbal_tf.experiments.grid import Result, cells
 from dbal_tf.experiments.groups import curves_by_name, groups_of
-from dbal_tf.reporting.records import RunRecord
+from dbal_tf.experiments.outcome import Outcome
 
 
 def _curve(*errors):
@@ -29,7 +29,7 @@ def results():
 def _with(results, **curves):
     """Results with the Bayesian runs r0, r1 and r2 begun."""
     records = {
-        f"mc_dropout/bald/{name[1]}": RunRecord(curve, {}, "", "")
+        f"mc_dropout/bald/{name[1]}": Outcome(curve, {}, "", "")
         for name, curve in curves.items()
     }
     return [dataclasses.replace(r, record=records.get(r.cell.path)) for r in results]

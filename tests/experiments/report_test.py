@@ -7,8 +7,8 @@ import pytest
 
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
-from dbal_tf.reporting.records import read_run
 
 ERRORS = {"bald": (0.4, 0.09, 0.02), "random": (0.4, 0.2, 0.04)}
 
