@@ -6,6 +6,7 @@ from this one place.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ DATASETS = ("digits", "mnist")
 MODELS = ("bayesian_cnn",)
 STRATEGIES = ("auto", "none", "mirrored")
 ORACLES = ("dataset",)
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:
@@ -124,6 +126,14 @@ class Config:
         at_least=0,
         identity=False,
     )
+    bless_max_error: float = _option(
+        0.0,
+        "Of the rounds of --export_every, export those alone whose test error, a "
+        "share, is at most this and below that of the last one exported; 0: all.",
+        at_least=0.0,
+        at_most=1.0,
+        identity=False,
+    )
     keep_scores: bool = _option(
         False, "Write every round's scores of all scored images.", identity=False
     )
@@ -160,6 +170,15 @@ class Config:
             lines.append(f"--{field.name}={text}\n")
         return "".join(lines)
 
+    def identity(self) -> dict[str, Any]:
+        """Returns the settings that make a run what it is, lists as text."""
+        return {
+            field.name: ",".join(value) if isinstance(value, tuple) else value
+            for field in dataclasses.fields(self)
+            if field.metadata.get("identity", True)
+            for value in [getattr(self, field.name)]
+        }
+
     def differing(self, flagfile: str) -> list[str]:
         """Returns the flags that make another run of a written flagfile.
 
@@ -172,9 +191,7 @@ class Config:
         Returns:
             Texts such as `--seed=1 (the run has --seed=0)`.
         """
-        free = {
-            f.name for f in dataclasses.fields(self) if not f.metadata.get("identity", True)
-        }
+        free = {f.name for f in dataclasses.fields(self)} - set(self.identity())
         ours, theirs = _parse(self.to_flags()), _parse(flagfile)
         return [
             f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
@@ -218,12 +235,14 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         problem = None
         if "choices" in limits and one not in limits["choices"]:
             problem = _one_of(limits["choices"])
-        elif "at_least" in limits and one < limits["at_least"]:
+        elif "at_least" in limits and not one >= limits["at_least"]:  # NaN is not.
             problem = f"at least {limits['at_least']}"
-        elif "at_most" in limits and one > limits["at_most"]:
+        elif "at_most" in limits and not one <= limits["at_most"]:
             problem = f"at most {limits['at_most']}"
         elif "above" in limits and not limits["above"] < one < float("inf"):
             problem = f"a finite number above {limits['above']:g}"
+        elif isinstance(one, str) and _UNWRITABLE.search(one):
+            one, problem = ascii(one), "UTF-8 text without control characters"
         if problem:
             raise InputError(f"--{field.name}={one} cannot be used; expected {problem}.")
 

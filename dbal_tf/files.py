@@ -22,3 +22,13 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def sync(*paths: pathlib.Path) -> None:
+    """Makes sure that files and the names in folders outlast a loss of power."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

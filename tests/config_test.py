@@ -32,6 +32,7 @@ _OTHER = Config(
     seed=2**31 - 1,
     run_dir="there",
     export_every=4,
+    bless_max_error=0.05,
     keep_scores=True,
 )
 
@@ -207,6 +208,7 @@ def test_differing_names_both_values():
 
 
 _FREE = {"data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"}
+_FREE |= {"bless_max_error"}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
@@ -235,3 +237,10 @@ def test_every_flag_has_a_help_line():
     assert list(lines) == list(_FIELDS)
     assert all(len(text) > 10 and text.endswith(".") for text in lines.values())
     assert lines["remainder"].endswith(" One of: merge, keep.")
+
+
+def test_identity_is_what_may_not_change_as_flags_and_hparams_have_it():
+    identity = _OTHER.identity()
+    assert set(identity) == set(_FIELDS) - _FREE
+    assert identity["acquisition"] == "bald,random"
+    assert {type(value) for value in identity.values()} <= {str, int, float, bool}

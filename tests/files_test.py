@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from dbal_tf.files import write_atomically
+from dbal_tf.files import sync, write_atomically
 
 
 def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
@@ -48,3 +48,11 @@ def test_it_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", record)
     write_atomically(tmp_path / "curve.csv", "new")
     assert seen == ["synced", "new"]
+
+
+def test_files_and_folders_are_synced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("content")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    sync(tmp_path / "file", tmp_path)
+    assert synced == [(tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino]
