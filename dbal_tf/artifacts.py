@@ -201,6 +201,12 @@ class Evaluation:
         ece: Expected calibration error over 15 bins, 0 to 1.
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
+        auc: Area under the ROC curve, 0.5 to 1 for a model that has learned
+            something; only of two classes, both among the items.
+        reliability: For each of the 15 bins of `ece` the number of items, their
+            mean confidence and the share that is right.
+        blessed: Whether the model passed `--bless_max_error` and the last one
+            pushed; None if it was not asked.
     """
 
     error: float
@@ -209,6 +215,12 @@ class Evaluation:
     ece: float
     deterministic_error: float
     deterministic_nll: float
+    auc: float | None = None
+    reliability: tuple[tuple[float, float, float], ...] = ()
+    blessed: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from this one place.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:
@@ -160,6 +162,14 @@ class Config:
         at_least=0,
         identity=False,
     )
+    bless_max_error: float = _option(
+        0.0,
+        "Of the rounds of --export_every, export those alone whose test error, a "
+        "share, is at most this and below that of the last one exported; 0: all.",
+        at_least=0.0,
+        at_most=1.0,
+        identity=False,
+    )
     keep_scores: bool = _option(
         False, "Write every round's scores of all scored images.", identity=False
     )
@@ -201,6 +211,11 @@ class Config:
             text = ",".join(value) if isinstance(value, tuple) else value
             lines.append(f"--{field.name}={text}\n")
         return "".join(lines)
+
+    def identity_values(self) -> dict[str, Any]:
+        """Returns the settings that make a run what it is, lists as text."""
+        values = {name: getattr(self, name) for name in sorted(self.identity())}
+        return {n: ",".join(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
     def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
         """Returns the flags that make another run of a written flagfile.
@@ -274,7 +289,7 @@ def from_flagfile(text: str) -> Config:
 
 def identity_lines(flagfile: str) -> str:
     """Returns those lines of a flagfile that are part of what its run is."""
-    free = {f.name for f in dataclasses.fields(Config) if not f.metadata.get("identity", True)}
+    free = Config.__dataclass_fields__.keys() - Config.identity()
     lines = flagfile.splitlines(keepends=True)
     return "".join(line for line in lines if line[2:].partition("=")[0] not in free)
 
@@ -303,12 +318,14 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         problem = None
         if "choices" in limits and one not in limits["choices"]:
             problem = _one_of(limits["choices"])
-        elif "at_least" in limits and one < limits["at_least"]:
+        elif "at_least" in limits and not one >= limits["at_least"]:  # NaN is not.
             problem = f"at least {limits['at_least']}"
-        elif "at_most" in limits and one > limits["at_most"]:
+        elif "at_most" in limits and not one <= limits["at_most"]:
             problem = f"at most {limits['at_most']}"
         elif "above" in limits and not limits["above"] < one < float("inf"):
             problem = f"a finite number above {limits['above']:g}"
+        elif isinstance(one, str) and _UNWRITABLE.search(one):
+            one, problem = ascii(one), "UTF-8 text without control characters"
         if problem:
             raise InputError(f"--{field.name}={one} cannot be used; expected {problem}.")
 

@@ -44,3 +44,13 @@ def digest(path: pathlib.Path) -> str:
     files = sorted(below for below in path.rglob("*") if below.is_file())
     lines = [f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def sync(*paths: pathlib.Path) -> None:
+    """Makes sure that files and the names in folders outlast a loss of power."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

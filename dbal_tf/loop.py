@@ -13,7 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from dbal_tf import lock
-from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Model, Query, Scores
+from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.oracle import DatasetOracle
@@ -67,6 +67,7 @@ def _run_in(
 ) -> list[CurvePoint]:
     """Does what `run` promises, in the folder of this process."""
     folder, flags = pathlib.Path(config.run_dir), config.to_flags()
+    made_by = versions()
     if not (folder / FLAGS_FILE).exists():
         write_atomically(folder / FLAGS_FILE, flags)
     with Store(folder) as store:
@@ -75,7 +76,7 @@ def _run_in(
         store.start(
             flags,
             dataset.checksum,
-            versions(),
+            made_by,
             initial,
             config.oracle,
             dataset.class_names,
@@ -89,9 +90,12 @@ def _run_in(
             store.restore(state)
         write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
         with TensorBoardLog(folder / "tensorboard") as log:
-            log.write_flags(flags)
-            rounds = _Rounds(config, dataset, oracle, store, log)
-            for point in rounds.remaining(say):
+            log.write_run(
+                config,
+                {"data": dataset.checksum, "labels": str(len(store.labels())), **made_by},
+            )
+            rounds = _Rounds(config, dataset, oracle, store, log, say)
+            for point in rounds.remaining():
                 logging.debug("phase: report")
                 write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
                 say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
@@ -126,9 +130,10 @@ class _Rounds:
         oracle: DatasetOracle,
         store: Store,
         log: TensorBoardLog,
+        say: Callable[[str], Any],
     ) -> None:
         self._config, self._dataset, self._oracle = config, dataset, oracle
-        self._store, self._log = store, log
+        self._store, self._log, self._say = store, log, say
         self._folder = pathlib.Path(config.run_dir)
         (acquisition,) = config.acquisition
         self._trainer = Trainer(
@@ -140,7 +145,9 @@ class _Rounds:
             config.kernel_size,
             config.mixed_precision,
         )
-        self._evaluator = Evaluator(config.posterior, config.num_samples)
+        self._evaluator = Evaluator(
+            config.posterior, config.num_samples, config.bless_max_error
+        )
         self._scorer = PoolScorer(
             acquisition,
             config.var_ratios,
@@ -155,13 +162,14 @@ class _Rounds:
             self._folder / "export", config.posterior, config.num_samples, config.var_ratios
         )
 
-    def remaining(self, say: Callable[[str], Any]) -> Iterator[CurvePoint]:
+    def remaining(self) -> Iterator[CurvePoint]:
         """Does the rounds that are not committed yet; yields each as it is."""
         done = self._store.curve()
         if len(done) > self._config.rounds:
             return
         self._store.record_event("resume" if done else "start", f"round {len(done)}")
-        say(tables.progress_header())
+        self._pusher.clean()
+        self._say(tables.progress_header())
         previous = done[-1] if done else None
         for index in range(len(done), self._config.rounds + 1):
             previous = self._round(index, previous)
@@ -178,10 +186,11 @@ class _Rounds:
         evaluation = clock(
             "evaluate", "Evaluator", "test", lambda s: self._evaluator.run(model, dataset, s)
         )
+        evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query, bought = None, None, None
         if index < config.rounds:
             scores, query, bought = self._buy(clock, model, index)
-        artifacts = self._kept(index) | self._push(clock, model, index)
+        artifacts |= self._kept(index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         images = None if query is None else dataset.train.select(query.ids)
         logging.debug("phase: report")
@@ -243,17 +252,31 @@ class _Rounds:
         )
         return clock("train", "Trainer", "weight_decay", choose)
 
-    def _push(self, clock: _Clock, model: Model, index: int) -> dict[str, str]:
-        every, last = self._config.export_every, index == self._config.rounds
-        if not last and not (every and index and index % every == 0):
-            return {}
-        path = clock(
-            "export",
-            "Pusher",
-            "serving",
-            lambda s: self._pusher.run(model, self._dataset, index, s),
-        )
-        return {"saved_model": str(path.relative_to(self._folder))}
+    def _push(
+        self, clock: _Clock, model: Model, evaluation: Evaluation, index: int
+    ) -> tuple[Evaluation, dict[str, str]]:
+        """Exports the model if it is its turn and it is blessed, or if it is the last."""
+        config, last = self._config, index == self._config.rounds
+        every = config.export_every
+        wanted = last or bool(every and index and index % every == 0)
+        if wanted and config.bless_max_error:
+            evaluation, refusal = self._evaluator.bless(evaluation, self._store.curve())
+            if refusal:
+                outcome = (
+                    "is exported as the last, but not blessed" if last else "is not exported"
+                )
+                self._refuse(f"Round {index} {outcome}: {refusal}.")
+            wanted = last or not refusal
+        if not wanted:
+            self._pusher.discard(index)
+            return evaluation, {}
+        run = functools.partial(self._pusher.run, model, self._dataset, evaluation, index)
+        path = clock("export", "Pusher", "serving", run)
+        return evaluation, {"saved_model": str(path.relative_to(self._folder))}
+
+    def _refuse(self, sentence: str) -> None:
+        self._store.record_event("refusal", sentence)
+        self._say(sentence)
 
 
 def _seconds_left(config: Config, point: CurvePoint) -> float:

@@ -45,8 +45,9 @@ def _parse(argv: list[str]) -> list[str]:
         rest = FLAGS(argv)
     except SystemExit:  # absl ends with status 1 after --help.
         sys.exit(0)
-    except flags.Error as error:
-        _fail(f"{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
+    except (flags.Error, UnicodeDecodeError) as error:
+        where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
+        _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
     if FLAGS["verbosity"].using_default_value:
         FLAGS.verbosity = logging.WARNING
     if len(rest) > 1:

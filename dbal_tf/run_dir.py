@@ -28,7 +28,12 @@ def check_run_dir(
             holds a run of other flags, which the message names.
     """
     folder = pathlib.Path(config.run_dir)
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:  # A name that is too long.
+        raise InputError(
+            f"--run_dir={folder} cannot be used ({error.strerror}); choose another."
+        ) from error
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
             f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
@@ -45,7 +50,7 @@ def check_run_dir(
         raise InputError(
             f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
         )
-    if differing := config.differing(flags.read_text(), free):
+    if differing := config.differing(flags.read_text(errors="replace"), free):
         raise InputError(
             f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -82,3 +83,10 @@ def test_every_artifact_is_frozen_and_says_what_it_holds():
         assert kind.__dataclass_params__.frozen, kind
         missing = [f.name for f in dataclasses.fields(kind) if f"{f.name}" not in kind.__doc__]
         assert not missing, f"{kind.__name__} does not describe {missing}"
+
+
+def test_an_evaluation_from_text_is_the_one_that_was_written():
+    written = artifacts.Evaluation(*[0.5] * 6, 0.75, ((1, 0.5, 1.0), (0, 0.0, 0.0)), True)
+    read = artifacts.Evaluation(**json.loads(json.dumps(dataclasses.asdict(written))))
+    assert read == written
+    assert read.reliability[0] == (1, 0.5, 1.0)

@@ -40,6 +40,7 @@ _OTHER = Config(
     seed=2**31 - 1,
     run_dir="there",
     export_every=4,
+    bless_max_error=0.05,
     keep_scores=True,
 )
 
@@ -216,7 +217,7 @@ def test_differing_names_both_values():
 
 _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
-    *("only", "report_only"),
+    *("only", "report_only", "bless_max_error"),
 }
 
 
@@ -286,3 +287,10 @@ def test_identity_lines_are_those_that_may_not_change():
     assert not any(line.startswith(("--run_dir", "--rounds", "--data_dir")) for line in lines)
     longer = Config(rounds=7, run_dir="x").to_flags()
     assert identity_lines(longer).splitlines() == lines
+
+
+def test_identity_is_what_may_not_change_as_flags_and_hparams_have_it():
+    identity = _OTHER.identity_values()
+    assert set(identity) == set(_FIELDS) - _FREE
+    assert identity["acquisition"] == "bald,random"
+    assert {type(value) for value in identity.values()} <= {str, int, float, bool}

@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from dbal_tf.files import digest, write_atomically
+from dbal_tf.files import digest, sync, write_atomically
 
 
 def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
@@ -70,3 +70,11 @@ def test_the_digest_of_a_folder_is_that_of_its_files_and_names(tmp_path):
     assert fill("same", a="1", b_c="2") == first
     others = [fill("moved", a="1", c="2"), fill("edited", a="1", b_c="3"), fill("less", a="1")]
     assert len({first, *others}) == 4
+
+
+def test_files_and_folders_are_synced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("content")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    sync(tmp_path / "file", tmp_path)
+    assert synced == [(tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino]

@@ -117,7 +117,9 @@ def test_labelled_unlabelled_and_validation_are_all(finished):
 def test_the_curve_on_disk_is_that_of_the_store(finished):
     text = (finished.folder / "curve.csv").read_text()
     assert text == tables.curve_csv(finished.curve)
-    assert _measures(tables.read_curve_csv(text)) == _measures(finished.curve)
+    read = tables.read_curve_csv(text)
+    assert tables.curve_csv(read) == text
+    assert [p.evaluation.error for p in read] == [p.evaluation.error for p in finished.curve]
     with Store(finished.folder) as store:
         assert store.curve() == finished.curve
 
@@ -168,7 +170,7 @@ def test_every_execution_is_recorded_with_its_seed(finished):
     rows = _table(finished.config, "id, round, component, seed", "executions")
     buying = ["PoolScorer", "Acquirer", "PoolScorer", "Oracle"]
     expected = [(index, x) for index in range(2) for x in ("Trainer", "Evaluator", *buying)]
-    expected += [(2, x) for x in ("Trainer", "Evaluator", *buying, "Pusher")]
+    expected += [(2, x) for x in ("Trainer", "Evaluator", "Pusher", *buying)]
     expected += [(3, x) for x in ("Trainer", "Evaluator", "Pusher")]
     assert [row[1:3] for row in rows] == expected
     # Standard errors are those of the samples that scored.
@@ -236,6 +238,96 @@ def test_other_data_change_nothing(finished):
     assert (finished.folder / "flags.cfg").read_bytes() == flags
     with Store(finished.folder) as store:
         assert store.curve() == finished.curve
+
+
+@pytest.fixture
+def errors(monkeypatch):
+    """Makes the models' test errors what a test wants, round by round."""
+    wanted = {}
+    measure = loop.Evaluator.run
+
+    def run(self, model, dataset, seed):
+        error = wanted[model.num_labels // 10]
+        return dataclasses.replace(measure(self, model, dataset, seed), error=error)
+
+    monkeypatch.setattr(loop.Evaluator, "run", run)
+    return wanted
+
+
+@pytest.fixture
+def pushed(monkeypatch):
+    """Notes the versions that are exported and whether they were blessed."""
+    versions = []
+
+    def push(self, model, dataset, evaluation, version, seed):
+        versions.append((version, evaluation.blessed))
+        return self.folder / str(version)
+
+    monkeypatch.setattr(loop.Pusher, "run", push)
+    return versions
+
+
+_GATED = {"rounds": 4, "acquisition_size": 10, "export_every": 1, "bless_max_error": 0.4}
+_ERRORS = {0: 0.1, 1: 0.5, 2: 0.3, 3: 0.35, 4: 0.25}
+
+
+def test_models_are_exported_if_they_are_blessed_and_the_last_one_is(
+    small, toy, errors, pushed
+):
+    errors.update(_ERRORS | {4: 0.6})
+    curve, lines = _run(small.replace(**_GATED), toy)
+    assert pushed == [(2, True), (4, False)]
+    assert [p.evaluation.blessed for p in curve] == [None, False, True, False, False]
+    told = [
+        "Round 1 is not exported: its test error of 50.00% is above --bless_max_error=0.4.",
+        "Round 3 is not exported: its test error of 35.00% is not below the last one's 30.00%.",
+        "Round 4 is exported as the last, but not blessed: its test error of 60.00% is above "
+        "--bless_max_error=0.4.",
+    ]
+    assert [line for line in lines if line.startswith("Round ")] == told
+    events = _table(small, "id, kind, text", "events")
+    assert [text for _, kind, text in events if kind == "refusal"] == told
+    recorded = _table(small, "round, kind, uri", "artifacts")
+    assert recorded == [(2, "saved_model", "export/2"), (4, "saved_model", "export/4")]
+
+
+def test_what_was_exported_before_a_stop_still_counts(small, toy, errors, pushed):
+    errors.update({name: error for name, error in _ERRORS.items() if name < 3})
+    with pytest.raises(KeyError):  # There it stops.
+        _run(small.replace(**_GATED), toy)
+    errors.update(_ERRORS)
+    _run(small.replace(**_GATED), toy)
+    assert pushed == [(2, True), (4, True)]
+
+
+def test_without_a_threshold_no_model_is_blessed(small, toy, errors, pushed):
+    errors.update(_ERRORS)
+    curve, lines = _run(small.replace(**_GATED | {"bless_max_error": 0.0}), toy)
+    assert pushed == [(1, None), (2, None), (3, None), (4, None)]
+    assert {p.evaluation.blessed for p in curve} == {None}
+    assert not [line for line in lines if line.startswith("Round ")]
+
+
+def test_the_last_export_of_a_run_goes_when_the_run_grows(small, toy, monkeypatch):
+    def push(self, model, dataset, evaluation, version, seed):
+        (self.folder / str(version)).mkdir(parents=True)
+        return self.folder / str(version)
+
+    monkeypatch.setattr(loop.Pusher, "run", push)
+    for rounds in (1, 2):
+        _run(small.replace(rounds=rounds), toy)
+    folder = pathlib.Path(small.run_dir, "export")
+    assert [path.name for path in folder.iterdir()] == ["2"]
+    assert _table(small, "round, kind, uri", "artifacts") == [(2, "saved_model", "export/2")]
+
+
+def test_what_an_export_left_that_was_cut_off_goes_at_the_next_start(small, toy, no_export):
+    folder = pathlib.Path(small.run_dir, "export")
+    for name in (".1.partial", ".1.old"):
+        (folder / name / "variables").mkdir(parents=True)
+    (folder.parent / "flags.cfg").write_text(small.to_flags())
+    _run(small.replace(rounds=1), toy)
+    assert list(folder.iterdir()) == []
 
 
 def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkeypatch):
