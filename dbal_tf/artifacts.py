@@ -222,6 +222,10 @@ class Evaluation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))
 
+    def measures(self) -> dict[str, float]:
+        """Returns those that are numbers, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, float)}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scores:

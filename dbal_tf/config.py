@@ -299,7 +299,7 @@ _READ: dict[type, Callable[[str], Any]] = {
     int: int,
     float: float,
     bool: {"True": True, "False": False}.__getitem__,
-    tuple: lambda text: tuple(text.split(",")),
+    tuple: lambda text: tuple(filter(None, text.split(","))),
 }
 
 

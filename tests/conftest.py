@@ -16,6 +16,12 @@ startup.import_tensorflow()
 _BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / "shared"
 
 
+_EXPORT = (
+    *("saved_model.pb", "variables/variables.index", "variables/data"),
+    "complete.json",
+)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> pathlib.Path:
     """The folder of real data: DBAL_TEST_DATA, else ../shared/data."""
@@ -123,7 +129,10 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
                 calls |= {"PoolScorer": "masks", "Acquirer": "ties", "Oracle": "oracle"}
             else:
                 artifacts = {"saved_model": "export/2"}
-                for part in ("saved_model.pb", "variables/variables.index", "variables/data"):
+                for part in (
+                    *("saved_model.pb", "variables/variables.index", "variables/data"),
+                    "complete.json",
+                ):
                     (folder / "export/2" / part).parent.mkdir(parents=True, exist_ok=True)
                     (folder / "export/2" / part).write_text(part)
             measures = Evaluation(0.5 - index / 10, 1.0, 0.5, 0.25, 0.5, 1.25)

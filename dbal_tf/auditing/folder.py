@@ -14,7 +14,7 @@ from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE
 from dbal_tf.seeds import seed_for
 
 _SHARES = ("error", "ece", "deterministic_error")
-_EXPORTED = ("saved_model.pb", "variables/variables.index")
+_EXPORTED = ("saved_model.pb", "variables/variables.index", "complete.json")
 
 
 def flags_are_those_of_the_run(facts: Facts) -> Iterator[str]:
@@ -27,8 +27,8 @@ def flags_are_those_of_the_run(facts: Facts) -> Iterator[str]:
 def measures_are_in_range(facts: Facts) -> Iterator[str]:
     """Measures are finite and not negative, shares at most 1."""
     for row in facts.rounds:
-        for name, value in vars(row.point.evaluation).items():
-            if value is not None and not 0 <= value <= (1 if name in _SHARES else math.inf):
+        for name, value in row.point.evaluation.measures().items():
+            if not 0 <= value <= (1 if name in _SHARES else math.inf):
                 yield f"round {row.point.round} has {name} {value}"
 
 

@@ -108,8 +108,8 @@ def _of_scores(facts: Facts, row: RoundRecord) -> dict[str, str]:
 
 def _of_point(facts: Facts, row: RoundRecord) -> dict[str, str]:
     del facts
-    measures = vars(row.point.evaluation).items()
-    return {"measures": ", ".join(f"{k} {v!r}" for k, v in measures if v is not None)}
+    measures = row.point.evaluation.measures().items()
+    return {"measures": ", ".join(f"{name} {value!r}" for name, value in measures)}
 
 
 def _entry(name: str, value: str) -> str:

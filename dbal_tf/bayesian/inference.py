@@ -13,7 +13,8 @@ from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
-_SAMPLES = 100  # a tile of samples: bounds the memory whatever T is
+_SAMPLES = 50  # a tile of samples: bounds the memory whatever T is
+_KEPT = 2  # so few tiles are drawn once and kept for all chunks
 
 
 class Predictor:
@@ -57,20 +58,21 @@ class Predictor:
             raise InputError("No images were given; expected at least one.")
         tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
-        only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
 
-        def drawn(tile: np.ndarray) -> Any:
-            return self._run(self._sample, tile, seed_tensor) if only is None else only
+        def draw(tile: np.ndarray) -> Any:
+            return self._run(self._sample, tile, seed_tensor)
 
+        kept = [*map(draw, tiles)] if len(tiles) <= _KEPT else None
         chunks = []
         step = _ITEMS * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
             chunk = np.asarray(images[start : start + step], np.float32)
             features = self._run(self._features, self._spread(chunk))
             sums = None
-            for tile in tiles:
-                # Nothing here holds a tile, so that it is gone when the next one is drawn.
-                sums = self._plus(sums, features, drawn(tile))
+            # Nothing holds a tile that is not kept, so it goes before the next one is drawn.
+            for samples in kept or map(draw, tiles):
+                sums = self._plus(sums, features, samples)
+                del samples
             chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
