@@ -23,13 +23,13 @@ def test_a_run_is_known_by_its_store(finished_run):
 
 
 def test_published_results_are_known_by_their_files():
-    facts = read_facts(_RESULTS / "mnist" / "var_ratios")
+    facts = read_facts(_RESULTS / "mnist" / "random")
     assert (facts.has_store, facts.config.acquisition) == (False, ("random",))
     first, second = facts.labels[0], facts.labels[20]
     assert (first.item, first.label, first.round, first.rank) == ("train-38233", 9, None, 0)
     assert (second.round, second.rank, second.score) == (0, 0, 0.0)
     assert facts.rounds[1].point.labels == 30
-    assert facts.rounds[0].versions["commit"] == "3f74c3532c29"
+    assert facts.rounds[0].versions["commit"] == "83f6211f3cf9"
 
 
 def test_runs_are_found_in_their_folder_and_below(finished_run):
