@@ -147,9 +147,13 @@ def chosen(all_cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
     paths = {cell.path: pathlib.PurePosixPath(cell.path) for cell in all_cells}
     for folder in folders:
         if not any(path.is_relative_to(folder) for path in paths.values()):
+            known = (
+                f"one of {', '.join(paths)}, or a folder above"
+                if paths.keys() - {""}
+                else "none"
+            )
             raise InputError(
-                f"--only={folder} names no run of the experiment; expected one of "
-                f"{', '.join(paths)}, or a folder above."
+                f"--only={folder} names no run of the experiment; expected {known}."
             )
     return [
         cell

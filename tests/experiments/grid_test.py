@@ -93,6 +93,11 @@ def test_a_folder_without_a_run_is_refused(folder):
         chosen(cells(PLAIN, GRID), ("random", folder))
 
 
+def test_a_single_run_has_no_parts():
+    with pytest.raises(InputError, match=r"--only=bald names no run .*; expected none\."):
+        chosen(cells(PLAIN, Config()), ("bald",))
+
+
 @pytest.mark.parametrize(("points", "is_finished"), [(0, False), (3, False), (4, True)])
 def test_a_run_is_finished_with_its_last_round(points, is_finished):
     cell = cells(PLAIN, GRID.replace(rounds=3))[0]
