@@ -15,6 +15,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dbal_tf*"]),
+    package_data={"dbal_tf.experiments": ["*.csv"]},
     install_requires=[
         "absl-py",
         "importlib_resources",

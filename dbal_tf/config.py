@@ -7,17 +7,17 @@ from this one place.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run",)
+EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
-STRATEGIES = ("auto", "none", "mirrored")
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -35,7 +35,19 @@ def _option(default: Any, help: str, **limits: Any) -> Any:
 class Config:
     """The settings of an experiment; every field is a flag of the same name."""
 
-    experiment: str = _option("run", "What to run.", choices=EXPERIMENTS)
+    experiment: str = _option(
+        "run",
+        "What to run. For the paper's: --flagfile=configs/figure1.cfg and its neighbours.",
+        choices=EXPERIMENTS,
+    )
+    only: tuple[str, ...] = _option(
+        (),
+        "Runs of the experiment to do now, by their folders: bald/0,random or empty for all.",
+        identity=False,
+    )
+    report_only: bool = _option(
+        False, "Do no run; draw the report of the runs that are there.", identity=False
+    )
     acquisition: tuple[str, ...] = _option(
         ("var_ratios",),
         "Acquisition function; a comma-separated list runs each and compares "
@@ -56,16 +68,24 @@ class Config:
     )
     dataset: str = _option(
         "mnist",
-        "Images to learn from. digits needs no download. Paper: mnist.",
+        "Images to learn from. digits needs no download; tfrecord need not fit into "
+        "memory. Paper: mnist.",
         choices=DATASETS,
     )
     data_dir: str = _option(
         "",
         "Folder with the data set's files; for mnist the idx files, gzipped or "
-        "not, or mnist.npz. Empty: tensorflow-datasets.",
+        "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
         identity=False,
     )
     model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    kernel_size: int = _option(
+        4,
+        "Height and width of bayesian_cnn's kernels. Paper: 4; the authors' code for "
+        "Table 1: 3.",
+        at_least=1,
+        at_most=14,
+    )
     rounds: int = _option(
         98,
         "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
@@ -88,6 +108,15 @@ class Config:
         "whole pool. The authors' code: 2000.",
         at_least=0,
     )
+    refine: int = _option(
+        0,
+        "Score all with the fast gaussian_dropout, then so many of the best with exact "
+        "mc_dropout, and choose from those; 0: one pass. 500 does well.",
+        at_least=0,
+    )
+    refine_samples: int = _option(
+        2000, "Posterior samples T per image in the second pass of --refine.", at_least=1
+    )
     repetitions: int = _option(
         1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
     )
@@ -108,10 +137,17 @@ class Config:
     )
     strategy: str = _option(
         "auto",
-        "Devices: one (none), all (mirrored), or all if there are several GPUs (auto).",
+        "Devices: one (none), all (mirrored), all if there are several GPUs (auto), or those "
+        "of all processes that TF_CONFIG names (multi_worker).",
         choices=STRATEGIES,
         identity=False,
     )
+    mixed_precision: bool = _option(
+        False,
+        "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
+        "that have bfloat16 units.",
+    )
+    jit_compile: bool = _option(False, "Let XLA compile the graphs; on CPUs it is slower.")
     oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
     seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
     run_dir: str = _option(
@@ -148,10 +184,16 @@ class Config:
             )
         if self.weight_decay != "auto":
             _check_weight_decay(self.weight_decay)
-        if 0 < self.pool_subset < self.acquisition_size:
+        for name in ("pool_subset", "refine"):
+            if 0 < getattr(self, name) < self.acquisition_size:
+                raise InputError(
+                    f"--{name}={getattr(self, name)} is below --acquisition_size="
+                    f"{self.acquisition_size}; score at least as many images as are bought."
+                )
+        if self.refine and self.posterior == "deterministic":
             raise InputError(
-                f"--pool_subset={self.pool_subset} is below --acquisition_size="
-                f"{self.acquisition_size}; score at least as many images as are bought."
+                f"--refine={self.refine} cannot be used with --posterior=deterministic, which "
+                "has nothing to sample; leave one of them out."
             )
         if not self.run_dir:
             name = f"{self.dataset}-{'-'.join(self.acquisition)}-{self.posterior}-{self.seed}"
@@ -170,34 +212,38 @@ class Config:
             lines.append(f"--{field.name}={text}\n")
         return "".join(lines)
 
-    def identity(self) -> dict[str, Any]:
+    def identity_values(self) -> dict[str, Any]:
         """Returns the settings that make a run what it is, lists as text."""
-        return {
-            field.name: ",".join(value) if isinstance(value, tuple) else value
-            for field in dataclasses.fields(self)
-            if field.metadata.get("identity", True)
-            for value in [getattr(self, field.name)]
-        }
+        values = {name: getattr(self, name) for name in sorted(self.identity())}
+        return {n: ",".join(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
-    def differing(self, flagfile: str) -> list[str]:
+    def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
         """Returns the flags that make another run of a written flagfile.
 
         Settings that may change when a run goes on (its folder, its number of
-        rounds and the like) do not count. A flag that only one side has does.
+        rounds and the like) do not count. A flag that the flagfile does not
+        name has its default there, so a run outlives new flags.
 
         Args:
             flagfile: The text of a flagfile that `to_flags` wrote.
+            free: Further settings that do not count.
 
         Returns:
             Texts such as `--seed=1 (the run has --seed=0)`.
         """
-        free = {f.name for f in dataclasses.fields(self)} - set(self.identity())
-        ours, theirs = _parse(self.to_flags()), _parse(flagfile)
+        fixed = self.identity() | _parse(flagfile).keys() - self.__dataclass_fields__.keys()
+        ours = _parse(self.to_flags())
+        theirs = _parse(Config().to_flags()) | _parse(flagfile)
         return [
             f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
-            for name in sorted(ours.keys() | theirs.keys())
-            if name not in free and ours.get(name) != theirs.get(name)
+            for name in sorted(fixed - set(free))
+            if ours.get(name) != theirs.get(name)
         ]
+
+    @classmethod
+    def identity(cls) -> set[str]:
+        """Returns the names of the settings that are part of what a run is."""
+        return {f.name for f in dataclasses.fields(cls) if f.metadata.get("identity", True)}
 
 
 def define_flags(define: dict[type, Callable[..., Any]]) -> None:
@@ -220,6 +266,43 @@ def from_flags(values: dict[str, Any]) -> Config:
     return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
 
 
+def from_flagfile(text: str) -> Config:
+    """Returns the settings in the text of a flagfile that `to_flags` wrote.
+
+    A flag that is not there has its default.
+
+    Raises:
+        InputError: A flag is unknown, or its value cannot be used.
+    """
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    values: dict[str, Any] = {}
+    for name, value in _parse(text).items():
+        try:
+            values[name] = _READ[type(fields[name].default)](value)
+        except (KeyError, ValueError):
+            raise InputError(
+                f"The flagfile reads --{name}={value}; expected a flag and a value that this "
+                "version knows; give a flags.cfg that a run wrote."
+            ) from None
+    return Config(**values)
+
+
+def identity_lines(flagfile: str) -> str:
+    """Returns those lines of a flagfile that are part of what its run is."""
+    free = Config.__dataclass_fields__.keys() - Config.identity()
+    lines = flagfile.splitlines(keepends=True)
+    return "".join(line for line in lines if line[2:].partition("=")[0] not in free)
+
+
+_READ: dict[type, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: {"True": True, "False": False}.__getitem__,
+    tuple: lambda text: tuple(text.split(",")),
+}
+
+
 def _parse(flagfile: str) -> dict[str, str]:
     lines = (line.strip() for line in flagfile.splitlines())
     return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))
@@ -229,7 +312,7 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     """Raises an InputError if a setting is outside its limits."""
     limits = field.metadata
     values: Iterable[Any] = value if isinstance(value, tuple) else (value,)
-    if isinstance(value, tuple) and not value:
+    if field.default and value == ():
         raise InputError(f"--{field.name} is empty; expected {_one_of(limits['choices'])}.")
     for one in values:
         problem = None

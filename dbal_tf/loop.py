@@ -2,14 +2,17 @@
 
 import dataclasses
 import functools
-import os
+import io
 import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+import tensorflow as tf
+from absl import logging
 
+from dbal_tf import lock
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
@@ -18,66 +21,16 @@ from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
-from dbal_tf.devices import make_strategy
+from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import Execution, Store
 
-FLAGS_FILE = "flags.cfg"
-CURVE_FILE = "curve.csv"
 T = TypeVar("T")
-
-
-def check_run_dir(config: Config) -> None:
-    """Checks that a run may write to its folder; changes nothing on disk.
-
-    Raises:
-        InputError: The folder cannot be written, holds something else, or
-            holds a run of other flags, which the message names.
-    """
-    folder = pathlib.Path(config.run_dir)
-    try:
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    except OSError as error:  # A name that is too long.
-        raise InputError(
-            f"--run_dir={folder} cannot be used ({error.strerror}); choose another."
-        ) from error
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
-            "choose another."
-        )
-    # A hidden file may be a write that was cut off.
-    if existing is not folder or all(path.name[0] == "." for path in folder.iterdir()):
-        return
-    flags = folder / FLAGS_FILE
-    if not flags.is_file():
-        raise InputError(
-            f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
-        )
-    if differing := config.differing(flags.read_text(errors="replace")):
-        raise InputError(
-            f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
-            "give it the same flags or choose another folder."
-        )
-
-
-def check_pool(config: Config, dataset: Dataset) -> None:
-    """Checks that the pool is large enough for all rounds.
-
-    Raises:
-        InputError: It is not; the message says how many rounds it holds.
-    """
-    wanted, pool = config.rounds * config.acquisition_size, len(dataset.splits.pool_ids)
-    if wanted > pool:
-        raise InputError(
-            f"--rounds={config.rounds} of {config.acquisition_size} images need {wanted}, the "
-            f"pool holds {pool}; use at most --rounds={pool // config.acquisition_size}."
-        )
 
 
 def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[CurvePoint]:
@@ -96,6 +49,23 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     """
     check_run_dir(config)
     check_pool(config, dataset)
+    strategy = make_strategy(config.strategy)
+    with run_folder(strategy, config.run_dir) as run_dir, strategy.scope():
+        folder = pathlib.Path(run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock.hold(folder):
+            if is_chief(strategy):
+                check_run_dir(config)  # Another run may have begun here meanwhile.
+            return _run_in(strategy, config.replace(run_dir=run_dir), dataset, say)
+
+
+def _run_in(
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    dataset: Dataset,
+    say: Callable[[str], Any],
+) -> list[CurvePoint]:
+    """Does what `run` promises, in the folder of this process."""
     folder, flags = pathlib.Path(config.run_dir), config.to_flags()
     made_by = versions()
     if not (folder / FLAGS_FILE).exists():
@@ -103,19 +73,30 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     with Store(folder) as store:
         oracle = DatasetOracle(dataset)
         initial = oracle.run(_unscored(dataset.splits.initial_ids))
-        store.start(flags, dataset.checksum, made_by, initial, annotator=config.oracle)
+        store.start(
+            flags,
+            dataset.checksum,
+            made_by,
+            initial,
+            config.oracle,
+            dataset.class_names,
+            dataset.ids_by_use(),
+        )
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
+        state = from_chief(strategy, store.snapshot())
+        if not is_chief(strategy):
+            store.restore(state)
         write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
-        devices = make_strategy(config.strategy).scope()
-        with TensorBoardLog(folder / "tensorboard") as log, devices:
+        with TensorBoardLog(folder / "tensorboard") as log:
             log.write_run(
                 config,
                 {"data": dataset.checksum, "labels": str(len(store.labels())), **made_by},
             )
             rounds = _Rounds(config, dataset, oracle, store, log, say)
             for point in rounds.remaining():
+                logging.debug("phase: report")
                 write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
                 say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
         return store.curve()[: config.rounds + 1]
@@ -131,10 +112,11 @@ class _Clock:
 
     def __call__(self, phase: str, component: str, purpose: str, call: Callable[[int], T]) -> T:
         seed, start = self.seed_of(purpose), time.perf_counter()
+        logging.debug("phase: %s", phase)
         result = call(seed)
         spent = time.perf_counter() - start
         self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
-        self.executions.append(Execution(component, seed, spent))
+        self.executions.append(Execution(component, seed, spent, purpose))
         return result
 
 
@@ -160,6 +142,8 @@ class _Rounds:
             config.batch_size,
             config.learning_rate,
             config.remainder,
+            config.kernel_size,
+            config.mixed_precision,
         )
         self._evaluator = Evaluator(
             config.posterior, config.num_samples, config.bless_max_error
@@ -170,6 +154,8 @@ class _Rounds:
             config.posterior,
             config.num_samples,
             config.pool_subset,
+            config.refine,
+            config.refine_samples,
         )
         self._acquirer = Acquirer(config.acquisition_size)
         self._pusher = Pusher(
@@ -203,28 +189,48 @@ class _Rounds:
         evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query, bought = None, None, None
         if index < config.rounds:
-            scores, query, bought = self._buy(clock, model, labels, index)
+            scores, query, bought = self._buy(clock, model, index)
+        artifacts |= self._kept(index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         images = None if query is None else dataset.train.select(query.ids)
+        logging.debug("phase: report")
         self._log.write_round(point, query, bought, images, scores, dataset.class_names)
+        logging.debug("phase: commit")
         self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
         return point
 
-    def _buy(
-        self, clock: _Clock, model: Model, labels: Labels, index: int
-    ) -> tuple[Scores, Query, Labels]:
-        unlabelled = self._dataset.train.select(self._dataset.unlabelled(labels))
+    def _buy(self, clock: _Clock, model: Model, index: int) -> tuple[Scores, Query, Labels]:
+        asked = self._store.labels(every_state=True)
+        unlabelled = self._dataset.train.select(self._dataset.unlabelled(asked))
         scores = clock(
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
         query = clock("label", "Acquirer", "ties", lambda s: self._acquirer.run(scores, s))
+        chosen = self._dataset.train.select(query.ids)
+        errors = clock(
+            "score",
+            "PoolScorer",
+            "masks",
+            lambda s: self._scorer.standard_errors(model, chosen, s),
+        )
+        query = dataclasses.replace(query, standard_errors=errors)
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
-        folder = self._folder / "rounds" / f"{index:04d}"
         names = self._dataset.class_names
-        write_atomically(folder / "query.csv", tables.query_csv(query, bought, names))
+        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
+        write_atomically(paths["query"], tables.query_csv(query, bought, names))
         if self._config.keep_scores:
-            np.savez_compressed(folder / "scores.npz", ids=scores.ids, values=scores.values)
+            content = io.BytesIO()
+            np.savez_compressed(content, ids=scores.ids, values=scores.values)
+            write_atomically(paths["scores"], content.getvalue())
         return scores, query, bought
+
+    def _kept(self, index: int) -> dict[str, str]:
+        """The files of a round's query, by kind."""
+        if index >= self._config.rounds:
+            return {}
+        folder = f"rounds/{index:04d}"
+        scores = {"scores": f"{folder}/scores.npz"} if self._config.keep_scores else {}
+        return {"query": f"{folder}/query.csv", **scores}
 
     def _weight_decay(
         self, clock: _Clock, labels: Labels, previous: CurvePoint | None

@@ -3,6 +3,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dbal_tf import artifacts
 from dbal_tf.artifacts import Examples, Labels
@@ -29,6 +31,28 @@ def test_select_nothing():
 def test_select_an_id_that_is_not_there(unknown):
     with pytest.raises(KeyError, match=unknown):
         _EXAMPLES.select(np.array([unknown]))
+
+
+def test_labels_can_be_looked_up():
+    chosen = _LABELS.select(np.array(["a", "b", "a"]))
+    assert chosen.ids.tolist() == ["a", "b", "a"]
+    assert chosen.classes.tolist() == [5, 7, 5]
+    with pytest.raises(KeyError, match="c"):
+        _LABELS.select(np.array(["a", "c"]))
+
+
+def test_select_from_nothing():
+    none = Labels(np.array([]), np.array([], np.int64))
+    assert len(none.select(np.array([]))) == 0
+    with pytest.raises(KeyError, match="a"):
+        none.select(np.array(["a"]))
+
+
+@given(st.lists(st.text(min_size=1).filter(lambda x: "\0" not in x), unique=True), st.data())
+def test_select_finds_every_id(names, data):
+    wanted = data.draw(st.lists(st.sampled_from(names))) if names else []
+    items = Examples(np.array(names), np.arange(len(names)))
+    assert items.select(np.array(wanted)).images.tolist() == [names.index(x) for x in wanted]
 
 
 def test_labels_keep_the_order_in_which_they_were_bought():

@@ -5,14 +5,18 @@ import pytest
 from absl import flags
 
 from dbal_tf import config as settings
-from dbal_tf.config import Config
+from dbal_tf.config import Config, from_flagfile, identity_lines
 from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _OTHER = Config(
+    experiment="figure1",
+    only=("bald/0", "random"),
+    report_only=True,
+    kernel_size=3,
     acquisition=("bald", "random"),
     var_ratios="votes",
-    posterior="deterministic",
+    posterior="gaussian_dropout",
     dataset="digits",
     data_dir="some where",
     rounds=7,
@@ -25,10 +29,14 @@ _OTHER = Config(
     repetition=2,
     epochs=5,
     batch_size=64,
+    refine=500,
+    refine_samples=300,
     remainder="keep",
     learning_rate=3e-5,
     weight_decay="auto",
     strategy="none",
+    mixed_precision=True,
+    jit_compile=True,
     seed=2**31 - 1,
     run_dir="there",
     export_every=4,
@@ -207,8 +215,10 @@ def test_differing_names_both_values():
     ]
 
 
-_FREE = {"data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"}
-_FREE |= {"bless_max_error"}
+_FREE = {
+    *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
+    *("only", "report_only", "bless_max_error"),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
@@ -218,12 +228,30 @@ def test_a_run_may_go_on_elsewhere_and_longer_but_not_otherwise(name):
         assert len(changed.differing(Config().to_flags())) == (name not in _FREE)
 
 
-def test_a_flag_that_only_one_side_has_differs():
-    written = Config().to_flags().replace("--remainder=merge\n", "--momentum=0.9\n")
-    assert Config().differing(written) == [
-        "--momentum=None (the run has --momentum=0.9)",
-        "--remainder=merge (the run has --remainder=None)",
+def test_a_flag_that_the_run_does_not_name_has_its_default_there():
+    written = Config().to_flags().replace("--remainder=merge\n", "")
+    assert Config().differing(written) == []
+    assert Config(remainder="keep").differing(written) == [
+        "--remainder=keep (the run has --remainder=merge)"
     ]
+
+
+def test_a_flag_that_only_the_run_has_differs():
+    assert Config().differing(Config().to_flags() + "--momentum=0.9\n") == [
+        "--momentum=None (the run has --momentum=0.9)"
+    ]
+
+
+def test_settings_that_are_free_do_not_differ():
+    written = Config(seed=1, epochs=3).to_flags()
+    assert Config().differing(written, free=("seed",)) == [
+        "--epochs=50 (the run has --epochs=3)"
+    ]
+    assert Config().differing(written, free=("seed", "epochs")) == []
+
+
+def test_identity_is_what_a_run_may_not_change():
+    assert Config.identity() == set(_FIELDS) - _FREE
 
 
 def test_every_flag_has_a_help_line():
@@ -239,8 +267,30 @@ def test_every_flag_has_a_help_line():
     assert lines["remainder"].endswith(" One of: merge, keep.")
 
 
+def test_a_flagfile_reads_back_to_its_settings():
+    config = Config(
+        acquisition=("bald", "random"), keep_scores=True, learning_rate=0.02, rounds=7
+    )
+    assert from_flagfile(config.to_flags()) == config
+    assert from_flagfile("--rounds=7\n") == Config(rounds=7)
+
+
+@pytest.mark.parametrize("line", ["--roundz=7", "--rounds=many", "--keep_scores=maybe", "--=1"])
+def test_a_flagfile_that_no_run_wrote(line):
+    with pytest.raises(InputError, match=f"The flagfile reads {line}"):
+        from_flagfile(f"{line}\n")
+
+
+def test_identity_lines_are_those_that_may_not_change():
+    lines = identity_lines(Config().to_flags()).splitlines()
+    assert "--seed=0" in lines and "--acquisition=var_ratios" in lines
+    assert not any(line.startswith(("--run_dir", "--rounds", "--data_dir")) for line in lines)
+    longer = Config(rounds=7, run_dir="x").to_flags()
+    assert identity_lines(longer).splitlines() == lines
+
+
 def test_identity_is_what_may_not_change_as_flags_and_hparams_have_it():
-    identity = _OTHER.identity()
+    identity = _OTHER.identity_values()
     assert set(identity) == set(_FIELDS) - _FREE
     assert identity["acquisition"] == "bald,random"
     assert {type(value) for value in identity.values()} <= {str, int, float, bool}

@@ -8,6 +8,7 @@ from dbal_tf.acquisition.functions import (
     var_ratios,
     var_ratios_votes,
 )
+from dbal_tf.acquisition.precision import standard_errors
 from dbal_tf.acquisition.registry import ACQUISITIONS, acquisition_function
 from dbal_tf.acquisition.selection import top_k
 
@@ -18,6 +19,7 @@ __all__ = [
     "max_entropy",
     "mean_std",
     "random",
+    "standard_errors",
     "top_k",
     "var_ratios",
     "var_ratios_votes",

@@ -35,13 +35,18 @@ class GaussianDropout:
         traced = graph.trace(network)
         self._cut = graph.cut(traced, masks.is_stochastic)
         self._input = traced.input.index
-        head = PackedHead.of(self._cut) if self._cut.head else None
-        if head is None or not _is_independent(head.drops[0]):
+        head = _head(self._cut)
+        if head is None:
             raise InputError(
                 f"Model '{network.name}' does not end in Dropout, Dense, Dropout, Dense, "
                 "as gaussian_dropout needs; use the mc_dropout posterior."
             )
         self._head = head
+
+    @staticmethod
+    def fits(network: keras.Model) -> bool:
+        """Says whether a network has the form that this posterior needs."""
+        return _head(graph.cut(graph.trace(network), masks.is_stochastic)) is not None
 
     def num_samples(self, requested: int) -> int:
         """All that are asked for."""
@@ -51,10 +56,12 @@ class GaussianDropout:
         """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
         values = graph.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
-        kernel = tf.convert_to_tensor(dense.kernel)
+        kernel = tf.cast(tf.convert_to_tensor(dense.kernel), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
-        variance = rate / (1 - rate) * tf.matmul(tf.square(x), tf.square(kernel))
-        mean = tf.matmul(x, kernel)
+        x = tf.cast(x, kernel.dtype)
+        squares = tf.cast(tf.matmul(tf.square(x), tf.square(kernel)), tf.float32)
+        variance = rate / (1 - rate) * squares
+        mean = tf.cast(tf.matmul(x, kernel), tf.float32)
         return (mean + dense.bias if dense.use_bias else mean), tf.sqrt(variance)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -83,7 +90,10 @@ class GaussianDropout:
         return self._head.readout(logits_tnc + readout.bias if readout.use_bias else logits_tnc)
 
 
-def _is_independent(call: graph.Call) -> bool:
-    """Says whether a dropout call draws every input on its own."""
-    shape = call.inputs[0].shape
-    return masks.noise_shape(call.layer, shape) == shape
+def _head(cut: graph.Cut) -> PackedHead | None:
+    """Returns the head if it has the right form and draws every input on its own."""
+    head = PackedHead.of(cut) if cut.head else None
+    if head is None:
+        return None
+    shape = head.drops[0].inputs[0].shape
+    return head if masks.noise_shape(head.drops[0].layer, shape) == shape else None

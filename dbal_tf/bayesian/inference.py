@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dbal_tf import devices
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
-from dbal_tf.core import InputError, Posterior
+from dbal_tf.core import Images, InputError, Posterior
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
 _SAMPLES = 100  # a tile of samples: bounds the memory whatever T is
@@ -37,11 +38,10 @@ class Predictor:
         self._first = self._compiled(self._first_sums, *given)
         sums = _specs(self._first)
         self._more = self._compiled(self._more_sums, sums, *given)
+        self._probs = self._compiled(self._probs_ntc, *given)
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
 
-    def statistics(
-        self, images: np.ndarray, num_samples: int, seed: int
-    ) -> PredictiveStatistics:
+    def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
 
         Args:
@@ -55,9 +55,13 @@ class Predictor:
         """
         if not len(images):
             raise InputError("No images were given; expected at least one.")
-        tiles = list(_tiles(self._posterior.num_samples(num_samples)))
+        tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
         only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
+
+        def drawn(tile: np.ndarray) -> Any:
+            return self._run(self._sample, tile, seed_tensor) if only is None else only
+
         chunks = []
         step = _ITEMS * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
@@ -65,15 +69,38 @@ class Predictor:
             features = self._run(self._features, self._spread(chunk))
             sums = None
             for tile in tiles:
-                samples = self._run(self._sample, tile, seed_tensor) if only is None else only
-                if sums is None:
-                    sums = self._run(self._first, features, samples)
-                else:
-                    sums = self._run(self._more, sums, features, samples)
+                # Nothing here holds a tile, so that it is gone when the next one is drawn.
+                sums = self._plus(sums, features, drawn(tile))
             chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
         return joined
+
+    def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
+        """Returns what each sample says of a few images, float32 `[n, t, c]`.
+
+        Args:
+            images: As the network takes them, shape `[n, h, w, k]`. All are
+                held at once, with all of their samples.
+            num_samples: Posterior samples T, at least 1.
+            seed: Seed of the samples; the same ones as for `statistics`.
+        """
+        features = self._run(self._features, self._spread(np.asarray(images, np.float32)))
+        seed_tensor = tf.constant(seed, tf.int64)
+        parts = []
+        for tile in _tiles(self.num_samples(num_samples)):
+            samples = self._run(self._sample, tile, seed_tensor)
+            parts += self._gather([self._run(self._probs, features, samples)], len(images))
+        return np.concatenate(parts, axis=1)
+
+    def num_samples(self, requested: int) -> int:
+        """Returns how many samples are worth drawing if so many are asked."""
+        return self._posterior.num_samples(requested)
+
+    def _plus(self, sums: Any, features: Any, samples: Any) -> Any:
+        if sums is None:
+            return self._run(self._first, features, samples)
+        return self._run(self._more, sums, features, samples)
 
     def _run(self, compiled: Any, *args: Any) -> Any:
         return self._strategy.run(compiled, args=args)
@@ -89,13 +116,15 @@ class Predictor:
 
     def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
         """Joins the replicas' statistics of the first `count` items."""
-        parts = [self._strategy.experimental_local_results(x) for x in statistics]
-        return [np.concatenate([x.numpy() for x in part])[:count] for part in parts]
+        return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
         if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
             return tf.function(function, reduce_retracing=True)
         return tf.function(function, input_signature=signature)
+
+    def _probs_ntc(self, features: Any, samples: Any) -> tf.Tensor:
+        return tf.transpose(self._posterior.probs(features, samples), [1, 0, 2])
 
     def _first_sums(self, features: Any, samples: Any) -> Sums:
         return Sums.of(self._posterior.probs(features, samples))
@@ -106,7 +135,7 @@ class Predictor:
 
 def predictive_statistics(
     model: keras.Model,
-    images: np.ndarray,
+    images: Images,
     num_samples: int = 100,
     seed: int = 0,
     posterior: str = "mc_dropout",
@@ -119,7 +148,8 @@ def predictive_statistics(
     Args:
         model: A Sequential or Functional Keras model with dropout layers, whose
             last layer gives class probabilities.
-        images: As the model takes them, shape `[n, h, w, k]`.
+        images: As the model takes them, shape `[n, h, w, k]`; an array, or what
+            has a shape and slices and need not fit into memory.
         num_samples: Posterior samples T, at least 1.
         seed: Seed of the samples; sample t is the same for all images.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
@@ -139,7 +169,8 @@ def predictive_statistics(
     """
     if num_samples < 1:
         raise InputError(f"num_samples={num_samples} cannot be used; expected at least 1.")
-    predictor, images = predictor_for(model, posterior), np.asarray(images)
+    predictor = predictor_for(model, posterior)
+    images = images if hasattr(images, "shape") else np.asarray(images)
     expected = (None, *model.input_shape[1:])
     if not _fits(images.shape, expected):
         raise InputError(

@@ -113,6 +113,11 @@ class Deterministic:
         return tf.repeat(features[tf.newaxis], samples, axis=0)
 
 
+def screening_posterior(network: keras.Model) -> str:
+    """Returns the cheapest posterior that ranks a network's items well."""
+    return "gaussian_dropout" if GaussianDropout.fits(network) else "mc_dropout"
+
+
 POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = {
     "mc_dropout": McDropout,
     "deterministic": Deterministic,

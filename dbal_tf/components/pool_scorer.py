@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from dbal_tf.acquisition import acquisition_function
+from dbal_tf.acquisition import acquisition_function, max_entropy, standard_errors, top_k
 from dbal_tf.artifacts import Examples, Model, Scores
 from dbal_tf.bayesian.inference import predictor_for
+from dbal_tf.bayesian.posteriors import screening_posterior
+from dbal_tf.core import AcquisitionFunction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +20,15 @@ class PoolScorer:
     posterior: str
     num_samples: int
     pool_subset: int
+    refine: int = 0
+    refine_samples: int = 2000
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
-        """Returns a score for every unlabelled item, or for a random subset.
+        """Returns a score for every unlabelled item, or for those that may be chosen.
+
+        These are a random subset of `pool_subset` items, or the `refine` items
+        that the fast posterior scores best; they are then scored again, with
+        `refine_samples` exact samples.
 
         Args:
             model: The round's model.
@@ -37,13 +45,51 @@ class PoolScorer:
             unlabelled = unlabelled.select(unlabelled.ids[np.sort(chosen)])
         if self.acquisition == "random":
             return Scores(unlabelled.ids, np.zeros(len(unlabelled)))
-        predictor = predictor_for(model.network, self.posterior)
-        statistics = predictor.statistics(unlabelled.images, self.num_samples, seed)
-        score = acquisition_function(self.acquisition, self.var_ratios)
-        values = np.asarray(score(statistics), np.float64)
+        if 0 < self.refine < len(unlabelled):
+            screening = screening_posterior(model.network)
+            screened = self._scores(model, unlabelled, screening, self.num_samples, seed)
+            best = top_k(screened.values, self.refine, seed)
+            unlabelled = unlabelled.select(screened.ids[np.sort(best)])
+        return self._scores(model, unlabelled, *self._last_pass, seed)
+
+    def standard_errors(self, model: Model, chosen: Examples, seed: int) -> np.ndarray | None:
+        """Returns how far the scores of a few items may be off, or None if they are exact.
+
+        Args:
+            model: The round's model.
+            chosen: Items that were scored, shape `[k]`.
+            seed: The seed that they were scored with.
+        """
+        if self.acquisition == "random":
+            return None
+        posterior, num_samples = self._last_pass
+        predictor = predictor_for(model.network, posterior)
+        if predictor.num_samples(num_samples) == 1:
+            return None
+        probs_ntc = predictor.probs(chosen.images, num_samples, seed)
+        return standard_errors(self._function, probs_ntc)
+
+    @property
+    def _function(self) -> AcquisitionFunction:
+        return acquisition_function(self.acquisition, self.var_ratios)
+
+    @property
+    def _last_pass(self) -> tuple[str, int]:
+        """The posterior that the choice is made by, and its samples."""
+        if self.refine:
+            return "mc_dropout", self.refine_samples
+        return self.posterior, self.num_samples
+
+    def _scores(
+        self, model: Model, items: Examples, posterior: str, num_samples: int, seed: int
+    ) -> Scores:
+        predictor = predictor_for(model.network, posterior)
+        statistics = predictor.statistics(items.images, num_samples, seed)
+        values = np.asarray(self._function(statistics), np.float64)
         if not np.isfinite(values).all():
             bad = int(np.count_nonzero(~np.isfinite(values)))
             raise ArithmeticError(
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
-        return Scores(unlabelled.ids, values)
+        entropies = np.asarray(max_entropy(statistics), np.float64)
+        return Scores(items.ids, values, entropies)

@@ -108,15 +108,18 @@ def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
 
     Returns:
         A header and a line an item, best first, with its rank from 1 and the
-        name of its class.
+        name of its class. An exact score's standard error is 0.
     """
     classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
-    items = zip(query.ids.tolist(), query.scores.tolist(), strict=True)
+    errors = (
+        np.zeros(len(query.ids)) if query.standard_errors is None else query.standard_errors
+    )
+    items = zip(query.ids.tolist(), query.scores.tolist(), errors.tolist(), strict=True)
     return _csv(
-        ("id", "score", "rank", "label"),
+        ("id", "score", "standard_error", "rank", "label"),
         (
-            (item, repr(score), rank, class_names[classes[item]])
-            for rank, (item, score) in enumerate(items, start=1)
+            (item, repr(score), f"{error:.3g}", rank, class_names[classes[item]])
+            for rank, (item, score, error) in enumerate(items, start=1)
         ),
     )
 
@@ -149,7 +152,7 @@ def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
         str(point.labels),
         f"{100 * point.evaluation.error:.2f} %",
         *(f"{point.seconds.get(phase, 0.0):.1f} s" for phase in PHASES[:3]),
-        _duration(seconds_left),
+        duration(seconds_left),
     )
 
 
@@ -158,7 +161,8 @@ def _progress_cells(*cells: str) -> str:
     return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -166,20 +170,24 @@ def _duration(seconds: float) -> str:
 
 
 def errors_by_labels(
-    repetitions: Sequence[Sequence[CurvePoint]],
+    repetitions: Sequence[Sequence[CurvePoint]], measure: str = "error"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the test errors of several repetitions, side by side.
 
     Args:
         repetitions: One curve per repetition; those without a point are left
             out.
+        measure: The field of `Evaluation` that is the error.
 
     Returns:
         The numbers of labels that every repetition has reached, ascending,
         int64 `[p]`, and the errors there, shares 0 to 1, float64 `[r, p]`.
     """
     started = [curve for curve in repetitions if curve]
-    by_labels = [{point.labels: point.evaluation.error for point in curve} for curve in started]
+    by_labels = [
+        {point.labels: getattr(point.evaluation, measure) for point in curve}
+        for curve in started
+    ]
     common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
     errors = [[errors[count] for count in common] for errors in by_labels]
     return np.array(common, np.int64), np.array(errors, np.float64).reshape(

@@ -68,7 +68,7 @@ class TensorBoardLog:
         with self._writer.as_default(step=0):
             tf.summary.text("flags", flags)
             tf.summary.text("lineage", f"| what | which |\n|---|---|\n{rows}")
-            hparams.hparams(config.identity())
+            hparams.hparams(config.identity_values())
 
     def write_round(
         self,
@@ -124,7 +124,7 @@ def _write_query(
         counts = {name: bought.count(name) for name in class_names}
         _write_image("bought_per_class", class_bars(counts))
     if images is not None:
-        shown = images.select(query.ids[:_MOST_IMAGES]).images
+        shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
         _write_image("bought", picked_images(shown, captions[:_MOST_IMAGES], _PER_ROW))
 
 

@@ -46,6 +46,16 @@ def test_statistics_are_those_of_the_posteriors_samples(build, images) -> None:
         np.testing.assert_allclose(got, one, atol=1e-5)
 
 
+def test_samples_of_a_few_images_are_those_of_the_statistics(build, images) -> None:
+    model = build("small_paper")
+    x, predictor = images(model, 5), inference.predictor_for(model, "mc_dropout")
+    probs_ntc = predictor.probs(x, 130, seed=7)  # two tiles
+    assert probs_ntc.shape == (5, 130, 3)
+    expected = dbal.PredictiveStatistics.from_probs(probs_ntc)
+    for got, one in zip(predictor.statistics(x, 130, seed=7), expected, strict=True):
+        np.testing.assert_allclose(got, one, atol=1e-5)
+
+
 def _fresh(model: keras.Model, x: np.ndarray, num_samples: int) -> dbal.PredictiveStatistics:
     return inference.Predictor(model).statistics(x, num_samples, seed=1)
 
@@ -136,13 +146,39 @@ def test_images_may_be_bytes_or_lists(build, images) -> None:
         np.testing.assert_array_equal(got, floats)
 
 
+class _Streamed:
+    """Images that can be had in slices alone; notes their sizes."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.shape, self._images, self.sizes = images.shape, images, []
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        self.sizes.append(len(self._images[rows]))
+        return self._images[rows]
+
+
+def test_images_are_read_chunk_by_chunk(build, images, monkeypatch) -> None:
+    model = build("small_paper")
+    x = images(model, 10)
+    monkeypatch.setattr(inference, "_ITEMS", 4)
+    streamed = _Streamed(x)
+    got = dbal.predictive_statistics(model, streamed, 5)
+    assert streamed.sizes == [4, 4, 2]
+    for array, expected in zip(got, dbal.predictive_statistics(model, x, 5), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
 def test_nothing_is_traced_twice(build, images) -> None:
     model = build("small_paper")
     predictor = inference.predictor_for(model, "mc_dropout")
     for items, samples in ((5, 7), (9, 7), (3, 250), (1, 1), (5, 120)):
         predictor.statistics(images(model, items), samples, seed=items)
+        predictor.probs(images(model, items), samples, seed=items)
     compiled = (x for x in vars(predictor).values() if hasattr(x, "get_concrete_function"))
-    assert [x.experimental_get_tracing_count() for x in compiled] == [1] * 5
+    assert [x.experimental_get_tracing_count() for x in compiled] == [1] * 6
     assert inference.predictor_for(model, "mc_dropout") is predictor
 
 

@@ -10,10 +10,10 @@ from dbal_tf.bayesian import graph, masks
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.bayesian.posteriors import McDropout
 
-PACKED = ("paper", "small_paper", "activations", "few_units")
+PACKED = ("paper", "small_paper", "activations", "few_units", "half_precision")
 PLAIN = (
     *("residual", "nested", "shared", "branch", "spatial", "batch_norm", "gaussian"),
-    *("training_true", "flat_late", "channels_first", "wide_activation", "half_precision"),
+    *("training_true", "flat_late", "channels_first", "wide_activation"),
 )
 
 
@@ -86,7 +86,8 @@ def test_packed_equals_plain(name: str, build, images) -> None:
     plain = _probs(McDropout(network, packed=False), x, range(20))
     assert plain.shape == (20, 4, network.output_shape[-1])
     assert plain.std(axis=0).max() > 0.01
-    np.testing.assert_allclose(packed, plain, atol=1e-5)
+    limit = 2e-3 if name == "half_precision" else 1e-5
+    np.testing.assert_allclose(packed, plain, atol=limit)
 
 
 def test_a_sample_that_drops_all_units_is_the_last_bias(build, images) -> None:

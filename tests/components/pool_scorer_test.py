@@ -1,12 +1,13 @@
 import dataclasses
 import inspect
 
+import keras
 import numpy as np
 import pytest
 
 from dbal_tf import acquisition
 from dbal_tf.artifacts import Examples, Model
-from dbal_tf.bayesian.inference import predictive_statistics
+from dbal_tf.bayesian.inference import predictive_statistics, predictor_for
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components import pool_scorer
 from dbal_tf.components.pool_scorer import PoolScorer
@@ -96,3 +97,47 @@ def test_scores_that_are_not_finite_are_refused(model, toy, monkeypatch):
     monkeypatch.setattr(pool_scorer, "acquisition_function", lambda *_: broken)
     with pytest.raises(ArithmeticError, match=r"^3 of 60 bald scores are not finite"):
         _BALD.run(model, toy.train, seed=0)
+
+
+def test_refined_are_the_best_of_the_fast_posterior_scored_again(model, toy):
+    refined = dataclasses.replace(_BALD, refine=12, refine_samples=40)
+    scores = refined.run(model, toy.train, seed=5)
+    fast = predictive_statistics(model.network, toy.train.images, 8, 5, "gaussian_dropout")
+    best = np.sort(np.argsort(-acquisition.bald(fast).numpy())[:12])
+    assert scores.ids.tolist() == toy.train.ids[best].tolist()
+    exact = predictive_statistics(model.network, toy.train.images[best], 40, 5)
+    np.testing.assert_allclose(scores.values, acquisition.bald(exact), rtol=1e-6)
+
+
+def test_refining_all_is_one_exact_pass(model, toy):
+    scores = dataclasses.replace(_BALD, refine=60, refine_samples=8).run(model, toy.train, 5)
+    np.testing.assert_array_equal(scores.values, _BALD.run(model, toy.train, 5).values)
+
+
+def test_a_network_without_a_fast_posterior_is_screened_by_exact_dropout(toy):
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.SpatialDropout2D(0.5),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    scorer = dataclasses.replace(_BALD, refine=10, refine_samples=20)
+    assert len(scorer.run(Model(network, 0, 0.0, 0), toy.train, seed=1).ids) == 10
+
+
+def test_standard_errors_are_those_of_the_samples_that_scored(model, toy):
+    for scorer, samples in ((_BALD, 8), (dataclasses.replace(_BALD, refine=9), 2000)):
+        errors = scorer.standard_errors(model, toy.train.select(toy.train.ids[:3]), seed=5)
+        probs = predictor_for(model.network, "mc_dropout").probs(
+            toy.train.images[:3], samples, 5
+        )
+        np.testing.assert_array_equal(
+            errors, acquisition.standard_errors(acquisition.bald, probs)
+        )
+
+
+@pytest.mark.parametrize("change", [{"acquisition": "random"}, {"posterior": "deterministic"}])
+def test_exact_scores_have_no_standard_errors(change, model, toy):
+    assert dataclasses.replace(_BALD, **change).standard_errors(model, toy.train, 0) is None

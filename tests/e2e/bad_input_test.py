@@ -15,8 +15,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dbal_tf.config import Config
+from dbal_tf.datasets.shard_writer import example, write_shards
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NAMES = (
@@ -84,6 +86,30 @@ def _locked(path: str, prepare: Callable) -> Callable:
     return lock
 
 
+def _shards(folder: pathlib.Path, ending: bytes = b"") -> None:
+    """Writes shards of 40 and 9 images; the file of the 40 loses what it ends with."""
+    for split, count in (("train", 40), ("test", 9)):
+        images = np.zeros((count, 8, 8, 1), np.uint8)
+        write_shards(folder / "data", split, images, np.arange(count) % 3)
+    path = folder / "data" / _SHARD
+    path.write_bytes(path.read_bytes()[: -len(ending) or None])
+
+
+def _other_sizes(folder: pathlib.Path) -> None:
+    _shards(folder)
+    images = np.zeros((9, 8, 9, 1), np.uint8)
+    write_shards(folder / "data", "test", images, np.arange(9) % 3)
+
+
+def _broken_png(folder: pathlib.Path) -> None:
+    for split in ("train", "test"):
+        images = np.zeros((9, 8, 8, 1), np.uint8)
+        write_shards(folder / "data", split, images, np.arange(9) % 3, encoded=True)
+    with tf.io.TFRecordWriter(str(folder / "data" / "train-x.tfrecord")) as writer:
+        writer.write(example(images[0], 0, "x", encoded=True).replace(b"IHDR", b"IHDX"))
+    (folder / "data" / _SHARD).rename(folder / "data" / "train-a.tfrecord")
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A bad command line, what its line must name, and what it meets on disk."""
@@ -98,14 +124,14 @@ _DATA = "--dataset=mnist --run_dir=run --data_dir=data"
 
 # Flag, value, and what is expected of it.
 _LIMITS = (
-    ("experiment", "foo", "one of run"),
+    ("experiment", "foo", "one of run, figure1"),
     ("acquisition", "foo", "one of random, bald, max_entropy, var_ratios, mean_std"),
     ("acquisition", "BALD", "one of random, bald, max_entropy, var_ratios, mean_std"),
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
-    ("dataset", "imagenet", "one of digits, mnist"),
+    ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
     ("model", "resnet", "one of bayesian_cnn"),
-    ("strategy", "all", "one of auto, none, mirrored"),
+    ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
     ("oracle", "me", "one of dataset"),
     ("remainder", "drop", "one of merge, keep"),
     ("rounds", "-1", "at least 0"),
@@ -114,6 +140,9 @@ _LIMITS = (
     ("validation_size", "0", "at least 1"),
     ("num_samples", "0", "at least 1"),
     ("pool_subset", "-1", "at least 0"),
+    ("refine", "-1", "at least 0"),
+    ("refine_samples", "0", "at least 1"),
+    ("kernel_size", "15", "at most 14"),
     ("repetitions", "0", "at least 1"),
     ("repetition", "-1", "at least 0"),
     ("epochs", "0", "at least 1"),
@@ -162,6 +191,10 @@ _FLAGS = {
     ),
     "a subset below a query": Case(
         f"{_DIGITS} --pool_subset=9", ("--pool_subset=9 is below --acquisition_size=10",)
+    ),
+    "refining less than is bought": Case(f"{_DIGITS} --refine=9", ("--refine=9 is below",)),
+    "refining one sample": Case(
+        f"{_DIGITS} --refine=99 --posterior=deterministic", ("--refine=99", "nothing to sample")
     ),
     "no flagfile": Case("--flagfile=absent.cfg", ("absent.cfg", "--help")),
     "flagfile is a folder": Case("--flagfile=a.cfg", ("a.cfg", "--help"), _file("a.cfg", None)),
@@ -279,6 +312,25 @@ _DATA_FILES = {
         f"{_DIGITS} --validation_size=1180", ("at least one more for the pool",)
     ),
 }
+_TFRECORD = "--dataset=tfrecord --run_dir=run --data_dir=data"
+_SHARD = "train-00000-of-00001.tfrecord"
+_SHARDS = {
+    "tfrecord without a folder": Case(
+        "--dataset=tfrecord --run_dir=run", ("--data_dir= is not a folder",)
+    ),
+    "no shards": Case(
+        _TFRECORD, ("--data_dir=data holds no train-*.tfrecord",), _file("data", None)
+    ),
+    "truncated shard": Case(
+        _TFRECORD, (f"data/{_SHARD} has a truncated record",), lambda f: _shards(f, b"end")
+    ),
+    "test images of another size": Case(
+        _TFRECORD, ("test-00000-of-00001.tfrecord, record 0,", "(8, 9, 1)"), _other_sizes
+    ),
+    "a broken image in a shard": Case(
+        _TFRECORD, ("data/train-x.tfrecord, record 0, holds no image",), _broken_png
+    ),
+}
 _SEED_8 = "--seed=8 (the run has --seed=7); give it the same flags or choose another folder"
 _RUN_DIRS = {
     "another run": Case(
@@ -297,7 +349,9 @@ _RUN_DIRS = {
         _run_with(),
     ),
     "flags.cfg of other bytes": Case(
-        _DIGITS, ("holds a run of other flags", "None"), _run_with(bytes(range(128, 256)))
+        _DIGITS,
+        ("holds a run of other flags", "--dataset=digits"),
+        _run_with(bytes(range(128, 256))),
     ),
     "flags.cfg is a folder": Case(
         _DIGITS, ("holds files but no run",), _file("run/flags.cfg", None)
@@ -327,7 +381,7 @@ _RUN_DIRS = {
         _DIGITS, ("--run_dir=run cannot be written",), _locked("run", _file("run", None))
     ),
 }
-_CASES = {**_FLAGS, **_DATA_FILES, **_RUN_DIRS}
+_CASES = {**_FLAGS, **_DATA_FILES, **_SHARDS, **_RUN_DIRS}
 
 
 def _snapshot(folder: pathlib.Path) -> dict[str, bytes | None]:
@@ -356,7 +410,7 @@ def test_bad_input_is_one_line_and_changes_nothing(program, tmp_path, monkeypatc
 
 
 def test_the_table_is_as_long_as_it_should_be():
-    assert len(_CASES) == len(_FLAGS) + len(_DATA_FILES) + len(_RUN_DIRS) >= 60
+    assert len(_CASES) == sum(map(len, (_FLAGS, _DATA_FILES, _SHARDS, _RUN_DIRS))) >= 60
 
 
 _PROCESSES = (

@@ -85,11 +85,20 @@ def test_malformed_curve_is_an_input_error(spoil, got):
 
 
 def test_query_csv_finds_labels_by_id():
-    query = Query(np.array(["b", "a"]), np.array([0.1 + 0.2, 0.25]))
-    labels = Labels(np.array(["a", "c", "b"]), np.array([0, 1, 1]))
-    assert tables.query_csv(query, labels, ("cat", "dog")) == (
-        "id,score,rank,label\nb,0.30000000000000004,1,dog\na,0.25,2,cat\n"
+    query = Query(
+        np.array(["b", "a"]), np.array([0.1 + 0.2, 0.25]), np.array([0.0123456, 1e-9])
     )
+    labels = Labels(np.array(["a", "x", "b"]), np.array([1, 0, 0]))
+    assert tables.query_csv(query, labels, ("cat", "dog")) == (
+        "id,score,standard_error,rank,label\n"
+        "b,0.30000000000000004,0.0123,1,cat\na,0.25,1e-09,2,dog\n"
+    )
+
+
+def test_query_csv_of_exact_scores():
+    query = Query(np.array(["b"]), np.array([0.5]))
+    text = tables.query_csv(query, Labels(np.array(["b"]), np.array([0])), ("cat",))
+    assert text.splitlines()[1] == "b,0.5,0,1,cat"
 
 
 def test_query_csv_keeps_awkward_ids_and_names():
@@ -99,7 +108,7 @@ def test_query_csv_keeps_awkward_ids_and_names():
         Labels(np.array([item]), np.array([0])),
         (name,),
     )
-    assert list(csv.reader(io.StringIO(text)))[1] == [item, "1.0", "1", name]
+    assert list(csv.reader(io.StringIO(text)))[1] == [item, "1.0", "0", "1", name]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,12 @@ def test_progress_line_is_aligned_with_its_header(seconds, text):
     ]
     assert len(line) == len(header) <= 79
     assert line[: header.index("test error") + len("test error")].endswith("5.12 %")
+
+
+def test_errors_by_labels_of_another_measure():
+    labels, nll = tables.errors_by_labels([_curve([0.5, 0.4])], "deterministic_error")
+    assert labels.tolist() == [20, 30]
+    assert nll.tolist() == [[p.evaluation.deterministic_error for p in _curve([0.5, 0.4])]]
 
 
 def test_errors_by_labels_keeps_what_all_repetitions_reached():

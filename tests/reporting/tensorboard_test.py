@@ -134,7 +134,7 @@ def test_lineage_is_a_table(written):
 
 def test_hparams_are_what_makes_the_run(folder):
     found = _hparams(folder, "session_start_info").session_start_info.hparams
-    assert set(found) == set(_CONFIG.identity())
+    assert set(found) == set(_CONFIG.identity_values())
     assert found["acquisition"].string_value == "bald"
     assert (found["seed"].number_value, found["learning_rate"].number_value) == (3, 0.001)
 

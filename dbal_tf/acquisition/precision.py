@@ -1,0 +1,39 @@
+"""How far scores may be off because the posterior samples are few."""
+
+import numpy as np
+
+from dbal_tf.bayesian.statistics import PredictiveStatistics
+from dbal_tf.core import AcquisitionFunction
+
+_GROUPS = 10
+
+
+def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.ndarray:
+    """Returns the standard error of each item's score over posterior samples.
+
+    The samples are cut into ten groups, and the score is computed without each
+    of them (the delete-a-group jackknife; Efron, 1982): scores such as BALD
+    are no means of samples, so their errors have no formula.
+
+    sqrt((g - 1) / g * sum_i (score_i - mean score)^2), score_i without group i.
+
+    Args:
+        score: The acquisition function.
+        probs_ntc: Class probabilities of the samples, `[n, t, c]`, t > 1.
+
+    Returns:
+        Standard errors in the score's unit, float64 `[n]`.
+
+    Raises:
+        ValueError: There is only one sample.
+    """
+    if (samples := probs_ntc.shape[1]) < 2:
+        raise ValueError(f"{samples} sample has no standard error; expected at least 2.")
+    groups = np.array_split(np.arange(samples), min(_GROUPS, samples))
+    without_gn = np.stack(
+        [
+            np.asarray(score(PredictiveStatistics.from_probs(np.delete(probs_ntc, group, 1))))
+            for group in groups
+        ]
+    ).astype(np.float64)
+    return np.sqrt(np.var(without_gn, axis=0) * (len(groups) - 1))

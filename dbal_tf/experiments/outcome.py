@@ -1,0 +1,52 @@
+"""What a run's store says, for a report."""
+
+import dataclasses
+import pathlib
+import sqlite3
+
+from dbal_tf.artifacts import CurvePoint
+from dbal_tf.core import InputError
+from dbal_tf.records import Records
+from dbal_tf.schema import FILE_NAME
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A run as far as it is committed, with what made it.
+
+    Attributes:
+        curve: One point a round.
+        versions: Of the code, its `commit`, Python and the libraries.
+        started: When the run began, UTC, ISO 8601.
+        committed: When its last round was committed; empty before the first.
+    """
+
+    curve: list[CurvePoint]
+    versions: dict[str, str]
+    started: str
+    committed: str
+
+
+def read_run(run_dir: pathlib.Path) -> Outcome | None:
+    """Returns what a run's store says; None if the run has not begun.
+
+    The run may be under way: what it has committed is read.
+
+    Raises:
+        InputError: The store cannot be read.
+    """
+    path = run_dir / FILE_NAME
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    try:
+        records = Records.of(run_dir)
+        run, rounds = records.run(), records.rounds()
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} cannot be read ({error}); expected the store of a run; "
+            "take it from a backup or remove the run's folder and do it again."
+        ) from error
+    curve = [one.point for one in rounds]
+    return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")

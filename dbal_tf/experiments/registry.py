@@ -1,0 +1,12 @@
+"""Experiments by the name that `--experiment` gives them."""
+
+from dbal_tf.experiments import figure1, figure2, query_rate, report, table1
+from dbal_tf.experiments.grid import Experiment
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "run": Experiment("", report.compare),
+    "figure1": figure1.EXPERIMENT,
+    "figure2": figure2.EXPERIMENT,
+    "table1": table1.EXPERIMENT,
+    "query_rate": query_rate.EXPERIMENT,
+}

@@ -1,0 +1,28 @@
+"""What all parts of the benchmark measure with: one trained network, our posteriors."""
+
+import keras
+import numpy as np
+from benchmarks.measuring import Moments, Settings
+
+from dbal_tf.bayesian.fitting import Fitter
+from dbal_tf.bayesian.inference import predictive_statistics
+from dbal_tf.bayesian.networks import bayesian_cnn
+from dbal_tf.datasets.source import Source
+
+LABELS, WEIGHT_DECAY = 300, 2.5
+
+
+def trained(source: Source, settings: Settings) -> keras.Model:
+    """Returns the paper's network, trained on the first 300 labels."""
+    fitter = Fitter(bayesian_cnn, (28, 28, 1), 10)
+    images, classes = source.train.images[:LABELS], source.train_classes[:LABELS]
+    fitter.fit(images, classes, settings.epochs, WEIGHT_DECAY, seed=0)
+    return fitter.network
+
+
+def scored(
+    network: keras.Model, images: np.ndarray, posterior: str, num_samples: int, seed: int = 0
+) -> Moments:
+    """Returns what one of our posteriors says of images."""
+    found = predictive_statistics(network, images, num_samples, seed, posterior)
+    return Moments(found.mean_probs, found.var_probs)

@@ -1,0 +1,83 @@
+"""One round of the active learning loop from 500 labels, by phase."""
+
+import contextlib
+import pathlib
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from benchmarks.measuring import Results, Settings, Table, seconds_of, significant
+
+from dbal_tf import loop
+from dbal_tf.config import Config
+from dbal_tf.datasets.source import Source
+from dbal_tf.experiments.run import load
+from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.reporting.tensorboard import TensorBoardLog
+from dbal_tf.store import Store
+
+_ROUND = 1  # in which nothing is compiled any more
+_COMPONENTS = ("train", "evaluate", "score", "label")
+_TIMED = {
+    "commit": (Store, "commit"),
+    "TensorBoard": (TensorBoardLog, "write_round"),
+    "query.csv and curve.csv": (loop, "write_atomically"),
+}
+
+
+def run(source: Source, settings: Settings) -> Results:
+    """Times the rounds of a run on the whole pool."""
+    del source
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(
+            data_dir=settings.data_dir,
+            initial_per_class=50,
+            rounds=_ROUND + 1,
+            epochs=settings.epochs,
+            num_samples=settings.num_samples,
+            run_dir=f"{folder}/run",
+        )
+        dataset, ends = load(config), []
+        with timed() as calls:
+            curve = loop.run(config, dataset, lambda _: ends.append(time.perf_counter()))
+        plot = pathlib.Path(folder, "curve.png")
+        drawing, _ = seconds_of(lambda: plot_learning_curves(plot, {"ours": [curve]}, "MNIST"))
+    point, (start, end) = curve[_ROUND], ends[_ROUND : _ROUND + 2]
+    phases = {name: point.seconds[name] for name in _COMPONENTS}
+    for name, spans in calls.items():
+        phases[name] = sum(b - a for a, b in spans if start < a < end)
+    whole = end - start
+    phases["all else"] = whole - sum(phases.values())
+    phases["whole round"] = whole
+    once = {"export, once a run": curve[-1].seconds["export"], "curve.png, once a run": drawing}
+    rows = [(n, significant(s), f"{s / whole:.2%}") for n, s in (phases | once).items()]
+    title = f"One round at N = {point.labels}, the whole pool, T = {settings.num_samples}"
+    small = whole - sum(point.seconds[name] for name in ("train", "evaluate", "score"))
+    note = f"All but train, evaluate and score: {small / whole:.2%} of the round."
+    seconds = {name: [spent] for name, spent in (phases | once).items()}
+    return [Table(title, ("phase", "seconds", "of the round"), rows, (note,))], {
+        "round": seconds
+    }
+
+
+@contextlib.contextmanager
+def timed() -> Iterator[dict[str, list[tuple[float, float]]]]:
+    """Notes begin and end of the calls that the loop itself does not time."""
+    spans: dict[str, list[tuple[float, float]]] = {name: [] for name in _TIMED}
+
+    def wrapped(name: str, function: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            spans[name].append((start, time.perf_counter()))
+            return result
+
+        return call
+
+    with contextlib.ExitStack() as stack:
+        for name, (owner, method) in _TIMED.items():
+            replaced = wrapped(name, getattr(owner, method))
+            stack.enter_context(mock.patch.object(owner, method, replaced))
+        yield spans
