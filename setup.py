@@ -33,6 +33,7 @@ setup(
         "tf-keras>=2.19,<2.22",
     ],
     extras_require={
+        "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
         "test": ["hypothesis", "pytest", "ruff"],
     },

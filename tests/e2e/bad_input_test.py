@@ -1,5 +1,6 @@
 """Every bad input: status 2, one line on stderr, and nothing changed on disk."""
 
+import contextlib
 import dataclasses
 import functools
 import gzip
@@ -8,6 +9,7 @@ import os
 import pathlib
 import pickle
 import shlex
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -17,8 +19,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dbal_tf.artifacts import Labels
 from dbal_tf.config import Config
 from dbal_tf.datasets.shard_writer import example, write_shards
+from dbal_tf.store import FILE_NAME, Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NAMES = (
@@ -74,6 +78,28 @@ def _run_with(text: bytes | None = None, **settings: object) -> Callable:
     return _file("run/flags.cfg", text or config.replace(**settings).to_flags().encode())
 
 
+def _store(change: str = "", content: bytes | None = None, cut: int | None = None) -> Callable:
+    """A run of digits in `run` whose store is changed, has other bytes or is cut short."""
+
+    def prepare(folder: pathlib.Path) -> None:
+        _run_with(seed=0)(folder)
+        flags, path = (folder / "run" / "flags.cfg").read_text(), folder / "run" / FILE_NAME
+        if content is None:
+            labels = Labels(np.array(["digits-0000"]), np.array([0]))
+            with Store(folder / "run") as store:
+                store.start(flags, "f" * 64, {}, labels, "dataset")
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                database.executescript(change)
+        path.write_bytes(path.read_bytes()[:cut] if content is None else content)
+
+    return prepare
+
+
+def _lost_store(folder: pathlib.Path) -> None:
+    _store(content=b"")(folder)
+    _write(folder, "run/curve.csv", b"round,labels\n0,20\n")
+
+
 def _locked(path: str, prepare: Callable) -> Callable:
     """What was prepared, with a file or folder that may not be read or written."""
 
@@ -112,11 +138,12 @@ def _broken_png(folder: pathlib.Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A bad command line, what its line must name, and what it meets on disk."""
+    """A bad command line, what its line must name, what it meets and adds on disk."""
 
     flags: str
     names: tuple[str, ...]
     prepare: Callable[[pathlib.Path], None] = lambda _: None
+    adds: tuple[str, ...] = ()
 
 
 _DIGITS = "--dataset=digits --run_dir=run"
@@ -381,7 +408,42 @@ _RUN_DIRS = {
         _DIGITS, ("--run_dir=run cannot be written",), _locked("run", _file("run", None))
     ),
 }
-_CASES = {**_FLAGS, **_DATA_FILES, **_SHARDS, **_RUN_DIRS}
+_STORED = f"{_DIGITS} --epochs=9"
+_ADVICE = "choose another --run_dir"
+_LOCK, _SAVED_ROWS = "run/.lock", "run/recovered.csv"
+_STORES = {
+    "a store that is no database": Case(
+        _STORED,
+        ("run/metadata.db is damaged (file is not a database)", "recovered.csv", _ADVICE),
+        _store(content=b"all of it" * 999),
+        (_LOCK, _SAVED_ROWS),
+    ),
+    "half a store": Case(
+        _STORED,
+        ("run/metadata.db is damaged (", "recovered.csv", _ADVICE),
+        _store(cut=9000),
+        (_LOCK, _SAVED_ROWS),
+    ),
+    "a store of a newer version": Case(
+        _STORED,
+        ("run/metadata.db has schema 99, this version of dbal_tf knows up to", _ADVICE),
+        _store("PRAGMA user_version = 99"),
+        (_LOCK,),
+    ),
+    "a store of another program": Case(
+        _STORED,
+        ("run/metadata.db is a database of another program", _ADVICE),
+        _store("PRAGMA user_version = 0"),
+        (_LOCK,),
+    ),
+    "a store of other data": Case(
+        _STORED, ("The data have checksum", "began with ffffffffffff"), _store(), (_LOCK,)
+    ),
+    "a store that is lost": Case(
+        _STORED, ("run/metadata.db is missing or empty", "run/curve.csv", _ADVICE), _lost_store
+    ),
+}
+_CASES = {**_FLAGS, **_DATA_FILES, **_SHARDS, **_RUN_DIRS, **_STORES}
 
 
 def _snapshot(folder: pathlib.Path) -> dict[str, bytes | None]:
@@ -406,11 +468,16 @@ def test_bad_input_is_one_line_and_changes_nothing(program, tmp_path, monkeypatc
     assert err.endswith(".\n")
     for part in case.names:
         assert part in err
-    assert _snapshot(tmp_path) == before
+    after = _snapshot(tmp_path)
+    added = {str(tmp_path / name): after.pop(str(tmp_path / name)) for name in case.adds}
+    assert after == before
+    assert not added.get(str(tmp_path / _LOCK)), "the lock names nobody"
 
 
 def test_the_table_is_as_long_as_it_should_be():
-    assert len(_CASES) == sum(map(len, (_FLAGS, _DATA_FILES, _SHARDS, _RUN_DIRS))) >= 60
+    assert (
+        len(_CASES) == sum(map(len, (_FLAGS, _DATA_FILES, _SHARDS, _RUN_DIRS, _STORES))) >= 60
+    )
 
 
 _PROCESSES = (
