@@ -203,8 +203,8 @@ def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str
     """Returns the names of all classes, once the labels are checked against them."""
     path = folder / _CLASSES_FILE
     if path.is_file():
-        names = tuple(path.read_text("utf-8", errors="replace").split("\n"))
-        names = tuple(name.strip() for name in names if name.strip())
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
         origin = f"{_CLASSES_FILE} names {len(names)} classes"
     else:
         # Every class needs a labelled item, so a larger index is a mistake.
@@ -227,13 +227,11 @@ def _image_shape(train: _Split, feature: str) -> tuple[int, ...]:
     if feature == RAW:
         return tuple(train.sides[0].tolist())
     shape = encoded_shape(train.records.read(np.array([0]))[0])
-    train.refuse(
-        np.array([shape is None]),
-        lambda _: (
-            f"holds no image that can be decoded; expected '{RAW}' or a PNG, JPEG, BMP "
-            f"or GIF as '{ENCODED}'; write it again."
-        ),
-    )
+    if shape is None:
+        raise InputError(
+            f"{train.records.place(0)} holds no image that can be decoded; expected '{RAW}' or "
+            f"a PNG, JPEG, BMP or GIF as '{ENCODED}'; write it again."
+        )
     return shape
 
 
@@ -251,8 +249,7 @@ def _check_images(split: _Split, feature: str, shape: tuple[int, ...]) -> None:
         (num_bytes != sides.prod(axis=1)) | (sides < 1).any(axis=1),
         lambda row: (
             f"has {num_bytes[row]} bytes in '{RAW}' and the height, width and channels "
-            f"{tuple(sides[row].tolist())}; expected as many bytes as these make; write it "
-            "again."
+            f"{tuple(sides[row].tolist())}; expected as many as these make; write it again."
         ),
     )
     split.refuse(
