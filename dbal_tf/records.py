@@ -115,21 +115,21 @@ class Records:
             InputError: There is none, or it is of a newer version.
             sqlite3.DatabaseError: It is damaged.
         """
-        path = (run_dir / schema.FILE_NAME).absolute()
+        path = run_dir / schema.FILE_NAME
         if not path.is_file() or not path.stat().st_size:
             raise InputError(
                 f"{run_dir} has no {schema.FILE_NAME}; expected the folder of a run."
             )
-        # Without a write-ahead log nobody writes, and the folder may be read-only.
-        alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
         memory = sqlite3.connect(":memory:", isolation_level=None)
-        with contextlib.closing(
-            sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True)
-        ) as database:
+        with contextlib.closing(schema.read_only(path)) as database:
             database.backup(memory)
         schema.check(memory, path)
         schema.upgrade(memory.execute, schema.version(memory))
         return cls(memory)
+
+    def has_begun(self) -> bool:
+        """Says whether the run has its initial labels."""
+        return bool(self._all("SELECT 1 FROM runs"))
 
     def run(self) -> RunRecord:
         """Returns what the run began with.

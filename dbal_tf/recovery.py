@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from dbal_tf.files import write_atomically
-from dbal_tf.schema import FILE_NAME
+from dbal_tf.schema import FILE_NAME, read_only
 
 _COLUMNS = {
     "labels": ("round", "rank", "item", "class", "score", "annotator", "time", "state"),
@@ -38,7 +38,7 @@ def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
 
 def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:
     """Yields the rows that can be read, found from both ends and one by one."""
-    with contextlib.closing(_read_only(path)) as database:
+    with contextlib.closing(read_only(path)) as database:
         numbers: set[int] = set()
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
@@ -50,10 +50,6 @@ def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:
         for number in sorted(numbers):
             with contextlib.suppress(sqlite3.Error):
                 yield from database.execute(query, (number,))
-
-
-def _read_only(path: pathlib.Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _csv(rows: dict[str, list[tuple]]) -> str:

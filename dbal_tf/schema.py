@@ -45,6 +45,13 @@ CREATE TABLE splits (
 VERSION = len(_STEPS)
 
 
+def read_only(path: pathlib.Path) -> sqlite3.Connection:
+    """Opens a store for reading; leaves no file beside it."""
+    # Without a write-ahead log nobody writes, and the folder may be read-only.
+    alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True)
+
+
 def version(connection: sqlite3.Connection) -> int:
     """Returns the schema's version of a database; 0 of an empty one."""
     return connection.execute("PRAGMA user_version").fetchone()[0]

@@ -36,6 +36,11 @@ def _table(config, columns, table):
         return connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
 
 
+def _exports(config):
+    recorded = _table(config, "round, kind, uri", "artifacts")
+    return [row for row in recorded if row[1] == "saved_model"]
+
+
 def _measures(curve):
     """What of a curve does not depend on how long it took."""
     return [(p.round, p.labels, p.evaluation, p.weight_decay) for p in curve]
@@ -152,9 +157,10 @@ def test_kept_scores_are_those_that_the_query_chose_from(finished):
 def test_models_are_exported_every_so_often_and_at_the_end(finished):
     folders = sorted(path.name for path in (finished.folder / "export").iterdir())
     assert folders == ["2", "3"]
-    recorded = _table(finished.config, "round, kind, uri", "artifacts")
-    exported = [row for row in recorded if row[1] == "saved_model"]
-    assert exported == [(2, "saved_model", "export/2"), (3, "saved_model", "export/3")]
+    assert _exports(finished.config) == [
+        (2, "saved_model", "export/2"),
+        (3, "saved_model", "export/3"),
+    ]
 
 
 def test_the_folder_repeats_the_run_and_shows_it(finished):
@@ -287,8 +293,7 @@ def test_models_are_exported_if_they_are_blessed_and_the_last_one_is(
     assert [line for line in lines if line.startswith("Round ")] == told
     events = _table(small, "id, kind, text", "events")
     assert [text for _, kind, text in events if kind == "refusal"] == told
-    recorded = _table(small, "round, kind, uri", "artifacts")
-    assert recorded == [(2, "saved_model", "export/2"), (4, "saved_model", "export/4")]
+    assert _exports(small) == [(2, "saved_model", "export/2"), (4, "saved_model", "export/4")]
 
 
 def test_what_was_exported_before_a_stop_still_counts(small, toy, errors, pushed):
@@ -318,7 +323,7 @@ def test_the_last_export_of_a_run_goes_when_the_run_grows(small, toy, monkeypatc
         _run(small.replace(rounds=rounds), toy)
     folder = pathlib.Path(small.run_dir, "export")
     assert [path.name for path in folder.iterdir()] == ["2"]
-    assert _table(small, "round, kind, uri", "artifacts") == [(2, "saved_model", "export/2")]
+    assert _exports(small) == [(2, "saved_model", "export/2")]
 
 
 def test_what_an_export_left_that_was_cut_off_goes_at_the_next_start(small, toy, no_export):

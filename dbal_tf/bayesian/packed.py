@@ -20,6 +20,7 @@ _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
 }
+_MULTIPLE = 128  # units in a tile
 _READOUTS = _ELEMENTWISE | {keras.activations.softmax}
 
 
@@ -87,6 +88,9 @@ class PackedHead:
         units_tu = self.noise(1, indices, seed)
         first, second = self.denses
         kept = tf.where(units_tu > 0)
+        # Rows that no sample reads, so that products come in few sizes: oneDNN
+        # keeps memory for each size that it has met.
+        kept = tf.pad(kept, [[0, -tf.shape(kept)[0] % _MULTIPLE], [0, 0]])
         sample, unit = kept[:, 0], kept[:, 1]
         kernel = tf.gather(tf.transpose(tf.convert_to_tensor(first.kernel)), unit)
         next_kernel = tf.gather(tf.convert_to_tensor(second.kernel), unit)

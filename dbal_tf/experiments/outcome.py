@@ -1,12 +1,14 @@
 """What a run's store says, for a report."""
 
 import dataclasses
+import json
 import pathlib
 import sqlite3
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
 from dbal_tf.records import Records
+from dbal_tf.recovery import damage_sentence
 from dbal_tf.schema import FILE_NAME
 
 
@@ -33,20 +35,18 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     The run may be under way: what it has committed is read.
 
     Raises:
-        InputError: The store cannot be read.
+        InputError: The store is damaged (what can be read of it is then saved
+            beside it), of a newer version, or of another program.
     """
     path = run_dir / FILE_NAME
     if not path.is_file() or not path.stat().st_size:
         return None
     try:
         records = Records.of(run_dir)
+        if not records.has_begun():
+            return None
         run, rounds = records.run(), records.rounds()
-    except (sqlite3.Error, ValueError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} cannot be read ({error}); expected the store of a run; "
-            "take it from a backup or remove the run's folder and do it again."
-        ) from error
+    except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:
+        raise InputError(damage_sentence(run_dir, error)) from error
     curve = [one.point for one in rounds]
     return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")

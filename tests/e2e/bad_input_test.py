@@ -138,12 +138,13 @@ def _broken_png(folder: pathlib.Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A bad command line, what its line must name, what it meets and adds on disk."""
+    """A bad command line, what its line must name, what it meets, adds on disk and says."""
 
     flags: str
     names: tuple[str, ...]
     prepare: Callable[[pathlib.Path], None] = lambda _: None
     adds: tuple[str, ...] = ()
+    out: str = ""
 
 
 _DIGITS = "--dataset=digits --run_dir=run"
@@ -372,7 +373,7 @@ _RUN_DIRS = {
     ),
     "a run below a grid": Case(
         f"{_DIGITS} --acquisition=bald,random",
-        ("--run_dir=run holds a run of other flags: --acquisition=bald,random",),
+        ("--run_dir=run holds a run of other flags: --epochs=50 (the run has --epochs=9)",),
         _run_with(),
     ),
     "flags.cfg of other bytes": Case(
@@ -416,28 +417,30 @@ _STORES = {
         _STORED,
         ("run/metadata.db is damaged (file is not a database)", "recovered.csv", _ADVICE),
         _store(content=b"all of it" * 999),
-        (_LOCK, _SAVED_ROWS),
+        (_SAVED_ROWS,),
     ),
     "half a store": Case(
         _STORED,
         ("run/metadata.db is damaged (", "recovered.csv", _ADVICE),
         _store(cut=9000),
-        (_LOCK, _SAVED_ROWS),
+        (_SAVED_ROWS,),
     ),
     "a store of a newer version": Case(
         _STORED,
         ("run/metadata.db has schema 99, this version of dbal_tf knows up to", _ADVICE),
         _store("PRAGMA user_version = 99"),
-        (_LOCK,),
     ),
     "a store of another program": Case(
         _STORED,
         ("run/metadata.db is a database of another program", _ADVICE),
         _store("PRAGMA user_version = 0"),
-        (_LOCK,),
     ),
     "a store of other data": Case(
-        _STORED, ("The data have checksum", "began with ffffffffffff"), _store(), (_LOCK,)
+        _STORED,
+        ("The data have checksum", "began with ffffffffffff"),
+        _store(),
+        (_LOCK,),
+        out="var_ratios, repetition 0: run\n",
     ),
     "a store that is lost": Case(
         _STORED, ("run/metadata.db is missing or empty", "run/curve.csv", _ADVICE), _lost_store
@@ -462,7 +465,7 @@ def test_bad_input_is_one_line_and_changes_nothing(program, tmp_path, monkeypatc
     case.prepare(tmp_path)
     before = _snapshot(tmp_path)
     status, out, err = program(*shlex.split(case.flags))
-    assert (status, out) == (2, "")
+    assert (status, out) == (2, case.out)
     assert len(err.splitlines()) == 1, err
     assert err.startswith("dbal_tf: ")
     assert err.endswith(".\n")

@@ -75,5 +75,5 @@ def test_a_run_that_has_not_begun_is_none(tmp_path):
 
 def test_what_is_no_store_is_an_input_error(tmp_path):
     (tmp_path / "metadata.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(InputError, match=r"metadata\.db cannot be read \(file is not a data"):
+    with pytest.raises(InputError, match=r"metadata\.db is damaged \(file is not a data"):
         read_run(tmp_path)
