@@ -162,6 +162,7 @@ class MinimumBayesRisk:
         harmonic.check_labels(rows_l, classes_l, len(self.probs_nc), num_classes)
         column_n = self._inverse_nn[:, row].copy()
         if column_n[row] * self._degrees_n[row] > _WEAK:
+            del self._inverse_nn  # so that the memory of two is enough
             return self._solve(rows_l, classes_l, num_classes)
         self.probs_nc = updated(self.probs_nc, column_n, row, label)
         self.is_labelled_n[row] = True
