@@ -58,7 +58,7 @@ def _rounds(config, name):
 
 
 def test_while_tensorflow_is_imported_then_while_training_then_while_exporting(config):
-    status, said = _stop(config, "| tensorflow.python.framework.", signal.SIGTERM)
+    status, said = _stop(config, " tensorflow.python.framework.", signal.SIGTERM)
     assert status == 143
     assert said == (
         "Paused (stopped by SIGTERM); nothing is lost. To go on, give the same command.\n"
