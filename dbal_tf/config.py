@@ -266,43 +266,6 @@ def from_flags(values: dict[str, Any]) -> Config:
     return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
 
 
-def from_flagfile(text: str) -> Config:
-    """Returns the settings in the text of a flagfile that `to_flags` wrote.
-
-    A flag that is not there has its default.
-
-    Raises:
-        InputError: A flag is unknown, or its value cannot be used.
-    """
-    fields = {field.name: field for field in dataclasses.fields(Config)}
-    values: dict[str, Any] = {}
-    for name, value in _parse(text).items():
-        try:
-            values[name] = _READ[type(fields[name].default)](value)
-        except (KeyError, ValueError):
-            raise InputError(
-                f"The flagfile reads --{name}={value}; expected a flag and a value that this "
-                "version knows; give a flags.cfg that a run wrote."
-            ) from None
-    return Config(**values)
-
-
-def identity_lines(flagfile: str) -> str:
-    """Returns those lines of a flagfile that are part of what its run is."""
-    free = Config.__dataclass_fields__.keys() - Config.identity()
-    lines = flagfile.splitlines(keepends=True)
-    return "".join(line for line in lines if line[2:].partition("=")[0] not in free)
-
-
-_READ: dict[type, Callable[[str], Any]] = {
-    str: str,
-    int: int,
-    float: float,
-    bool: {"True": True, "False": False}.__getitem__,
-    tuple: lambda text: tuple(filter(None, text.split(","))),
-}
-
-
 def _parse(flagfile: str) -> dict[str, str]:
     lines = (line.strip() for line in flagfile.splitlines())
     return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))

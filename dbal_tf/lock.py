@@ -7,6 +7,7 @@ import os
 import pathlib
 import socket
 from collections.abc import Iterator
+from typing import TextIO
 
 from dbal_tf.core import InputError
 
@@ -21,26 +22,37 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
     names the holder may stay behind; only the lock on it counts.
 
     Args:
-        folder: An existing folder, which has or gets a file `.lock`.
+        folder: An existing folder, which has a file `.lock` meanwhile.
 
     Raises:
         InputError: Another process holds it; the message says which.
     """
-    with open(folder / FILE_NAME, "a+", encoding="utf-8") as file:
+    path = folder / FILE_NAME
+    with _locked(path) as file:
+        since = datetime.datetime.now(datetime.UTC).isoformat(" ", timespec="seconds")
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
+            file.flush()
+            yield
+        finally:
+            path.unlink()
+
+
+def _locked(path: pathlib.Path) -> TextIO:
+    while True:
+        file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "another process"
+            file.close()
             raise InputError(
-                f"--run_dir={folder} is in use by {holder}; wait until it has ended or choose "
-                "another folder."
+                f"--run_dir={path.parent} is in use by {holder}; wait until it has ended or "
+                "choose another folder."
             ) from None
-        since = datetime.datetime.now(datetime.UTC).isoformat(" ", timespec="seconds")
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+        # The holder before may have removed the file after it was opened here.
+        if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            return file
+        file.close()

@@ -28,11 +28,15 @@ def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
         problem: What SQLite says of it.
     """
     rows = {table: list(_rows(run_dir / FILE_NAME, table)) for table in _COLUMNS}
-    path = _save(run_dir, _csv(rows))
+    saved = "nothing of it could be read"
+    if any(rows.values()):
+        saved = (
+            f"{len(rows['labels'])} labels and {len(rows['rounds'])} rounds could be read and "
+            f"are in {_save(run_dir, _csv(rows)).name} beside it"
+        )
     return (
-        f"{run_dir / FILE_NAME} is damaged ({problem}); {len(rows['labels'])} labels and "
-        f"{len(rows['rounds'])} rounds could be read and are in {path.name} beside it; put the "
-        "database back from a copy or choose another --run_dir."
+        f"{run_dir / FILE_NAME} is damaged ({problem}); {saved}; put it back from a copy or "
+        "choose another --run_dir."
     )
 
 

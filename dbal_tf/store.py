@@ -63,9 +63,9 @@ class Store:
 
     def _open(self) -> None:
         try:
+            schema.check(self._connection, self._path)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA foreign_keys = ON")
-            schema.check(self._connection, self._path)
         except sqlite3.OperationalError:  # Of the machine: no room, no permission.
             raise
         except sqlite3.DatabaseError as error:

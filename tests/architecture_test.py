@@ -33,6 +33,7 @@ LAYERS = (
         "records",
         "recovery",
         "run_dir",
+        "flagfile",
         "lock",
         "faults",
         "files",

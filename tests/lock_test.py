@@ -49,4 +49,18 @@ def test_it_is_free_after_the_block_even_by_an_error(tmp_path):
     for _ in range(2):
         with pytest.raises(KeyError), lock.hold(tmp_path):
             raise KeyError
-    assert (tmp_path / lock.FILE_NAME).read_text() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_the_holder_before_removed_is_not_locked(tmp_path, monkeypatch):
+    path = tmp_path / lock.FILE_NAME
+    opened = []
+
+    def flock(file, operation):
+        opened.append(os.fstat(file.fileno()).st_ino)
+        if len(opened) == 1:
+            path.rename(tmp_path / "removed")
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with lock.hold(tmp_path):
+        assert opened[0] != opened[1] == path.stat().st_ino

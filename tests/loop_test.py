@@ -168,7 +168,7 @@ def test_the_folder_repeats_the_run_and_shows_it(finished):
     assert list((finished.folder / "tensorboard").glob("events.out.tfevents.*"))
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
-        *("flags.cfg", "metadata.db", "curve.csv", "rounds", "tensorboard", "export", ".lock")
+        *("flags.cfg", "metadata.db", "curve.csv", "rounds", "tensorboard", "export")
     }
 
 

@@ -275,7 +275,7 @@ def test_a_damaged_store_is_named_and_what_can_be_read_is_saved(large):
         InputError, match=r"metadata\.db is damaged \(.*\); (\d+) labels"
     ) as error:
         Store(large)
-    assert "put the database back from a copy or choose another --run_dir." in str(error.value)
+    assert "put it back from a copy or choose another --run_dir." in str(error.value)
     assert path.read_bytes() == damaged
     lines = (large / "recovered.csv").read_text().splitlines()
     labels = [line for line in lines if line.startswith("labels,")]
@@ -285,7 +285,9 @@ def test_a_damaged_store_is_named_and_what_can_be_read_is_saved(large):
 
 def test_a_file_that_is_no_database_is_damaged(tmp_path):
     (tmp_path / FILE_NAME).write_bytes(b"thesis " * 999)
-    with pytest.raises(InputError, match=r"is damaged \(file is not a database\); 0 labels"):
+    with pytest.raises(
+        InputError, match=r"is damaged \(file is not a database\); nothing of it"
+    ):
         Store(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == b"thesis " * 999
 
@@ -306,8 +308,10 @@ def test_a_store_of_a_newer_version_is_left_alone(store, tmp_path):
 def test_a_database_of_another_program_is_left_alone(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         connection.execute("CREATE TABLE books (title TEXT)")
+    before = (tmp_path / FILE_NAME).read_bytes()
     with pytest.raises(InputError, match="is a database of another program"):
         Store(tmp_path)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
 def test_a_full_disk_undoes_the_round_and_says_so(store, tmp_path):

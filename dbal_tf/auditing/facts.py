@@ -9,9 +9,9 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 
-from dbal_tf import config as settings
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
+from dbal_tf.flagfile import from_flagfile
 from dbal_tf.records import (
     ArtifactRecord,
     ExecutionRecord,
@@ -95,7 +95,7 @@ def _stored(folder: pathlib.Path) -> Facts:
     run = records.run()
     return Facts(
         folder,
-        settings.from_flagfile(run.flags),
+        from_flagfile(run.flags),
         run,
         records.label_rows(),
         records.rounds(),
@@ -118,7 +118,7 @@ def _results(folder: pathlib.Path) -> Facts:
         ) from error
     rounds = [RoundRecord(p, versions) for p in read_curve_csv(read_text(folder / CURVE_FILE))]
     run = RunRecord(flags, "", versions, ())
-    return Facts(folder, settings.from_flagfile(flags), run, labels, rounds)
+    return Facts(folder, from_flagfile(flags), run, labels, rounds)
 
 
 def _picks(text: str) -> list[LabelRecord]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from dbal_tf.auditing.facts import Facts, read_text
 from dbal_tf.auditing.shared import NotRecorded, asked_in
-from dbal_tf.config import from_flagfile
 from dbal_tf.files import digest
+from dbal_tf.flagfile import from_flagfile
 from dbal_tf.reporting import tables
 from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE
 from dbal_tf.seeds import seed_for

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dbal_tf.artifacts import Labels
 from dbal_tf.auditing.facts import Facts
 from dbal_tf.auditing.shared import labels_of_model
-from dbal_tf.config import identity_lines
 from dbal_tf.core import InputError
+from dbal_tf.flagfile import identity_lines
 from dbal_tf.records import RoundRecord, labels_digest
 from dbal_tf.seeds import seed_for
 

@@ -4,8 +4,8 @@ import pytest
 
 from dbal_tf.auditing.facts import read_facts
 from dbal_tf.auditing.lineage import lineage
-from dbal_tf.config import from_flagfile, identity_lines
 from dbal_tf.files import digest
+from dbal_tf.flagfile import from_flagfile, identity_lines
 from dbal_tf.records import Records, labels_digest
 from dbal_tf.seeds import seed_for
 
