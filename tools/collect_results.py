@@ -3,9 +3,10 @@
 
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
-For each run: curve.csv, flags.cfg, picks.csv (round, rank, id, label, score) and
-versions.json. For all that the folder then holds: curve.png. The table, in
-Markdown, is made from the runs' stores.
+For each finished run: curve.csv, flags.cfg, picks.csv (round, rank, id, label,
+score) and versions.json. For single runs: curve.png of all that the folder then
+holds. Of a grid each run keeps its place, and `--report_only` reports what is
+kept. The table, in Markdown, is made from the runs' stores.
 """
 
 import argparse
@@ -16,7 +17,9 @@ import pathlib
 import shutil
 
 from dbal_tf.artifacts import CurvePoint
+from dbal_tf.auditing.facts import find_runs
 from dbal_tf.files import write_atomically
+from dbal_tf.flagfile import from_flagfile
 from dbal_tf.records import Records
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tables import read_curve_csv
@@ -34,15 +37,25 @@ def main() -> None:
     options = parser.parse_args()
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
     print("|---" * (2 + len(options.at) + len(_PHASES)) + "|")
-    for run in options.runs:
-        name = run.name.removeprefix("mnist-")
-        curve, versions = collect(run, options.out / name)
-        print(row(name, curve, options.at, versions["commit"]))
+    for folder in options.runs:
+        for run in find_runs(folder):
+            name = str(run.relative_to(folder))
+            name = run.name.removeprefix("mnist-") if name == "." else name
+            if is_finished(run):
+                curve, versions = collect(run, options.out / name)
+                print(row(name, curve, options.at, versions["commit"]))
     curves = {
         path.parent.name: [read_curve_csv(path.read_text())]
         for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
     }
-    plot_learning_curves(options.out / "curve.png", curves, options.title)
+    if curves:
+        plot_learning_curves(options.out / "curve.png", curves, options.title)
+
+
+def is_finished(run: pathlib.Path) -> bool:
+    """Says whether all rounds of a run are committed."""
+    records = Records.of(run)
+    return len(records.curve()) > from_flagfile(records.run().flags).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:

@@ -11,7 +11,7 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.grid import Cell, Result, cells, chosen
 from dbal_tf.experiments.groups import curves_by_name
-from dbal_tf.experiments.outcome import read_run
+from dbal_tf.experiments.outcome import is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
 from dbal_tf.run_dir import FLAGS_FILE, check_pool, check_run_dir
@@ -79,7 +79,8 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
         parts = {cell.path.split("/")[0] for cell in grid}
         check_run_dir(config, free=_VARIED, beside=parts)
     for cell in grid:
-        check_run_dir(cell.config)
+        if not is_published(pathlib.Path(cell.config.run_dir)):
+            check_run_dir(cell.config)
 
 
 def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:

@@ -1,5 +1,6 @@
 """Reading a run's store leaves its folder as it was."""
 
+import json
 import shutil
 import sqlite3
 
@@ -8,7 +9,8 @@ import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
 from dbal_tf.core import InputError
-from dbal_tf.experiments.outcome import read_run
+from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.reporting.tables import curve_csv
 from dbal_tf.store import Store
 
 POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})
@@ -77,3 +79,14 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
     (tmp_path / "metadata.db").write_bytes(b"not a database" * 100)
     with pytest.raises(InputError, match=r"metadata\.db is damaged \(file is not a data"):
         read_run(tmp_path)
+
+
+def test_published_results_are_read_without_a_store(tmp_path):
+    (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    assert read_run(tmp_path) is None
+    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
+    assert is_published(tmp_path)
+    record = read_run(tmp_path)
+    assert (record.curve[0].evaluation, record.versions) == (POINT.evaluation, VERSIONS)
+    _begin(tmp_path).__exit__()
+    assert not is_published(tmp_path)
