@@ -13,6 +13,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -127,13 +128,27 @@ def _other_sizes(folder: pathlib.Path) -> None:
     write_shards(folder / "data", "test", images, np.arange(9) % 3)
 
 
-def _broken_png(folder: pathlib.Path) -> None:
-    for split in ("train", "test"):
+def _encoded(change: Callable[[bytes], bytes]) -> Callable[[pathlib.Path], None]:
+    """Shards of PNGs, whose last record was changed."""
+
+    def prepare(folder: pathlib.Path) -> None:
         images = np.zeros((9, 8, 8, 1), np.uint8)
-        write_shards(folder / "data", split, images, np.arange(9) % 3, encoded=True)
-    with tf.io.TFRecordWriter(str(folder / "data" / "train-x.tfrecord")) as writer:
-        writer.write(example(images[0], 0, "x", encoded=True).replace(b"IHDR", b"IHDX"))
-    (folder / "data" / _SHARD).rename(folder / "data" / "train-a.tfrecord")
+        for split in ("train", "test"):
+            write_shards(folder / "data", split, images, np.arange(9) % 3, encoded=True)
+        with tf.io.TFRecordWriter(str(folder / "data" / "train-x.tfrecord")) as writer:
+            writer.write(change(example(images[0], 0, "x", encoded=True)))
+        (folder / "data" / _SHARD).rename(folder / "data" / "train-y.tfrecord")
+
+    return prepare
+
+
+def _huge(record: bytes) -> bytes:
+    """The same with a header that announces 50,000 x 50,000 pixels."""
+    start = record.index(b"IHDR")
+    header = b"IHDR" + struct.pack(">II", 50_000, 50_000) + record[start + 12 : start + 17]
+    return record.replace(
+        record[start : start + 21], header + struct.pack(">I", zlib.crc32(header))
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -355,7 +370,12 @@ _SHARDS = {
         _TFRECORD, ("test-00000-of-00001.tfrecord, record 0,", "(8, 9, 1)"), _other_sizes
     ),
     "a broken image in a shard": Case(
-        _TFRECORD, ("data/train-x.tfrecord, record 0, holds no image",), _broken_png
+        _TFRECORD,
+        ("data/train-x.tfrecord, record 0, holds no image",),
+        _encoded(lambda record: record.replace(b"IHDR", b"IHDX")),
+    ),
+    "an image of 50,000 x 50,000 pixels": Case(
+        _TFRECORD, ("data/train-x.tfrecord, record 0, holds no image",), _encoded(_huge)
     ),
 }
 _SEED_8 = "--seed=8 (the run has --seed=7); give it the same flags or choose another folder"
