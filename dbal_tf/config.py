@@ -12,7 +12,7 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate")
+EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")

@@ -1,6 +1,6 @@
 """Experiments by the name that `--experiment` gives them."""
 
-from dbal_tf.experiments import figure1, figure2, query_rate, report, table1
+from dbal_tf.experiments import figure1, figure2, query_rate, report, table1, whole_pool
 from dbal_tf.experiments.grid import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -9,4 +9,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "figure2": figure2.EXPERIMENT,
     "table1": table1.EXPERIMENT,
     "query_rate": query_rate.EXPERIMENT,
+    "whole_pool": whole_pool.EXPERIMENT,
 }
