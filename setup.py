@@ -15,6 +15,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dbal_tf*"]),
+    package_data={"dbal_tf.experiments": ["*.csv"]},
     install_requires=[
         "absl-py",
         "importlib_resources",
@@ -32,6 +33,7 @@ setup(
         "tf-keras>=2.19,<2.22",
     ],
     extras_require={
+        "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
         "test": ["hypothesis", "pytest", "ruff"],
     },

@@ -11,9 +11,30 @@ from typing import Any
 
 import numpy as np
 
+from dbal_tf.core import Images
 
-def _rows(ids: np.ndarray) -> dict[str, int]:
-    return {item: row for row, item in enumerate(ids.tolist())}
+
+class _Lookup:
+    """Finds rows by id: 8 bytes an item, and quick for a million ids at once."""
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self._ids, self._order = ids, np.argsort(ids, kind="stable")
+
+    def rows(self, wanted: np.ndarray) -> np.ndarray:
+        """Returns the row of each wanted id, -1 where there is none."""
+        wanted = np.asarray(wanted, np.str_)
+        if not len(self._ids):
+            return np.full(len(wanted), -1)
+        places = np.searchsorted(self._ids, wanted, sorter=self._order)
+        rows = self._order[np.minimum(places, len(self._ids) - 1)]
+        return np.where(self._ids[rows] == wanted, rows, -1)
+
+    def known_rows(self, wanted: np.ndarray) -> np.ndarray:
+        """Returns the row of each wanted id; a KeyError names one without."""
+        rows = self.rows(wanted)
+        if (rows < 0).any():
+            raise KeyError(wanted[rows.argmin()])
+        return rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,22 +43,23 @@ class Examples:
 
     Attributes:
         ids: Unique strings, shape `[n]`.
-        images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`.
+        images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`: an array,
+            or images that are read when they are needed.
     """
 
     ids: np.ndarray
-    images: np.ndarray
+    images: Images
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @functools.cached_property
-    def _row_of(self) -> dict[str, int]:
-        return _rows(self.ids)
+    def _lookup(self) -> _Lookup:
+        return _Lookup(self.ids)
 
     def select(self, ids: np.ndarray) -> "Examples":
         """Returns the items with these ids, in this order."""
-        rows = [self._row_of[item] for item in np.asarray(ids).tolist()]
+        rows = self._lookup.known_rows(ids)
         return Examples(self.ids[rows], self.images[rows])
 
 
@@ -62,6 +84,15 @@ class Labels:
             np.concatenate([self.ids, other.ids]),
             np.concatenate([self.classes, other.classes]),
         )
+
+    @functools.cached_property
+    def _lookup(self) -> _Lookup:
+        return _Lookup(self.ids)
+
+    def select(self, ids: np.ndarray) -> "Labels":
+        """Returns the labels of these ids, in this order."""
+        rows = self._lookup.known_rows(ids)
+        return Labels(self.ids[rows], self.classes[rows])
 
     def first(self, count: int) -> "Labels":
         """Returns the labels that were bought first."""
@@ -108,6 +139,10 @@ class Dataset:
     class_names: tuple[str, ...]
     checksum: str
 
+    @functools.cached_property
+    def _pool_lookup(self) -> _Lookup:
+        return _Lookup(self.splits.pool_ids)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
@@ -115,7 +150,19 @@ class Dataset:
 
     def unlabelled(self, labels: Labels) -> np.ndarray:
         """Returns the ids of the pool that are not among `labels`."""
-        return self.splits.pool_ids[~np.isin(self.splits.pool_ids, labels.ids)]
+        rows = self._pool_lookup.rows(labels.ids)
+        return np.delete(self.splits.pool_ids, rows[rows >= 0])
+
+    def ids_by_use(self) -> dict[str, list[str]]:
+        """Returns the ids of each split, of `test`, and all of `train`."""
+        splits = self.splits
+        return {
+            "initial": splits.initial_ids.tolist(),
+            "validation": splits.validation_ids.tolist(),
+            "pool": splits.pool_ids.tolist(),
+            "test": self.test.ids.tolist(),
+            "train": self.train.ids.tolist(),
+        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -154,6 +201,12 @@ class Evaluation:
         ece: Expected calibration error over 15 bins, 0 to 1.
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
+        auc: Area under the ROC curve, 0.5 to 1 for a model that has learned
+            something; only of two classes, both among the items.
+        reliability: For each of the 15 bins of `ece` the number of items, their
+            mean confidence and the share that is right.
+        blessed: Whether the model passed `--bless_max_error` and the last one
+            pushed; None if it was not asked.
     """
 
     error: float
@@ -162,6 +215,16 @@ class Evaluation:
     ece: float
     deterministic_error: float
     deterministic_nll: float
+    auc: float | None = None
+    reliability: tuple[tuple[float, float, float], ...] = ()
+    blessed: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))
+
+    def measures(self) -> dict[str, float]:
+        """Returns those that are numbers, by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, float)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -174,10 +237,13 @@ class Scores:
     Attributes:
         ids: Item ids, shape `[n]`.
         values: Acquisition scores, higher is better, float64, shape `[n]`.
+        entropies: Predictive entropies in nats, float64, shape `[n]`; None
+            where nothing was predicted.
     """
 
     ids: np.ndarray
     values: np.ndarray
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -192,11 +258,13 @@ class Query:
         scores: Their acquisition scores, float64, shape `[k]`.
         standard_errors: How far the scores may be off because the posterior
             samples are few, float64, shape `[k]`; None if they are exact.
+        entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     standard_errors: np.ndarray | None = None
+    entropies: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)

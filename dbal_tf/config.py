@@ -6,18 +6,20 @@ from this one place.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run",)
+EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
-STRATEGIES = ("auto", "none", "mirrored")
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def _option(default: Any, help: str, **limits: Any) -> Any:
@@ -33,7 +35,19 @@ def _option(default: Any, help: str, **limits: Any) -> Any:
 class Config:
     """The settings of an experiment; every field is a flag of the same name."""
 
-    experiment: str = _option("run", "What to run.", choices=EXPERIMENTS)
+    experiment: str = _option(
+        "run",
+        "What to run. For the paper's: --flagfile=configs/figure1.cfg and its neighbours.",
+        choices=EXPERIMENTS,
+    )
+    only: tuple[str, ...] = _option(
+        (),
+        "Runs of the experiment to do now, by their folders: bald/0,random or empty for all.",
+        identity=False,
+    )
+    report_only: bool = _option(
+        False, "Do no run; draw the report of the runs that are there.", identity=False
+    )
     acquisition: tuple[str, ...] = _option(
         ("var_ratios",),
         "Acquisition function; a comma-separated list runs each and compares "
@@ -54,16 +68,24 @@ class Config:
     )
     dataset: str = _option(
         "mnist",
-        "Images to learn from. digits needs no download. Paper: mnist.",
+        "Images to learn from. digits needs no download; tfrecord need not fit into "
+        "memory. Paper: mnist.",
         choices=DATASETS,
     )
     data_dir: str = _option(
         "",
         "Folder with the data set's files; for mnist the idx files, gzipped or "
-        "not, or mnist.npz. Empty: tensorflow-datasets.",
+        "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
         identity=False,
     )
     model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    kernel_size: int = _option(
+        4,
+        "Height and width of bayesian_cnn's kernels. Paper: 4; the authors' code for "
+        "Table 1: 3.",
+        at_least=1,
+        at_most=14,
+    )
     rounds: int = _option(
         98,
         "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
@@ -115,10 +137,17 @@ class Config:
     )
     strategy: str = _option(
         "auto",
-        "Devices: one (none), all (mirrored), or all if there are several GPUs (auto).",
+        "Devices: one (none), all (mirrored), all if there are several GPUs (auto), or those "
+        "of all processes that TF_CONFIG names (multi_worker).",
         choices=STRATEGIES,
         identity=False,
     )
+    mixed_precision: bool = _option(
+        False,
+        "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
+        "that have bfloat16 units.",
+    )
+    jit_compile: bool = _option(False, "Let XLA compile the graphs; on CPUs it is slower.")
     oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
     seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
     run_dir: str = _option(
@@ -131,6 +160,14 @@ class Config:
         0,
         "Export a SavedModel every so many rounds; 0: at the end only.",
         at_least=0,
+        identity=False,
+    )
+    bless_max_error: float = _option(
+        0.0,
+        "Of the rounds of --export_every, export those alone whose test error, a "
+        "share, is at most this and below that of the last one exported; 0: all.",
+        at_least=0.0,
+        at_most=1.0,
         identity=False,
     )
     keep_scores: bool = _option(
@@ -175,27 +212,38 @@ class Config:
             lines.append(f"--{field.name}={text}\n")
         return "".join(lines)
 
-    def differing(self, flagfile: str) -> list[str]:
+    def identity_values(self) -> dict[str, Any]:
+        """Returns the settings that make a run what it is, lists as text."""
+        values = {name: getattr(self, name) for name in sorted(self.identity())}
+        return {n: ",".join(v) if isinstance(v, tuple) else v for n, v in values.items()}
+
+    def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
         """Returns the flags that make another run of a written flagfile.
 
         Settings that may change when a run goes on (its folder, its number of
-        rounds and the like) do not count. A flag that only one side has does.
+        rounds and the like) do not count. A flag that the flagfile does not
+        name has its default there, so a run outlives new flags.
 
         Args:
             flagfile: The text of a flagfile that `to_flags` wrote.
+            free: Further settings that do not count.
 
         Returns:
             Texts such as `--seed=1 (the run has --seed=0)`.
         """
-        free = {
-            f.name for f in dataclasses.fields(self) if not f.metadata.get("identity", True)
-        }
-        ours, theirs = _parse(self.to_flags()), _parse(flagfile)
+        fixed = self.identity() | _parse(flagfile).keys() - self.__dataclass_fields__.keys()
+        ours = _parse(self.to_flags())
+        theirs = _parse(Config().to_flags()) | _parse(flagfile)
         return [
             f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
-            for name in sorted(ours.keys() | theirs.keys())
-            if name not in free and ours.get(name) != theirs.get(name)
+            for name in sorted(fixed - set(free))
+            if ours.get(name) != theirs.get(name)
         ]
+
+    @classmethod
+    def identity(cls) -> set[str]:
+        """Returns the names of the settings that are part of what a run is."""
+        return {f.name for f in dataclasses.fields(cls) if f.metadata.get("identity", True)}
 
 
 def define_flags(define: dict[type, Callable[..., Any]]) -> None:
@@ -227,18 +275,20 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     """Raises an InputError if a setting is outside its limits."""
     limits = field.metadata
     values: Iterable[Any] = value if isinstance(value, tuple) else (value,)
-    if isinstance(value, tuple) and not value:
+    if field.default and value == ():
         raise InputError(f"--{field.name} is empty; expected {_one_of(limits['choices'])}.")
     for one in values:
         problem = None
         if "choices" in limits and one not in limits["choices"]:
             problem = _one_of(limits["choices"])
-        elif "at_least" in limits and one < limits["at_least"]:
+        elif "at_least" in limits and not one >= limits["at_least"]:  # NaN is not.
             problem = f"at least {limits['at_least']}"
-        elif "at_most" in limits and one > limits["at_most"]:
+        elif "at_most" in limits and not one <= limits["at_most"]:
             problem = f"at most {limits['at_most']}"
         elif "above" in limits and not limits["above"] < one < float("inf"):
             problem = f"a finite number above {limits['above']:g}"
+        elif isinstance(one, str) and _UNWRITABLE.search(one):
+            one, problem = ascii(one), "UTF-8 text without control characters"
         if problem:
             raise InputError(f"--{field.name}={one} cannot be used; expected {problem}.")
 

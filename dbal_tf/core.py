@@ -19,6 +19,7 @@ in `artifacts.py`.
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     from dbal_tf.artifacts import Labels, Query
@@ -31,6 +32,28 @@ class InputError(ValueError):
     The message is one sentence for the user: what was got, what was expected
     and what to do. The program prints it alone and ends with status 2.
     """
+
+
+@runtime_checkable
+class Images(Protocol):
+    """Images that need not be in memory: an array, or what reads like one.
+
+    Rows are cheap to choose; `numpy.asarray` makes an array of what is left.
+
+    Attributes:
+        shape: Number of images, height, width and channels.
+    """
+
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Returns the number of images."""
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Returns the images of a slice or of an array of positions."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "np.ndarray":
+        """Returns pixel values, shape `[n, h, w, k]`."""
 
 
 @runtime_checkable

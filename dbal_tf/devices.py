@@ -1,6 +1,19 @@
-"""How the work is spread over the devices of a machine."""
+"""How the work is spread over the devices of a machine, or over machines."""
 
+import contextlib
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
+
+from dbal_tf.core import InputError
+
+_CLUSTER = "TF_CONFIG"
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -12,9 +25,76 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Args:
         name: `"none"`: one device. `"mirrored"`: all GPUs, or without any all
             logical CPU devices. `"auto"`: mirrored if there are several GPUs.
+            `"multi_worker"`: the devices of all processes of a cluster.
+
+    Raises:
+        InputError: The cluster of `"multi_worker"` is not described.
     """
+    if name == "multi_worker":
+        return _multi_worker()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "none" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
     devices = gpus or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def gather(strategy: tf.distribute.Strategy, value: Any) -> np.ndarray:
+    """Returns what all replicas have, of all machines, along the first axis."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return strategy.gather(value, axis=0).numpy()
+    return np.concatenate([x.numpy() for x in strategy.experimental_local_results(value)])
+
+
+def from_chief(strategy: tf.distribute.Strategy, data: bytes) -> bytes:
+    """Returns the chief's data in every process; waits until all have come here.
+
+    Args:
+        strategy: What all processes run under.
+        data: What to hand over; only the chief's counts.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return data
+    here = np.frombuffer(data if is_chief(strategy) else b"", np.uint8).astype(np.int32)
+
+    def value(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+        return tf.constant(here if context.replica_id_in_sync_group == 0 else here[:0])
+
+    everything = strategy.experimental_distribute_values_from_function(value)
+    return gather(strategy, everything).astype(np.uint8).tobytes()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Says whether this process keeps the run; all others help it."""
+    resolver = strategy.cluster_resolver
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return not several or (resolver.task_type, resolver.task_id) in (
+        ("chief", 0),
+        *([] if "chief" in resolver.cluster_spec().jobs else [("worker", 0)]),
+    )
+
+
+@contextlib.contextmanager
+def run_folder(strategy: tf.distribute.Strategy, run_dir: str) -> Iterator[str]:
+    """Gives the folder that this process writes to: the run's, or a passing one."""
+    if is_chief(strategy):
+        yield run_dir
+    else:
+        with tempfile.TemporaryDirectory(prefix="dbal_tf-worker-") as folder:
+            yield folder
+
+
+@functools.cache
+def _multi_worker() -> tf.distribute.Strategy:
+    try:
+        described = json.loads(os.environ[_CLUSTER])
+        complete = bool(described["cluster"]) and described["task"]["index"] >= 0
+    except (KeyError, TypeError, ValueError):
+        complete = False
+    if not complete:
+        raise InputError(
+            f"--strategy=multi_worker got no cluster; expected {_CLUSTER} in the environment, "
+            'such as {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", '
+            '"index": 0}}, an index for every process; set it or use --strategy=mirrored.'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,5 +1,7 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and their digests."""
 
+import contextlib
+import hashlib
 import os
 import pathlib
 
@@ -17,8 +19,38 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     data = content.encode() if isinstance(content, str) else content
-    with open(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        # On a full disk the half that was written would keep the room.
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def digest(path: pathlib.Path) -> str:
+    """Returns the SHA-256 of a file, or of a folder's files and their names.
+
+    Raises:
+        OSError: There is no such file or folder, or it cannot be read.
+    """
+    if not path.is_dir():
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(below for below in path.rglob("*") if below.is_file())
+    lines = [f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def sync(*paths: pathlib.Path) -> None:
+    """Makes sure that files and the names in folders outlast a loss of power."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

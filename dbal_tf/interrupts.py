@@ -1,12 +1,14 @@
 """SIGINT and SIGTERM as an exception that never cuts a write in two."""
 
 import contextlib
+import pathlib
+import shlex
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_state = {"shielded": False, "pending": 0}
+_state = {"shielded": False, "asked": 0}
 
 
 class Interrupted(BaseException):
@@ -23,30 +25,44 @@ class Interrupted(BaseException):
 
 def _handle(number: int, frame: Any) -> None:
     del frame
-    if _state["shielded"]:
-        _state["pending"] = number
-    else:
+    _state["asked"] = number
+    if not _state["shielded"]:
         raise Interrupted(number)
 
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
     """Turns SIGINT and SIGTERM into `Interrupted` inside the block."""
+    _state["asked"] = 0
     previous = {number: signal.signal(number, _handle) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        _state["asked"] = 0
 
 
 @contextlib.contextmanager
 def finish_first() -> Iterator[None]:
-    """Holds a signal back until the block has ended."""
-    _state.update(shielded=True, pending=0)
+    """Holds a signal back until the block has ended.
+
+    Ends with a signal that came before it, too: a library's callback may have
+    swallowed its exception.
+    """
+    _state["shielded"] = True
     try:
         yield
     finally:
         _state["shielded"] = False
-    if number := _state["pending"]:
+    if number := _state["asked"]:
         raise Interrupted(number)
+
+
+def how_to_go_on(run_dir: str) -> str:
+    """Returns what to tell the user of a stopped run."""
+    flags = pathlib.Path(run_dir, "flags.cfg")
+    if not flags.is_file():
+        return "To go on, give the same command."
+    command = f"python -m dbal_tf.main --flagfile={shlex.quote(str(flags))}"
+    return f"To go on, give the same command, or:\n  {command}"

@@ -2,15 +2,18 @@
 
 import dataclasses
 import functools
-import os
+import io
 import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+import tensorflow as tf
+from absl import logging
 
-from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Model, Query, Scores
+from dbal_tf import lock
+from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.oracle import DatasetOracle
@@ -18,61 +21,16 @@ from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
-from dbal_tf.devices import make_strategy
+from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import Execution, Store
 
-FLAGS_FILE = "flags.cfg"
-CURVE_FILE = "curve.csv"
 T = TypeVar("T")
-
-
-def check_run_dir(config: Config) -> None:
-    """Checks that a run may write to its folder; changes nothing on disk.
-
-    Raises:
-        InputError: The folder cannot be written, holds something else, or
-            holds a run of other flags, which the message names.
-    """
-    folder = pathlib.Path(config.run_dir)
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
-            "choose another."
-        )
-    # A hidden file may be a write that was cut off.
-    if existing is not folder or all(path.name[0] == "." for path in folder.iterdir()):
-        return
-    flags = folder / FLAGS_FILE
-    if not flags.is_file():
-        raise InputError(
-            f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
-        )
-    if differing := config.differing(flags.read_text()):
-        raise InputError(
-            f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
-            "give it the same flags or choose another folder."
-        )
-
-
-def check_pool(config: Config, dataset: Dataset) -> None:
-    """Checks that the pool is large enough for all rounds.
-
-    Raises:
-        InputError: It is not; the message says how many rounds it holds.
-    """
-    wanted, pool = config.rounds * config.acquisition_size, len(dataset.splits.pool_ids)
-    if wanted > pool:
-        raise InputError(
-            f"--rounds={config.rounds} of {config.acquisition_size} images need {wanted}, the "
-            f"pool holds {pool}; use at most --rounds={pool // config.acquisition_size}."
-        )
 
 
 def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[CurvePoint]:
@@ -91,22 +49,54 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     """
     check_run_dir(config)
     check_pool(config, dataset)
+    strategy = make_strategy(config.strategy)
+    with run_folder(strategy, config.run_dir) as run_dir, strategy.scope():
+        folder = pathlib.Path(run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock.hold(folder):
+            if is_chief(strategy):
+                check_run_dir(config)  # Another run may have begun here meanwhile.
+            return _run_in(strategy, config.replace(run_dir=run_dir), dataset, say)
+
+
+def _run_in(
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    dataset: Dataset,
+    say: Callable[[str], Any],
+) -> list[CurvePoint]:
+    """Does what `run` promises, in the folder of this process."""
     folder, flags = pathlib.Path(config.run_dir), config.to_flags()
+    made_by = versions()
     if not (folder / FLAGS_FILE).exists():
         write_atomically(folder / FLAGS_FILE, flags)
     with Store(folder) as store:
         oracle = DatasetOracle(dataset)
         initial = oracle.run(_unscored(dataset.splits.initial_ids))
-        store.start(flags, dataset.checksum, versions(), initial, annotator=config.oracle)
+        store.start(
+            flags,
+            dataset.checksum,
+            made_by,
+            initial,
+            config.oracle,
+            dataset.class_names,
+            dataset.ids_by_use(),
+        )
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()
+        state = from_chief(strategy, store.snapshot())
+        if not is_chief(strategy):
+            store.restore(state)
         write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
-        devices = make_strategy(config.strategy).scope()
-        with TensorBoardLog(folder / "tensorboard") as log, devices:
-            log.write_flags(flags)
-            rounds = _Rounds(config, dataset, oracle, store, log)
-            for point in rounds.remaining(say):
+        with TensorBoardLog(folder / "tensorboard") as log:
+            log.write_run(
+                config,
+                {"data": dataset.checksum, "labels": str(len(store.labels())), **made_by},
+            )
+            rounds = _Rounds(config, dataset, oracle, store, log, say)
+            for point in rounds.remaining():
+                logging.debug("phase: report")
                 write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
                 say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
         return store.curve()[: config.rounds + 1]
@@ -122,10 +112,11 @@ class _Clock:
 
     def __call__(self, phase: str, component: str, purpose: str, call: Callable[[int], T]) -> T:
         seed, start = self.seed_of(purpose), time.perf_counter()
+        logging.debug("phase: %s", phase)
         result = call(seed)
         spent = time.perf_counter() - start
         self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
-        self.executions.append(Execution(component, seed, spent))
+        self.executions.append(Execution(component, seed, spent, purpose))
         return result
 
 
@@ -139,9 +130,10 @@ class _Rounds:
         oracle: DatasetOracle,
         store: Store,
         log: TensorBoardLog,
+        say: Callable[[str], Any],
     ) -> None:
         self._config, self._dataset, self._oracle = config, dataset, oracle
-        self._store, self._log = store, log
+        self._store, self._log, self._say = store, log, say
         self._folder = pathlib.Path(config.run_dir)
         (acquisition,) = config.acquisition
         self._trainer = Trainer(
@@ -150,8 +142,12 @@ class _Rounds:
             config.batch_size,
             config.learning_rate,
             config.remainder,
+            config.kernel_size,
+            config.mixed_precision,
         )
-        self._evaluator = Evaluator(config.posterior, config.num_samples)
+        self._evaluator = Evaluator(
+            config.posterior, config.num_samples, config.bless_max_error
+        )
         self._scorer = PoolScorer(
             acquisition,
             config.var_ratios,
@@ -166,13 +162,14 @@ class _Rounds:
             self._folder / "export", config.posterior, config.num_samples, config.var_ratios
         )
 
-    def remaining(self, say: Callable[[str], Any]) -> Iterator[CurvePoint]:
+    def remaining(self) -> Iterator[CurvePoint]:
         """Does the rounds that are not committed yet; yields each as it is."""
         done = self._store.curve()
         if len(done) > self._config.rounds:
             return
         self._store.record_event("resume" if done else "start", f"round {len(done)}")
-        say(tables.progress_header())
+        self._pusher.clean()
+        self._say(tables.progress_header())
         previous = done[-1] if done else None
         for index in range(len(done), self._config.rounds + 1):
             previous = self._round(index, previous)
@@ -189,20 +186,22 @@ class _Rounds:
         evaluation = clock(
             "evaluate", "Evaluator", "test", lambda s: self._evaluator.run(model, dataset, s)
         )
+        evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query, bought = None, None, None
         if index < config.rounds:
-            scores, query, bought = self._buy(clock, model, labels, index)
-        artifacts = self._push(clock, model, index)
+            scores, query, bought = self._buy(clock, model, index)
+        artifacts |= self._kept(index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         images = None if query is None else dataset.train.select(query.ids)
+        logging.debug("phase: report")
         self._log.write_round(point, query, bought, images, scores, dataset.class_names)
+        logging.debug("phase: commit")
         self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
         return point
 
-    def _buy(
-        self, clock: _Clock, model: Model, labels: Labels, index: int
-    ) -> tuple[Scores, Query, Labels]:
-        unlabelled = self._dataset.train.select(self._dataset.unlabelled(labels))
+    def _buy(self, clock: _Clock, model: Model, index: int) -> tuple[Scores, Query, Labels]:
+        asked = self._store.labels(every_state=True)
+        unlabelled = self._dataset.train.select(self._dataset.unlabelled(asked))
         scores = clock(
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
@@ -216,12 +215,22 @@ class _Rounds:
         )
         query = dataclasses.replace(query, standard_errors=errors)
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
-        folder = self._folder / "rounds" / f"{index:04d}"
         names = self._dataset.class_names
-        write_atomically(folder / "query.csv", tables.query_csv(query, bought, names))
+        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
+        write_atomically(paths["query"], tables.query_csv(query, bought, names))
         if self._config.keep_scores:
-            np.savez_compressed(folder / "scores.npz", ids=scores.ids, values=scores.values)
+            content = io.BytesIO()
+            np.savez_compressed(content, ids=scores.ids, values=scores.values)
+            write_atomically(paths["scores"], content.getvalue())
         return scores, query, bought
+
+    def _kept(self, index: int) -> dict[str, str]:
+        """The files of a round's query, by kind."""
+        if index >= self._config.rounds:
+            return {}
+        folder = f"rounds/{index:04d}"
+        scores = {"scores": f"{folder}/scores.npz"} if self._config.keep_scores else {}
+        return {"query": f"{folder}/query.csv", **scores}
 
     def _weight_decay(
         self, clock: _Clock, labels: Labels, previous: CurvePoint | None
@@ -243,17 +252,31 @@ class _Rounds:
         )
         return clock("train", "Trainer", "weight_decay", choose)
 
-    def _push(self, clock: _Clock, model: Model, index: int) -> dict[str, str]:
-        every, last = self._config.export_every, index == self._config.rounds
-        if not last and not (every and index and index % every == 0):
-            return {}
-        path = clock(
-            "export",
-            "Pusher",
-            "serving",
-            lambda s: self._pusher.run(model, self._dataset, index, s),
-        )
-        return {"saved_model": str(path.relative_to(self._folder))}
+    def _push(
+        self, clock: _Clock, model: Model, evaluation: Evaluation, index: int
+    ) -> tuple[Evaluation, dict[str, str]]:
+        """Exports the model if it is its turn and it is blessed, or if it is the last."""
+        config, last = self._config, index == self._config.rounds
+        every = config.export_every
+        wanted = last or bool(every and index and index % every == 0)
+        if wanted and config.bless_max_error:
+            evaluation, refusal = self._evaluator.bless(evaluation, self._store.curve())
+            if refusal:
+                outcome = (
+                    "is exported as the last, but not blessed" if last else "is not exported"
+                )
+                self._refuse(f"Round {index} {outcome}: {refusal}.")
+            wanted = last or not refusal
+        if not wanted:
+            self._pusher.discard(index)
+            return evaluation, {}
+        run = functools.partial(self._pusher.run, model, self._dataset, evaluation, index)
+        path = clock("export", "Pusher", "serving", run)
+        return evaluation, {"saved_model": str(path.relative_to(self._folder))}
+
+    def _refuse(self, sentence: str) -> None:
+        self._store.record_event("refusal", sentence)
+        self._say(sentence)
 
 
 def _seconds_left(config: Config, point: CurvePoint) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from dbal_tf import config as settings
-from dbal_tf import interrupts, startup
+from dbal_tf import faults, interrupts, startup
 from dbal_tf.core import InputError
 
 FLAGS = flags.FLAGS
@@ -45,8 +45,9 @@ def _parse(argv: list[str]) -> list[str]:
         rest = FLAGS(argv)
     except SystemExit:  # absl ends with status 1 after --help.
         sys.exit(0)
-    except flags.Error as error:
-        _fail(f"{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
+    except (flags.Error, UnicodeDecodeError) as error:
+        where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
+        _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
     if FLAGS["verbosity"].using_default_value:
         FLAGS.verbosity = logging.WARNING
     if len(rest) > 1:
@@ -61,22 +62,19 @@ def _main(argv: list[str]) -> int:
         with interrupts.raising():
             return _run(config)
     except interrupts.Interrupted as stop:
-        print(
-            f"\nPaused ({stop}); nothing is lost. To go on, give the same command, or:\n"
-            f"  python -m dbal_tf.main --flagfile={config.run_dir}/flags.cfg",
-            file=sys.stderr,
-        )
+        advice = interrupts.how_to_go_on(config.run_dir)
+        print(f"\nPaused ({stop}); nothing is lost. {advice}", file=sys.stderr)
         return stop.status
     except Exception as error:
         if FLAGS.verbosity >= logging.DEBUG:
             raise
         if isinstance(error, InputError):
             _fail(str(error))
-        _fail(f"{type(error).__name__}: {error} (--verbosity=1 shows where)", status=1)
+        _fail(faults.sentence(error, config.run_dir), status=1)
 
 
 def _run(config: settings.Config) -> int:
-    startup.import_tensorflow(quietly=FLAGS.verbosity < logging.DEBUG)
+    startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
     from dbal_tf.experiments import run
 
     run.run(config, say=lambda line: print(line, flush=True))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 
-def import_tensorflow(quietly: bool = True) -> None:
+def import_tensorflow(quietly: bool = True, jit_compile: bool = False) -> None:
     """Imports TensorFlow as every process of this program wants it.
 
     oneDNN is on, which TensorFlow leaves off on CPUs without AVX-512, though
@@ -15,7 +15,11 @@ def import_tensorflow(quietly: bool = True) -> None:
 
     Args:
         quietly: Whether to keep all but errors from stderr.
+        jit_compile: Whether XLA compiles what it can of every graph.
     """
+    if jit_compile:
+        flags = os.environ.get("TF_XLA_FLAGS", "")
+        os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if quietly:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -13,59 +13,66 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
+from dbal_tf import schema
+from dbal_tf.artifacts import CurvePoint, Labels, Query
 from dbal_tf.core import InputError
+from dbal_tf.files import digest
 from dbal_tf.interrupts import finish_first
+from dbal_tf.records import Records, ids_digest, labels_digest, pack_ids
+from dbal_tf.recovery import damage_sentence
+from dbal_tf.schema import FILE_NAME
 
-FILE_NAME = "metadata.db"
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY CHECK (id = 1), started TEXT NOT NULL, flags TEXT NOT NULL,
-    dataset_checksum TEXT NOT NULL, versions TEXT NOT NULL);
-CREATE TABLE rounds (
-    round INTEGER PRIMARY KEY, committed TEXT NOT NULL, labels INTEGER NOT NULL,
-    evaluation TEXT NOT NULL, weight_decay REAL NOT NULL, seconds TEXT NOT NULL);
-CREATE TABLE labels (
-    item TEXT PRIMARY KEY, class INTEGER NOT NULL, round INTEGER, rank INTEGER NOT NULL,
-    score REAL, annotator TEXT NOT NULL, time TEXT NOT NULL, state TEXT NOT NULL);
-CREATE TABLE executions (
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, component TEXT NOT NULL,
-    seed INTEGER NOT NULL, seconds REAL NOT NULL);
-CREATE TABLE artifacts (
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, kind TEXT NOT NULL, uri TEXT NOT NULL,
-    time TEXT NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
-"""
+__all__ = ["FILE_NAME", "Execution", "Store"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """One call of a component: what it was seeded with and how long it took."""
+    """One call of a component: its seed and what that is for, how long it took."""
 
     component: str
     seed: int
     seconds: float
+    purpose: str = ""
 
 
 class Store:
     """The metadata store of one run folder.
 
     Tables: `runs` (one row), `rounds`, `labels` (round NULL: the initial set),
-    `executions`, `artifacts`, `events`.
+    `executions`, `artifacts`, `events`, `splits`. A store of an older version
+    is brought to today's. Whoever only reads takes `records.Records`.
 
     Args:
         run_dir: The run's folder, which has or gets a `metadata.db`.
+
+    Raises:
+        InputError: The store is damaged (what can be read of it is then saved
+            beside it), of a newer version, or of another program.
     """
 
     def __init__(self, run_dir: pathlib.Path) -> None:
         self._path = run_dir / FILE_NAME
         self._connection = sqlite3.connect(self._path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._records = Records(self._connection)
+        self._versions = "{}"
+        try:
+            self._open()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            schema.check(self._connection, self._path)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.OperationalError:  # Of the machine: no room, no permission.
+            raise
+        except sqlite3.DatabaseError as error:
+            raise InputError(damage_sentence(self._path.parent, error)) from error
+        if 0 < (version := schema.version(self._connection)) < schema.VERSION:
+            with self._transaction() as run:
+                schema.upgrade(run, version)
 
     def __enter__(self) -> "Store":
         return self
@@ -80,48 +87,58 @@ class Store:
         versions: Mapping[str, str],
         initial: Labels,
         annotator: str,
+        class_names: Sequence[str] = (),
+        splits: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Begins the run with its initial labels, or checks that it is this one.
+
+        Args:
+            flags: The settings, as a flagfile.
+            checksum: Of the data.
+            versions: Of the code and libraries that run now.
+            initial: The labels to begin with.
+            annotator: Who gave them.
+            class_names: One name per class.
+            splits: Ids by their use, for the audit. Of `train`, which is all
+                that may be trained on, only the digest is kept.
 
         Raises:
             InputError: The data are not those that the run began with.
         """
-        if self._version() == 0:
+        self._versions = json.dumps(dict(versions))
+        if schema.version(self._connection) == 0:
+            names = json.dumps(list(class_names))
             with self._transaction() as run:
-                for statement in _SCHEMA.split(";\n"):
-                    run(statement)
+                schema.upgrade(run, 0)
                 run(
-                    "INSERT INTO runs VALUES (1, ?, ?, ?, ?)",
-                    (_now(), flags, checksum, json.dumps(dict(versions))),
+                    "INSERT INTO runs VALUES (1, ?, ?, ?, ?, ?)",
+                    (_now(), flags, checksum, self._versions, names),
                 )
-                self._insert_labels(run, initial, None, None, annotator)
-                run(f"PRAGMA user_version = {_VERSION}")
+                for name, ids in (splits or {}).items():
+                    packed = None if name == "train" else pack_ids(ids)
+                    row = (name, len(ids), ids_digest(ids), packed)
+                    run("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
+                _insert_labels(run, initial, None, None, annotator)
             return
-        (known,) = self._connection.execute("SELECT dataset_checksum FROM runs").fetchone()
+        known = self._records.run().checksum
         if known != checksum:
             raise InputError(
                 f"The data have checksum {checksum[:12]}, the run in {self._path.parent} began "
                 f"with {known[:12]}; give it the same data or choose another --run_dir."
             )
 
-    def labels(self) -> Labels:
-        """Returns all labels in the order in which they were bought."""
-        rows = self._connection.execute(
-            "SELECT item, class FROM labels ORDER BY COALESCE(round, -1), rank"
-        ).fetchall()
-        return Labels(np.array([r[0] for r in rows]), np.array([r[1] for r in rows], np.int64))
+    def labels(self, every_state: bool = False) -> Labels:
+        """Returns the labels in the order in which they were bought.
+
+        Args:
+            every_state: Whether to give items that were asked for but are not
+                labelled too: skipped, unsure or withdrawn.
+        """
+        return self._records.labels(every_state)
 
     def curve(self) -> list[CurvePoint]:
         """Returns the committed rounds, in order."""
-        rows = self._connection.execute(
-            "SELECT round, labels, evaluation, weight_decay, seconds FROM rounds ORDER BY round"
-        )
-        return [
-            CurvePoint(
-                index, labels, Evaluation(**json.loads(text)), decay, json.loads(seconds)
-            )
-            for index, labels, text, decay, seconds in rows
-        ]
+        return self._records.curve()
 
     def commit(
         self,
@@ -142,9 +159,11 @@ class Store:
             executions: The components that ran.
             artifacts: What the round left on disk: a path by kind.
         """
+        trained_on = labels_digest(self.labels())
+        kept = [(kind, uri, self._digest(uri)) for kind, uri in artifacts.items()]
         with finish_first(), self._transaction() as run:
             run(
-                "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     point.round,
                     _now(),
@@ -152,20 +171,23 @@ class Store:
                     json.dumps(dataclasses.asdict(point.evaluation)),
                     point.weight_decay,
                     json.dumps(point.seconds),
+                    self._versions,
+                    trained_on,
                 ),
             )
             if query is not None and bought is not None:
-                self._insert_labels(run, bought, point.round, query.scores, annotator)
+                _insert_labels(run, bought, point.round, query, annotator)
             for execution in executions:
                 run(
-                    "INSERT INTO executions (round, component, seed, seconds)"
-                    " VALUES (?, ?, ?, ?)",
+                    "INSERT INTO executions (round, component, seed, seconds, purpose)"
+                    " VALUES (?, ?, ?, ?, ?)",
                     (point.round, *dataclasses.astuple(execution)),
                 )
-            for kind, uri in artifacts.items():
+            for kind, uri, sha256 in kept:
                 run(
-                    "INSERT INTO artifacts (round, kind, uri, time) VALUES (?, ?, ?, ?)",
-                    (point.round, kind, uri, _now()),
+                    "INSERT INTO artifacts (round, kind, uri, time, sha256)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    (point.round, kind, uri, _now(), sha256),
                 )
 
     def reopen_last(self) -> None:
@@ -187,31 +209,50 @@ class Store:
         with finish_first(), self._transaction() as run:
             run("INSERT INTO events (time, kind, text) VALUES (?, ?, ?)", (_now(), kind, text))
 
-    def _version(self) -> int:
-        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+    def snapshot(self) -> bytes:
+        """Returns the whole store, for `restore` in another process."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as copy:
+            self._connection.backup(copy)
+            return copy.serialize()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Makes this store equal to the one that a snapshot is of."""
+        data = bytearray(snapshot)
+        data[18:20] = b"\1\1"  # a store in memory has no write-ahead log
+        with contextlib.closing(sqlite3.connect(":memory:")) as copy:
+            copy.deserialize(bytes(data))
+            copy.backup(self._connection)
+
+    def _digest(self, uri: str) -> str | None:
+        path = self._path.parent / (uri or "")
+        return digest(path) if uri and path.exists() else None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection.execute
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A full disk may have ended the transaction already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
-    @staticmethod
-    def _insert_labels(
-        run: Any, labels: Labels, round_index: int | None, scores: Any, annotator: str
-    ) -> None:
-        for rank, (item, label) in enumerate(
-            zip(labels.ids.tolist(), labels.classes.tolist(), strict=True)
-        ):
-            score = None if scores is None else float(scores[rank])
-            run(
-                "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, 'labelled')",
-                (item, label, round_index, rank, score, annotator, _now()),
-            )
+
+def _insert_labels(
+    run: Any, labels: Labels, round_index: int | None, query: Query | None, annotator: str
+) -> None:
+    nothing = [None] * len(labels)
+    scores = nothing if query is None else query.scores.tolist()
+    known = query is not None and query.entropies is not None
+    entropies = query.entropies.tolist() if known else nothing
+    rows = zip(labels.ids.tolist(), labels.classes.tolist(), scores, entropies, strict=True)
+    for rank, (item, label, score, entropy) in enumerate(rows):
+        run(
+            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, 'labelled', ?)",
+            (item, label, round_index, rank, score, annotator, _now(), entropy),
+        )
 
 
 def _now() -> str:

@@ -1,7 +1,10 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dbal_tf import artifacts
 from dbal_tf.artifacts import Examples, Labels
@@ -28,6 +31,28 @@ def test_select_nothing():
 def test_select_an_id_that_is_not_there(unknown):
     with pytest.raises(KeyError, match=unknown):
         _EXAMPLES.select(np.array([unknown]))
+
+
+def test_labels_can_be_looked_up():
+    chosen = _LABELS.select(np.array(["a", "b", "a"]))
+    assert chosen.ids.tolist() == ["a", "b", "a"]
+    assert chosen.classes.tolist() == [5, 7, 5]
+    with pytest.raises(KeyError, match="c"):
+        _LABELS.select(np.array(["a", "c"]))
+
+
+def test_select_from_nothing():
+    none = Labels(np.array([]), np.array([], np.int64))
+    assert len(none.select(np.array([]))) == 0
+    with pytest.raises(KeyError, match="a"):
+        none.select(np.array(["a"]))
+
+
+@given(st.lists(st.text(min_size=1).filter(lambda x: "\0" not in x), unique=True), st.data())
+def test_select_finds_every_id(names, data):
+    wanted = data.draw(st.lists(st.sampled_from(names))) if names else []
+    items = Examples(np.array(names), np.arange(len(names)))
+    assert items.select(np.array(wanted)).images.tolist() == [names.index(x) for x in wanted]
 
 
 def test_labels_keep_the_order_in_which_they_were_bought():
@@ -58,3 +83,10 @@ def test_every_artifact_is_frozen_and_says_what_it_holds():
         assert kind.__dataclass_params__.frozen, kind
         missing = [f.name for f in dataclasses.fields(kind) if f"{f.name}" not in kind.__doc__]
         assert not missing, f"{kind.__name__} does not describe {missing}"
+
+
+def test_an_evaluation_from_text_is_the_one_that_was_written():
+    written = artifacts.Evaluation(*[0.5] * 6, 0.75, ((1, 0.5, 1.0), (0, 0.0, 0.0)), True)
+    read = artifacts.Evaluation(**json.loads(json.dumps(dataclasses.asdict(written))))
+    assert read == written
+    assert read.reliability[0] == (1, 0.5, 1.0)

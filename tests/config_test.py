@@ -10,6 +10,10 @@ from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _OTHER = Config(
+    experiment="figure1",
+    only=("bald/0", "random"),
+    report_only=True,
+    kernel_size=3,
     acquisition=("bald", "random"),
     var_ratios="votes",
     posterior="gaussian_dropout",
@@ -31,9 +35,12 @@ _OTHER = Config(
     learning_rate=3e-5,
     weight_decay="auto",
     strategy="none",
+    mixed_precision=True,
+    jit_compile=True,
     seed=2**31 - 1,
     run_dir="there",
     export_every=4,
+    bless_max_error=0.05,
     keep_scores=True,
 )
 
@@ -208,7 +215,10 @@ def test_differing_names_both_values():
     ]
 
 
-_FREE = {"data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"}
+_FREE = {
+    *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
+    *("only", "report_only", "bless_max_error"),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
@@ -218,12 +228,30 @@ def test_a_run_may_go_on_elsewhere_and_longer_but_not_otherwise(name):
         assert len(changed.differing(Config().to_flags())) == (name not in _FREE)
 
 
-def test_a_flag_that_only_one_side_has_differs():
-    written = Config().to_flags().replace("--remainder=merge\n", "--momentum=0.9\n")
-    assert Config().differing(written) == [
-        "--momentum=None (the run has --momentum=0.9)",
-        "--remainder=merge (the run has --remainder=None)",
+def test_a_flag_that_the_run_does_not_name_has_its_default_there():
+    written = Config().to_flags().replace("--remainder=merge\n", "")
+    assert Config().differing(written) == []
+    assert Config(remainder="keep").differing(written) == [
+        "--remainder=keep (the run has --remainder=merge)"
     ]
+
+
+def test_a_flag_that_only_the_run_has_differs():
+    assert Config().differing(Config().to_flags() + "--momentum=0.9\n") == [
+        "--momentum=None (the run has --momentum=0.9)"
+    ]
+
+
+def test_settings_that_are_free_do_not_differ():
+    written = Config(seed=1, epochs=3).to_flags()
+    assert Config().differing(written, free=("seed",)) == [
+        "--epochs=50 (the run has --epochs=3)"
+    ]
+    assert Config().differing(written, free=("seed", "epochs")) == []
+
+
+def test_identity_is_what_a_run_may_not_change():
+    assert Config.identity() == set(_FIELDS) - _FREE
 
 
 def test_every_flag_has_a_help_line():
@@ -237,3 +265,10 @@ def test_every_flag_has_a_help_line():
     assert list(lines) == list(_FIELDS)
     assert all(len(text) > 10 and text.endswith(".") for text in lines.values())
     assert lines["remainder"].endswith(" One of: merge, keep.")
+
+
+def test_identity_is_what_may_not_change_as_flags_and_hparams_have_it():
+    identity = _OTHER.identity_values()
+    assert set(identity) == set(_FIELDS) - _FREE
+    assert identity["acquisition"] == "bald,random"
+    assert {type(value) for value in identity.values()} <= {str, int, float, bool}

@@ -16,6 +16,12 @@ startup.import_tensorflow()
 _BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / "shared"
 
 
+_EXPORT = (
+    *("saved_model.pb", "variables/variables.index", "variables/data"),
+    "complete.json",
+)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> pathlib.Path:
     """The folder of real data: DBAL_TEST_DATA, else ../shared/data."""
@@ -80,6 +86,64 @@ def tiny(tmp_path: pathlib.Path) -> Config:
         seed=4,
         run_dir=str(tmp_path / "run"),
     )
+
+
+@pytest.fixture
+def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
+    """The folder of a run of three rounds of two items that has ended, written by hand."""
+    from dbal_tf import store as stores
+    from dbal_tf.artifacts import CurvePoint, Evaluation, Query
+    from dbal_tf.reporting import tables
+    from dbal_tf.seeds import seed_for
+
+    folder = tmp_path / "finished"
+    names, classes = ("low", "middle", "high"), {"train-0": 0, "train-1": 1, "train-2": 2}
+    config = Config(
+        dataset="digits",
+        acquisition=("bald",),
+        rounds=2,
+        acquisition_size=2,
+        initial_per_class=1,
+        seed=7,
+        run_dir=str(folder),
+    )
+    train = [f"train-{number}" for number in range(12)]
+    initial = Labels(np.array(list(classes)), np.array(list(classes.values())))
+    splits = {"initial": train[:3], "validation": train[3:5], "pool": train[5:]}
+    splits |= {"test": ["test-0", "test-1"], "train": train}
+    folder.mkdir()
+    (folder / "flags.cfg").write_text(config.to_flags())
+    with stores.Store(folder) as store:
+        versions = {"dbal_tf": "0.1.0", "commit": "0123456789ab", "python": "3.11.7"}
+        store.start(config.to_flags(), "c" * 64, versions, initial, "dataset", names, splits)
+        for index in range(3):
+            calls = {"Trainer": "fit", "Evaluator": "test"}
+            query, bought, artifacts = None, None, {}
+            if index < 2:
+                ids = np.array(train[5 + 2 * index : 7 + 2 * index])
+                query = Query(ids, np.array([0.5, 0.25]), entropies=np.array([0.75, 0.25]))
+                bought = Labels(ids, np.array([1, 2]))
+                artifacts = {"query": f"rounds/{index:04d}/query.csv"}
+                (folder / artifacts["query"]).parent.mkdir(parents=True)
+                (folder / artifacts["query"]).write_text(tables.query_csv(query, bought, names))
+                calls |= {"PoolScorer": "masks", "Acquirer": "ties", "Oracle": "oracle"}
+            else:
+                artifacts = {"saved_model": "export/2"}
+                for part in (
+                    *("saved_model.pb", "variables/variables.index", "variables/data"),
+                    "complete.json",
+                ):
+                    (folder / "export/2" / part).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / "export/2" / part).write_text(part)
+            measures = Evaluation(0.5 - index / 10, 1.0, 0.5, 0.25, 0.5, 1.25)
+            point = CurvePoint(index, 3 + 2 * index, measures, 2.5, {"train": 1.0})
+            executions = [
+                stores.Execution(name, seed_for(7, 0, index, purpose), 1.0, purpose)
+                for name, purpose in calls.items()
+            ]
+            store.commit(point, query, bought, "dataset", executions, artifacts)
+        (folder / "curve.csv").write_text(tables.curve_csv(store.curve()))
+    return folder
 
 
 @pytest.fixture

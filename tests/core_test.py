@@ -11,6 +11,8 @@ from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics
 from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.datasets.records import Records
+from dbal_tf.datasets.stored_images import StoredImages
 
 _IMAGES = np.random.default_rng(0).uniform(0, 255, (5, 8, 8, 1)).astype(np.float32)
 
@@ -62,6 +64,14 @@ def test_the_oracle_answers_in_the_order_of_the_query(toy):
     labels = DatasetOracle(toy).run(Query(asked, np.zeros(3)))
     assert labels.ids.tolist() == asked.tolist()
     assert labels.classes.tolist() == [7 % 3, 0, 5 % 3]
+
+
+def test_arrays_and_stored_images_are_images():
+    stored = StoredImages(Records.of({"a file": np.array([3, 4])}), "image", (8, 8, 1))
+    for images in (_IMAGES[:2], stored):
+        assert isinstance(images, core.Images)
+        assert images[1:].shape == (1, 8, 8, 1)
+    assert not isinstance(_IMAGES.tolist(), core.Images)
 
 
 def test_an_input_error_is_a_value_error_that_reads_as_it_was_written():

@@ -5,7 +5,8 @@ import sys
 import pytest
 import tensorflow as tf
 
-from dbal_tf.devices import make_strategy
+from dbal_tf.core import InputError
+from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
 
 _PROGRAM = """
 import json, sys
@@ -39,6 +40,61 @@ for count in (1, 2, 4):
     best = top_k(scores, 10, 0).tolist()
     print(json.dumps([count, loss, in_step, scores.tolist(), best]))
 """
+
+
+_MASKS = """
+import sys
+from dbal_tf import startup
+startup.import_tensorflow()
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from dbal_tf.bayesian import masks
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    layer = keras.layers.Dropout(0.5, seed=1)
+
+def draw():
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    if sys.argv[1] == "keras":
+        return layer(tf.ones([1, 64]), training=True)[0]
+    sample = tf.cast(2 * step + replica, tf.int64)
+    return masks.noise(layer, (64,), sample, tf.constant(7, tf.int64), site=0)
+
+drawn = set()
+for step in range(5):
+    both = strategy.experimental_local_results(strategy.run(draw))
+    drawn |= {mask.numpy().tobytes() for mask in both}
+print(len(drawn))
+"""
+
+
+@pytest.mark.parametrize(("whose", "distinct"), [("ours", 10), ("keras", 5)])
+def test_two_replicas_that_draw_five_masks_each(whose, distinct):
+    """Keras gives all replicas the same masks: half of the samples would be copies."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MASKS, whose], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == distinct
+
+
+@pytest.mark.parametrize("text", [None, "", "worker", "[]", "{}", '{"cluster": {}, "task": 0}'])
+def test_a_cluster_that_is_not_described(text, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(InputError, match="got no cluster; expected TF_CONFIG"):
+        make_strategy("multi_worker")
+
+
+def test_a_single_process_keeps_its_run():
+    strategy = make_strategy("none")
+    assert is_chief(strategy)
+    assert from_chief(strategy, b"state") == b"state"
+    with run_folder(strategy, "there") as folder:
+        assert folder == "there"
 
 
 def test_one_device_needs_no_strategy():

@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from dbal_tf.files import write_atomically
+from dbal_tf.files import digest, sync, write_atomically
 
 
 def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
@@ -34,6 +34,7 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, step)
     with pytest.raises(OSError, match="disk full"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path], "a half file keeps its room"
 
 
 def test_it_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
@@ -48,3 +49,32 @@ def test_it_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", record)
     write_atomically(tmp_path / "curve.csv", "new")
     assert seen == ["synced", "new"]
+
+
+def test_the_digest_of_a_file_is_its_sha256(tmp_path):
+    (tmp_path / "abc").write_text("abc")
+    assert digest(tmp_path / "abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+    with pytest.raises(FileNotFoundError):
+        digest(tmp_path / "absent")
+
+
+def test_the_digest_of_a_folder_is_that_of_its_files_and_names(tmp_path):
+    def fill(name, **files):
+        for path, text in files.items():
+            write_atomically(tmp_path / name / path.replace("_", "/"), text)
+        return digest(tmp_path / name)
+
+    first = fill("first", b_c="2", a="1")
+    assert fill("same", a="1", b_c="2") == first
+    others = [fill("moved", a="1", c="2"), fill("edited", a="1", b_c="3"), fill("less", a="1")]
+    assert len({first, *others}) == 4
+
+
+def test_files_and_folders_are_synced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("content")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    sync(tmp_path / "file", tmp_path)
+    assert synced == [(tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino]

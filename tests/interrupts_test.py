@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 
@@ -64,3 +65,25 @@ def test_handlers_are_put_back():
     with interrupts.raising():
         assert signal.getsignal(signal.SIGTERM) != before[1]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_a_callback_swallowed_counts_after_the_next_write():
+    written = []
+    with pytest.raises(Interrupted) as stop, interrupts.raising():
+        with contextlib.suppress(Interrupted):
+            _send(signal.SIGINT)
+        with interrupts.finish_first():
+            written.append(True)
+        pytest.fail("the work went on")
+    assert (stop.value.status, written) == (130, [True])
+
+
+def test_how_to_go_on(tmp_path):
+    folder = tmp_path / "a run"
+    assert interrupts.how_to_go_on(str(folder)) == "To go on, give the same command."
+    folder.mkdir()
+    (folder / "flags.cfg").touch()
+    assert interrupts.how_to_go_on(str(folder)) == (
+        "To go on, give the same command, or:\n"
+        f"  python -m dbal_tf.main --flagfile='{folder}/flags.cfg'"
+    )

@@ -84,16 +84,19 @@ def test_a_flagfile_repeats_the_settings(program, replaced, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_with_its_status_and_how_to_go_on(program, replaced, number, status):
+def test_a_signal_ends_with_its_status_and_how_to_go_on(
+    program, replaced, tmp_path, number, status
+):
     def stopped(config):
         os.kill(os.getpid(), number)
         pytest.fail("the work went on")
 
     replaced(stopped)
-    ended, out, err = program("--run_dir=there")
+    (tmp_path / "flags.cfg").touch()
+    ended, out, err = program(f"--run_dir={tmp_path}")
     assert (ended, out) == (status, "")
     assert f"Paused (stopped by {number.name}); nothing is lost." in err
-    assert "python -m dbal_tf.main --flagfile=there/flags.cfg" in err
+    assert f"python -m dbal_tf.main --flagfile={tmp_path}/flags.cfg" in err
     assert signal.getsignal(number) is not interrupts._handle
 
 

@@ -19,3 +19,13 @@ def test_stderr_is_back_after_an_error(capfd):
     except RuntimeError:
         os.write(2, b"kept")
     assert capfd.readouterr().err == "kept"
+
+
+def test_xla_compiles_only_if_it_is_asked_to(monkeypatch):
+    monkeypatch.setenv("TF_XLA_FLAGS", "--mine")
+    startup.import_tensorflow()
+    assert os.environ["TF_XLA_FLAGS"] == "--mine"
+    startup.import_tensorflow(jit_compile=True)
+    assert os.environ["TF_XLA_FLAGS"].split() == [
+        *("--mine", "--tf_xla_auto_jit=2", "--tf_xla_cpu_global_jit")
+    ]

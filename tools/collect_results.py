@@ -3,9 +3,10 @@
 
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
-For each run: curve.csv, flags.cfg, picks.csv (round, rank, id, label, score) and
-versions.json. For all of them together: curve.png. The table, in Markdown, is
-made from the runs' stores.
+For each finished run: curve.csv, flags.cfg, picks.csv (round, rank, id, label,
+score) and versions.json. For single runs: curve.png of all that the folder then
+holds. Of a grid each run keeps its place, and `--report_only` reports what is
+kept. The table, in Markdown, is made from the runs' stores.
 """
 
 import argparse
@@ -14,12 +15,14 @@ import io
 import json
 import pathlib
 import shutil
-import sqlite3
 
 from dbal_tf.artifacts import CurvePoint
+from dbal_tf.auditing.facts import find_runs
 from dbal_tf.files import write_atomically
+from dbal_tf.flagfile import from_flagfile
+from dbal_tf.records import Records
 from dbal_tf.reporting.plots import plot_learning_curves
-from dbal_tf.store import FILE_NAME, Store
+from dbal_tf.reporting.tables import read_curve_csv
 
 _PHASES = ("train", "score", "evaluate", "label")
 
@@ -32,40 +35,54 @@ def main() -> None:
     parser.add_argument("--at", type=int, nargs="+", default=[100, 200, 340, 500, 1000])
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
-    curves: dict[str, list[list[CurvePoint]]] = {}
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
     print("|---" * (2 + len(options.at) + len(_PHASES)) + "|")
-    for run in options.runs:
-        name = run.name.removeprefix("mnist-")
-        curve, versions = collect(run, options.out / name)
-        curves.setdefault(name, []).append(curve)
-        print(row(name, curve, options.at, versions["commit"]))
-    plot_learning_curves(options.out / "curve.png", curves, options.title)
+    for folder in options.runs:
+        for run in find_runs(folder):
+            name = str(run.relative_to(folder))
+            name = run.name.removeprefix("mnist-") if name == "." else name
+            if is_finished(run):
+                curve, versions = collect(run, options.out / name)
+                print(row(name, curve, options.at, versions["commit"]))
+    curves = {
+        path.parent.name: [read_curve_csv(path.read_text())]
+        for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
+    }
+    if curves:
+        plot_learning_curves(options.out / "curve.png", curves, options.title)
+
+
+def is_finished(run: pathlib.Path) -> bool:
+    """Says whether all rounds of a run are committed."""
+    records = Records.of(run)
+    return len(records.curve()) > from_flagfile(records.run().flags).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
     """Copies one run's results; returns its curve and the versions that made it."""
-    with Store(run) as store:
-        curve = store.curve()
-    database = sqlite3.connect(f"file:{run / FILE_NAME}?mode=ro", uri=True)
-    (versions,) = database.execute("SELECT versions FROM runs").fetchone()
+    records = Records.of(run)
+    curve, versions = records.curve(), records.run().versions
     picks = io.StringIO()
     writer = csv.writer(picks, lineterminator="\n")
     writer.writerow(("round", "rank", "id", "class", "score"))
     writer.writerows(
-        database.execute(
-            "SELECT COALESCE(round, 'initial'), rank + 1, item, class, score FROM labels"
-            " ORDER BY COALESCE(round, -1), rank"
+        (
+            "initial" if row.round is None else row.round,
+            row.rank + 1,
+            row.item,
+            row.label,
+            row.score,
         )
+        for row in records.label_rows()
     )
     write_atomically(out / "picks.csv", picks.getvalue())
-    write_atomically(out / "versions.json", json.dumps(json.loads(versions), indent=2) + "\n")
+    write_atomically(out / "versions.json", json.dumps(versions, indent=2) + "\n")
     shutil.copy(run / "curve.csv", out / "curve.csv")
     flags = (run / "flags.cfg").read_text().splitlines()
     local = ("--run_dir=", "--data_dir=")
     kept = [line for line in flags if not line.startswith(local)]
     write_atomically(out / "flags.cfg", "\n".join(kept) + "\n")
-    return curve, json.loads(versions)
+    return curve, versions
 
 
 def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:

@@ -1,11 +1,16 @@
 """Training: all epochs of a round in one compiled call, for every round."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from dbal_tf.bayesian import masks
 from dbal_tf.bayesian.networks import NetworkFactory
+from dbal_tf.core import Images
 
 _SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
 
@@ -27,6 +32,7 @@ class Fitter:
         merge_remainder: Whether an epoch's last batch of under 16 images joins
             the one before. The original code trains on it alone, and the test
             error jumps where it holds two or four images.
+        dtype_policy: Keras's policy for the network's layers.
     """
 
     def __init__(
@@ -37,9 +43,12 @@ class Fitter:
         learning_rate: float = 1e-3,
         batch_size: int = 128,
         merge_remainder: bool = True,
+        dtype_policy: str = "float32",
     ) -> None:
         self._strategy = tf.distribute.get_strategy()
-        self._make = lambda seed: factory(image_shape, num_classes, seed)
+        self._make = _under_policy(
+            dtype_policy, functools.partial(factory, image_shape, num_classes)
+        )
         self._batch_size = batch_size
         self._smallest = min(_SMALLEST_BATCH, batch_size) if merge_remainder else 1
         self.network = self._make(0)
@@ -60,7 +69,7 @@ class Fitter:
 
     def fit(
         self,
-        images: np.ndarray,
+        images: Images,
         classes: np.ndarray,
         epochs: int,
         weight_decay: float,
@@ -80,7 +89,7 @@ class Fitter:
         """
         self._reset(seed)
         penalty = np.float32(weight_decay / len(images))
-        loss = self._run(images.astype(np.float32), classes, epochs, penalty, seed)
+        loss = self._run(np.asarray(images, np.float32), classes, epochs, penalty, seed)
         if not np.isfinite(loss):
             raise ArithmeticError(
                 f"The training loss became {float(loss)}; try a smaller --learning_rate."
@@ -148,6 +157,20 @@ class Fitter:
         mine = tf.cond(few, lambda: rows, lambda: rows[first::replicas])
         everyone = tf.size(rows) * tf.where(few, replicas, 1)
         return mine, tf.cast(tf.size(mine) / everyone, tf.float32)
+
+
+def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[..., Any]:
+    """Returns `make` with Keras's dtype policy set while it runs."""
+
+    def run(seed: int) -> keras.Model:
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            return make(seed)
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    return run
 
 
 def _first_dense_kernel(network: keras.Model) -> keras.Variable | None:

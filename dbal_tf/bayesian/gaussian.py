@@ -56,10 +56,12 @@ class GaussianDropout:
         """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
         values = graph.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
-        kernel = tf.convert_to_tensor(dense.kernel)
+        kernel = tf.cast(tf.convert_to_tensor(dense.kernel), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
-        variance = rate / (1 - rate) * tf.matmul(tf.square(x), tf.square(kernel))
-        mean = tf.matmul(x, kernel)
+        x = tf.cast(x, kernel.dtype)
+        squares = tf.cast(tf.matmul(tf.square(x), tf.square(kernel)), tf.float32)
+        variance = rate / (1 - rate) * squares
+        mean = tf.cast(tf.matmul(x, kernel), tf.float32)
         return (mean + dense.bias if dense.use_bias else mean), tf.sqrt(variance)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,12 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dbal_tf import devices
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
-from dbal_tf.core import InputError, Posterior
+from dbal_tf.core import Images, InputError, Posterior
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
-_SAMPLES = 100  # a tile of samples: bounds the memory whatever T is
+_SAMPLES = 50  # a tile of samples: bounds the memory whatever T is
+_KEPT = 2  # so few tiles are drawn once and kept for all chunks
 
 
 class Predictor:
@@ -40,9 +42,7 @@ class Predictor:
         self._probs = self._compiled(self._probs_ntc, *given)
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
 
-    def statistics(
-        self, images: np.ndarray, num_samples: int, seed: int
-    ) -> PredictiveStatistics:
+    def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
 
         Args:
@@ -58,25 +58,27 @@ class Predictor:
             raise InputError("No images were given; expected at least one.")
         tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
-        only = self._run(self._sample, tiles[0], seed_tensor) if len(tiles) == 1 else None
+
+        def draw(tile: np.ndarray) -> Any:
+            return self._run(self._sample, tile, seed_tensor)
+
+        kept = [*map(draw, tiles)] if len(tiles) <= _KEPT else None
         chunks = []
         step = _ITEMS * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
             chunk = np.asarray(images[start : start + step], np.float32)
             features = self._run(self._features, self._spread(chunk))
             sums = None
-            for tile in tiles:
-                samples = self._run(self._sample, tile, seed_tensor) if only is None else only
-                if sums is None:
-                    sums = self._run(self._first, features, samples)
-                else:
-                    sums = self._run(self._more, sums, features, samples)
+            # Nothing holds a tile that is not kept, so it goes before the next one is drawn.
+            for samples in kept or map(draw, tiles):
+                sums = self._plus(sums, features, samples)
+                del samples
             chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
         _check_probs(joined.mean_probs)
         return joined
 
-    def probs(self, images: np.ndarray, num_samples: int, seed: int) -> np.ndarray:
+    def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
         """Returns what each sample says of a few images, float32 `[n, t, c]`.
 
         Args:
@@ -97,6 +99,11 @@ class Predictor:
         """Returns how many samples are worth drawing if so many are asked."""
         return self._posterior.num_samples(requested)
 
+    def _plus(self, sums: Any, features: Any, samples: Any) -> Any:
+        if sums is None:
+            return self._run(self._first, features, samples)
+        return self._run(self._more, sums, features, samples)
+
     def _run(self, compiled: Any, *args: Any) -> Any:
         return self._strategy.run(compiled, args=args)
 
@@ -111,8 +118,7 @@ class Predictor:
 
     def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
         """Joins the replicas' statistics of the first `count` items."""
-        parts = [self._strategy.experimental_local_results(x) for x in statistics]
-        return [np.concatenate([x.numpy() for x in part])[:count] for part in parts]
+        return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
         if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
@@ -131,7 +137,7 @@ class Predictor:
 
 def predictive_statistics(
     model: keras.Model,
-    images: np.ndarray,
+    images: Images,
     num_samples: int = 100,
     seed: int = 0,
     posterior: str = "mc_dropout",
@@ -144,7 +150,8 @@ def predictive_statistics(
     Args:
         model: A Sequential or Functional Keras model with dropout layers, whose
             last layer gives class probabilities.
-        images: As the model takes them, shape `[n, h, w, k]`.
+        images: As the model takes them, shape `[n, h, w, k]`; an array, or what
+            has a shape and slices and need not fit into memory.
         num_samples: Posterior samples T, at least 1.
         seed: Seed of the samples; sample t is the same for all images.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
@@ -164,7 +171,8 @@ def predictive_statistics(
     """
     if num_samples < 1:
         raise InputError(f"num_samples={num_samples} cannot be used; expected at least 1.")
-    predictor, images = predictor_for(model, posterior), np.asarray(images)
+    predictor = predictor_for(model, posterior)
+    images = images if hasattr(images, "shape") else np.asarray(images)
     expected = (None, *model.input_shape[1:])
     if not _fits(images.shape, expected):
         raise InputError(

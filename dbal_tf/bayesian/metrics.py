@@ -23,6 +23,37 @@ def brier(probs_nc: np.ndarray, classes: np.ndarray) -> float:
     return float(np.mean(np.sum((probs_nc - truth) ** 2, axis=1)))
 
 
+def auc(probs_nc: np.ndarray, classes: np.ndarray) -> float | None:
+    """Returns the area under the ROC curve of class 1, 0 to 1.
+
+    None unless there are two classes and items of both.
+    """
+    if probs_nc.shape[1] != 2 or len(np.unique(classes)) != 2:
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(classes, probs_nc[:, 1]))
+
+
+def reliability(
+    probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15
+) -> tuple[tuple[float, float, float], ...]:
+    """Returns how often predictions of some confidence are right.
+
+    Confidence is the largest probability; a row for each of `num_bins` bins of
+    equal width: the number of items, their mean confidence, the share that is
+    right (both 0 in an empty bin). Guo et al., 2017, figure 4.
+    """
+    confidence_n = probs_nc.max(axis=1)
+    bin_n = np.minimum((confidence_n * num_bins).astype(np.int64), num_bins - 1)
+    count_b, *sums = (
+        np.bincount(bin_n, weights, minlength=num_bins)
+        for weights in (np.ones(len(bin_n)), confidence_n, probs_nc.argmax(axis=1) == classes)
+    )
+    confidence_b, right_b = (total / np.maximum(count_b, 1) for total in sums)
+    return tuple(zip(*(x.tolist() for x in (count_b, confidence_b, right_b)), strict=True))
+
+
 def ece(probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15) -> float:
     """Returns the expected calibration error. Guo et al., 2017."""
     import tensorflow_probability as tfp

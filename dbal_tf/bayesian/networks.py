@@ -12,17 +12,22 @@ from keras import layers
 NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
 
 
-def bayesian_cnn(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
+def bayesian_cnn(
+    image_shape: tuple[int, int, int], num_classes: int, seed: int, kernel_size: int = 4
+) -> keras.Model:
     """Returns the paper's network for MNIST, with fresh weights.
 
     Convolution-relu-convolution-relu-max pooling-dropout-dense-relu-dropout-
     dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
     and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1).
 
+    Layers have Keras's current dtype policy, the probabilities float32.
+
     Args:
         image_shape: Height, width and channels.
         num_classes: Number of classes.
         seed: Seed of the initial weights (Glorot uniform).
+        kernel_size: Height and width of the kernels. Paper: 4.
     """
 
     def glorot(offset: int) -> keras.initializers.Initializer:
@@ -32,17 +37,19 @@ def bayesian_cnn(image_shape: tuple[int, int, int], num_classes: int, seed: int)
         [
             keras.Input(image_shape),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(32, 4, activation="relu", kernel_initializer=glorot(0)),
-            layers.Conv2D(32, 4, activation="relu", kernel_initializer=glorot(1)),
+            layers.Conv2D(32, kernel_size, activation="relu", kernel_initializer=glorot(0)),
+            layers.Conv2D(32, kernel_size, activation="relu", kernel_initializer=glorot(1)),
             layers.MaxPooling2D(2),
             layers.Dropout(0.25, seed=seed),
             layers.Flatten(),
             layers.Dense(128, activation="relu", kernel_initializer=glorot(2)),
             layers.Dropout(0.5, seed=seed),
-            layers.Dense(num_classes, activation="softmax", kernel_initializer=glorot(3)),
+            layers.Dense(
+                num_classes, activation="softmax", kernel_initializer=glorot(3), dtype="float32"
+            ),
         ],
         name="bayesian_cnn",
     )
 
 
-NETWORKS: dict[str, NetworkFactory] = {"bayesian_cnn": bayesian_cnn}
+NETWORKS: dict[str, Callable[..., keras.Model]] = {"bayesian_cnn": bayesian_cnn}

@@ -3,7 +3,8 @@
 A unit that a sample drops needs no product, so only the kept columns of the
 first dense layer are multiplied: those of all samples of a tile stand side by
 side in one wide matrix, the masks multiplied in once, and one product serves
-all samples of an item. Equal to the plain way but for rounding.
+all samples of an item. Equal to the plain way but for rounding. Products are in
+the layers' own precision, probabilities in float32.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
 }
+_MULTIPLE = 128  # units in a tile
 _READOUTS = _ELEMENTWISE | {keras.activations.softmax}
 
 
@@ -86,21 +88,28 @@ class PackedHead:
         units_tu = self.noise(1, indices, seed)
         first, second = self.denses
         kept = tf.where(units_tu > 0)
+        # Rows that no sample reads, so that products come in few sizes: oneDNN
+        # keeps memory for each size that it has met.
+        kept = tf.pad(kept, [[0, -tf.shape(kept)[0] % _MULTIPLE], [0, 0]])
         sample, unit = kept[:, 0], kept[:, 1]
         kernel = tf.gather(tf.transpose(tf.convert_to_tensor(first.kernel)), unit)
+        next_kernel = tf.gather(tf.convert_to_tensor(second.kernel), unit)
         return PackedSamples(
-            kernel=kernel * tf.gather(inputs_tf, sample),
-            bias=tf.gather(_bias(first), unit),
-            next_kernel=tf.gather(tf.convert_to_tensor(second.kernel), unit)
-            * tf.gather_nd(units_tu, kept)[:, tf.newaxis],
+            kernel=tf.cast(kernel * tf.gather(inputs_tf, sample), first.compute_dtype),
+            bias=tf.cast(tf.gather(_bias(first), unit), first.compute_dtype),
+            next_kernel=tf.cast(
+                next_kernel * tf.gather_nd(units_tu, kept)[:, tf.newaxis], second.compute_dtype
+            ),
             ends=tf.cumsum(tf.math.count_nonzero(units_tu > 0, axis=1)),
         )
 
     def probs(self, features: tf.Tensor, samples: PackedSamples) -> tf.Tensor:
         """Returns class probabilities `[t, n, c]`."""
         flat = tf.reshape(features, [tf.shape(features)[0], samples.kernel.shape[1]])
+        flat = tf.cast(flat, samples.kernel.dtype)
         hidden = tf.matmul(flat, samples.kernel, transpose_b=True)
         hidden_nu = self.activation(hidden + samples.bias)
+        hidden_nu = tf.cast(hidden_nu, samples.next_kernel.dtype)
         starts = tf.concat([[0], samples.ends[:-1]], axis=0)
 
         def logits(span: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -111,9 +120,9 @@ class PackedHead:
             logits,
             (starts, samples.ends),
             parallel_iterations=2,
-            fn_output_signature=tf.float32,
+            fn_output_signature=samples.next_kernel.dtype,
         )
-        return self.readout(logits_tnc + _bias(self.denses[1]))
+        return self.readout(tf.cast(logits_tnc, tf.float32) + _bias(self.denses[1]))
 
     def noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns the noise of the first or second dropout, `[t, f]` or `[t, u]`."""
@@ -142,8 +151,8 @@ def _is_plain_flatten(layer: Any) -> bool:
 
 
 def _is_flat(call: graph.Call) -> bool:
-    """Says whether a dense layer sees one float32 vector per item."""
-    return len(call.inputs[0].shape) == 1 and call.layer.compute_dtype == "float32"
+    """Says whether a dense layer sees one vector per item."""
+    return len(call.inputs[0].shape) == 1
 
 
 def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:

@@ -15,4 +15,5 @@ class Acquirer:
     def run(self, scores: Scores, seed: int) -> Query:
         """Returns the items with the highest scores, ties broken by the seed."""
         chosen = top_k(scores.values, self.acquisition_size, seed)
-        return Query(scores.ids[chosen], scores.values[chosen])
+        entropies = None if scores.entropies is None else scores.entropies[chosen]
+        return Query(scores.ids[chosen], scores.values[chosen], entropies=entropies)

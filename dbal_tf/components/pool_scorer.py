@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from dbal_tf.acquisition import acquisition_function, standard_errors, top_k
+from dbal_tf.acquisition import acquisition_function, max_entropy, standard_errors, top_k
 from dbal_tf.artifacts import Examples, Model, Scores
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.posteriors import screening_posterior
@@ -91,4 +91,5 @@ class PoolScorer:
             raise ArithmeticError(
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
-        return Scores(items.ids, values)
+        entropies = np.asarray(max_entropy(statistics), np.float64)
+        return Scores(items.ids, values, entropies)

@@ -1,19 +1,25 @@
 """Exports a model as a SavedModel that needs nothing of this package."""
 
 import dataclasses
+import io
+import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
-import keras
-import tensorflow as tf
+import numpy as np
 
-from dbal_tf.acquisition import ACQUISITIONS, acquisition_function
-from dbal_tf.artifacts import Dataset, Model
-from dbal_tf.bayesian.posteriors import POSTERIORS
-from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
+from dbal_tf.artifacts import Dataset, Evaluation, Model
+from dbal_tf.components import export_check
+from dbal_tf.components.serving import Scoring, serving_archive
+from dbal_tf.files import sync, write_atomically
 
-_TILE = 25  # samples at once in the exported program
+MARKER = "complete.json"
+_CHECK_IMAGES = 8
+_CHECK_SAMPLES = 10
+_CHECK_SECONDS = 600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,78 +38,99 @@ class Pusher:
     num_samples: int
     var_ratios: str
 
-    def run(self, model: Model, dataset: Dataset, version: int, seed: int) -> pathlib.Path:
+    def run(
+        self, model: Model, dataset: Dataset, evaluation: Evaluation, version: int, seed: int
+    ) -> pathlib.Path:
         """Writes `<folder>/<version>/` in one step; returns it.
 
-        The SavedModel takes images as the network does, float32 pixel values 0
-        to 255, `[n, h, w, k]`, and has two signatures:
-
-        *   `serving_default(images)`: `probs` `[n, c]`, the mean over the
-            posterior's samples of a fixed seed, dropout on.
-        *   `scores(images, num_samples, seed)`: `probs` and a score `[n]` for
-            each acquisition function, by its name. int64 scalars.
+        It is written and checked under another name, and gets its marker
+        `complete.json` last: what lies under its number is whole, and what has
+        no marker is not.
 
         Args:
-            model: What to export.
-            dataset: For the shape of its images.
+            model: What to export; `serving_archive` says how.
+            dataset: For the names of its classes and images to check with.
+            evaluation: The model's, for the marker.
             version: Number of the export; an older one of that number goes.
             seed: Seed of the samples of `serving_default`.
+
+        Raises:
+            RuntimeError: In a process of its own, the exported model does not
+                answer as this one does; nothing is left of it.
         """
-        images = tf.TensorSpec([None, *dataset.image_shape], tf.float32, name="images")
-        scalar = tf.TensorSpec([], tf.int64)
-        scoring = _Scoring(model.network, self.posterior, self.var_ratios)
-
-        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"probs": scoring.statistics(images, self.num_samples, seed).mean_probs}
-
-        def scores(
-            images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
-        ) -> dict[str, tf.Tensor]:
-            return scoring.scores(images, num_samples, seed)
-
-        archive = keras.export.ExportArchive()
-        archive.track(model.network)
-        archive.add_endpoint("serving_default", serve, [images])
-        archive.add_endpoint("scores", scores, [images, scalar, scalar])
-        target = self.folder / str(version)
+        archive, scores = serving_archive(
+            model.network,
+            self.posterior,
+            self.var_ratios,
+            self.num_samples,
+            seed,
+            dataset.class_names,
+        )
         partial = self.folder / f".{version}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
+        self.clean()
         archive.write_out(str(partial), verbose=False)
-        shutil.rmtree(target, ignore_errors=True)
+        try:
+            _check(partial, _expected(dataset, scores))
+        except RuntimeError:
+            shutil.rmtree(partial)
+            raise
+        facts = {
+            "labels": model.num_labels,
+            "error": evaluation.error,
+            "blessed": evaluation.blessed,
+            "class_names": dataset.class_names,
+            "dataset_checksum": dataset.checksum,
+        }
+        write_atomically(partial / MARKER, json.dumps(facts, indent=2) + "\n")
+        sync(*partial.rglob("*"), partial)
+        self.discard(version)
+        target = self.folder / str(version)
         os.replace(partial, target)
+        sync(self.folder)
         return target
 
+    def discard(self, version: int) -> None:
+        """Takes an export away, in one step, if there is one of that number."""
+        target, old = self.folder / str(version), self.folder / f".{version}.old"
+        if target.exists():
+            os.replace(target, old)
+            shutil.rmtree(old)
 
-class _Scoring:
-    """The statistics and scores of one batch of images, all in one graph."""
+    def clean(self) -> None:
+        """Takes away what exports that were cut off have left."""
+        for kind in ("partial", "old"):
+            for left in self.folder.glob(f".*.{kind}"):
+                shutil.rmtree(left)
 
-    def __init__(self, network: keras.Model, posterior: str, var_ratios: str) -> None:
-        self._posterior = POSTERIORS[posterior](network)
-        self._functions = {n: acquisition_function(n, var_ratios) for n in ACQUISITIONS}
 
-    def statistics(
-        self, images: tf.Tensor, num_samples: tf.Tensor | int, seed: tf.Tensor | int
-    ) -> PredictiveStatistics:
-        """Returns the statistics over any number of samples, tile by tile."""
-        seed = tf.cast(seed, tf.int64)
-        total = tf.cast(self._posterior.num_samples(num_samples), tf.int64)
-        features = self._posterior.features(images)
+def _expected(dataset: Dataset, scores: Scoring) -> dict[str, np.ndarray]:
+    """What the exported model must answer; see `export_check.problems`."""
+    images, samples = dataset.test.images[:_CHECK_IMAGES], np.int64(_CHECK_SAMPLES)
+    answers = (scores(images.astype(np.float32), samples, np.int64(seed)) for seed in (0, 1))
+    return {
+        "images": images,
+        "class_names": np.array(dataset.class_names),
+        "probs": np.stack([answer["probs"] for answer in answers]),
+        "num_samples": samples,
+    }
 
-        def probs(start: tf.Tensor) -> tf.Tensor:
-            tile = tf.range(start, tf.minimum(start + _TILE, total))
-            return self._posterior.probs(features, self._posterior.sample(tile, seed))
 
-        def more(start: tf.Tensor, sums: Sums) -> tuple[tf.Tensor, Sums]:
-            return start + _TILE, sums.plus(probs(start))
-
-        zero = tf.constant(0, tf.int64)
-        state = (zero + _TILE, Sums.of(probs(zero)))
-        return tf.while_loop(lambda start, _: start < total, more, state)[1].statistics()
-
-    def scores(
-        self, images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Returns the mean probabilities and every acquisition score."""
-        statistics = self.statistics(images, num_samples, seed)
-        scores = {name: function(statistics) for name, function in self._functions.items()}
-        return {"probs": statistics.mean_probs, **scores}
+def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
+    content = io.BytesIO()
+    np.savez(content, **expected)
+    # This process may hold all of the accelerator's memory.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-P", export_check.__file__, str(folder)],
+        input=content.getvalue(),
+        capture_output=True,
+        env=environment,
+        timeout=_CHECK_SECONDS,
+    )
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"the check ended with status {done.returncode}"
+        raise RuntimeError(
+            f"The SavedModel cannot be used ({reason}); expected the answers of the trained "
+            "model; nothing was exported."
+        )

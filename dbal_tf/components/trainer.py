@@ -1,6 +1,7 @@
 """Trains the network on the labels, from scratch each round."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Trainer:
     batch_size: int
     learning_rate: float
     remainder: str
+    kernel_size: int = 4
+    mixed_precision: bool = False
     _fitters: dict[tuple, Fitter] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -69,12 +72,13 @@ class Trainer:
         shape, classes = dataset.image_shape, len(dataset.class_names)
         if (shape, classes) not in self._fitters:
             self._fitters[shape, classes] = Fitter(
-                NETWORKS[self.model],
+                functools.partial(NETWORKS[self.model], kernel_size=self.kernel_size),
                 shape,
                 classes,
                 self.learning_rate,
                 self.batch_size,
                 self.remainder == "merge",
+                "mixed_bfloat16" if self.mixed_precision else "float32",
             )
         return self._fitters[shape, classes]
 

@@ -16,6 +16,6 @@ def _load(name: str, data_dir: str) -> Source:
 
 
 LOADERS: dict[str, Callable[[str], Source]] = {
-    name: functools.partial(_load, name) for name in ("digits", "mnist")
+    name: functools.partial(_load, name) for name in ("digits", "mnist", "tfrecord")
 }
 """From the value of `--dataset` to what loads it from `--data_dir`."""

@@ -2,10 +2,13 @@
 
 import dataclasses
 import hashlib
+import math
 
 import numpy as np
 
 from dbal_tf.artifacts import Examples
+
+_BLOCK_BYTES = 2**24  # of pixel values, read at once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,5 +43,7 @@ class Source:
             digest.update("\n".join(examples.ids.tolist()).encode())
             for array in (examples.images, classes.astype("<i8")):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
+                step = max(1, _BLOCK_BYTES // max(1, math.prod(array.shape[1:])))
+                for start in range(0, len(array), step):
+                    digest.update(np.ascontiguousarray(array[start : start + step]).data)
         return digest.hexdigest()

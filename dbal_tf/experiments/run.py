@@ -1,70 +1,104 @@
-"""`--experiment=run`: one or more techniques, one or more repetitions each."""
+"""Runs any experiment: what of its grid is not finished, then its report."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dbal_tf import loop
 from dbal_tf.artifacts import CurvePoint, Dataset
 from dbal_tf.components.example_gen import ExampleGen
 from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.experiments.grid import Cell, Result, cells, chosen
+from dbal_tf.experiments.groups import curves_by_name
+from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
-from dbal_tf.reporting import tables
-from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.run_dir import FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.schema import FILE_NAME
 from dbal_tf.seeds import seed_for
+
+_VARIED = ("acquisition", "repetition", "repetitions")
 
 
 def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurvePoint]]]:
-    """Runs the grid, compares its curves and draws them.
+    """Does an experiment's runs that are not finished, then writes its report.
 
-    A single run has `config.run_dir` for itself; the runs of a grid have
-    `<run_dir>/<acquisition>/<repetition>` each. All runs of a repetition share
-    their split, initial weights and masks.
+    Each run has a folder of its own, from which it goes on. So a part of the
+    runs can be done elsewhere (`--only`) and their folders be copied here.
 
     Args:
         config: The settings.
         say: Called with each line for the user.
 
     Returns:
-        The curves of the repetitions, by technique.
+        The curves of the runs that have begun, by variant and technique.
+
+    Raises:
+        InputError: A folder or the data do not fit the settings.
     """
-    loop.check_run_dir(config)
+    experiment = EXPERIMENTS[config.experiment]
+    grid = cells(experiment, config)
+    to_do = [] if config.report_only else chosen(grid, config.only)
+    check_folders(config, grid)
+    before = [_result(cell) for cell in grid]
+    finished = [result.cell for result in before if result.is_finished]
+    datasets = _load([cell for cell in to_do if cell not in finished])
+    if grid[0].path and (to_do or any(result.record for result in before)):
+        whole = config.replace(only=(), report_only=False)
+        write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
+    for cell in to_do:
+        say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
+        if cell in finished:
+            say("finished before")
+        else:
+            loop.run(cell.config, datasets[_split(cell.config)], say)
+    results = [_result(cell) for cell in grid]
+    for line in experiment.report(experiment, config, results):
+        say(line)
+    return curves_by_name(results)
+
+
+def check_folders(config: Config, grid: Sequence[Cell]) -> None:
+    """Checks that an experiment may write to its folder; changes nothing on disk.
+
+    The folder of a grid may be without flags if it holds runs of the grid, as
+    it does after copying. It may get further techniques and repetitions.
+
+    Raises:
+        InputError: The folder cannot be written, holds something else, or
+            holds a run of other flags.
+    """
     folder = pathlib.Path(config.run_dir)
-    runs = grid(config)
-    datasets = {one.repetition: load(one) for one in runs}
-    for one in runs:
-        loop.check_run_dir(one)
-        loop.check_pool(one, datasets[one.repetition])
-    if len(runs) > 1:
-        write_atomically(folder / loop.FLAGS_FILE, config.to_flags())
-    curves: dict[str, list[list[CurvePoint]]] = {}
-    for one in runs:
-        (name,) = one.acquisition
-        say(f"{name}, repetition {one.repetition}: {one.run_dir}")
-        curves.setdefault(name, []).append(loop.run(one, datasets[one.repetition], say))
-    plot = folder / "curve.png"
-    plot_learning_curves(plot, curves, title=f"{config.dataset}, {config.posterior}")
-    say("")
-    say(tables.comparison_table(curves))
-    say(f"Learning curve: {plot}")
-    return curves
+    if grid[0].path:
+        if (folder / FILE_NAME).exists():
+            raise InputError(
+                f"--run_dir={folder} holds a single run; expected the folder of an experiment "
+                "of several; choose another."
+            )
+        parts = {cell.path.split("/")[0] for cell in grid}
+        check_run_dir(config, free=_VARIED, beside=parts)
+    for cell in grid:
+        if not is_published(pathlib.Path(cell.config.run_dir)):
+            check_run_dir(cell.config)
 
 
-def grid(config: Config) -> list[Config]:
-    """Returns the settings of each run, technique by technique."""
-    repetitions = range(config.repetition, config.repetition + config.repetitions)
-    if len(config.acquisition) == len(repetitions) == 1:
-        return [config]
-    return [
-        config.replace(
-            acquisition=(name,),
-            repetition=repetition,
-            repetitions=1,
-            run_dir=str(pathlib.Path(config.run_dir, name, str(repetition))),
-        )
-        for name in config.acquisition
-        for repetition in repetitions
-    ]
+def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:
+    """Returns the data of each split, large enough for the runs that share it."""
+    datasets: dict[tuple[int, int], Dataset] = {}
+    for cell in remaining:
+        if _split(cell.config) not in datasets:
+            datasets[_split(cell.config)] = load(cell.config)
+        check_pool(cell.config, datasets[_split(cell.config)])
+    return datasets
+
+
+def _split(config: Config) -> tuple[int, int]:
+    return config.repetition, config.initial_per_class
+
+
+def _result(cell: Cell) -> Result:
+    return Result(cell, read_run(pathlib.Path(cell.config.run_dir)))
 
 
 def load(config: Config) -> Dataset:

@@ -1,8 +1,9 @@
-"""Learning curves as a picture: test error against labels bought."""
+"""Learning curves as pictures: test error against labels bought."""
 
+import dataclasses
 import io
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,32 @@ _COLOURS = {
     "mean_std": "#BC5C93",
     "random": "#666666",
 }
-_OTHER_COLOURS = ("#000000", "#3C9BD6", "#B8860B")
+_POSTERIOR_COLOURS = {"Bayesian": "#D55E00", "deterministic": "#0072B2"}
+_OTHER_COLOURS = ("#000000", "#3C9BD6", "#B8860B", "#8E44AD")
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _FINE_TICKS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80)
 _LOWEST = 0.1  # In %; a logarithmic axis has no place for an error of 0.
 _INK = "#333333"
 _LABEL_SPACING = 0.052  # Of the axis' height, between two names.
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One plot of a figure.
+
+    Attributes:
+        title: Stands above it.
+        lines: For every name the numbers of labels, int64 `[p]`, and the
+            errors there, shares 0 to 1, float64 `[r, p]`.
+        references: Lines to compare with, likewise; dashed, in the colour of
+            the line of the same name.
+    """
+
+    title: str
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    references: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None:
@@ -45,35 +66,71 @@ def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None
     Raises:
         InputError: No technique has a round yet.
     """
+    lines = {name: errors_by_labels(repetitions) for name, repetitions in curves.items()}
+    plot_panels((path,), (Panel(title, lines),))
+
+
+def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
+    """Draws plots like that of `plot_learning_curves` side by side.
+
+    Args:
+        paths: The files to write: PNG, SVG or whatever their suffixes say.
+        panels: The plots; those without a line are left out.
+
+    Raises:
+        InputError: No panel has a line yet.
+    """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    lines = {name: errors_by_labels(repetitions) for name, repetitions in curves.items()}
-    lines = {name: line for name, line in lines.items() if len(line[0])}
-    if not lines:
+    paths, shown = tuple(paths), [panel for panel in map(_started, panels) if panel.lines]
+    if not shown:
         raise InputError(
-            f"No technique has a round to draw in {path.name}; expected at least "
+            f"No technique has a round to draw in {paths[0].name}; expected at least "
             "one; let the run finish a round first."
         )
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    width = 7.2 if len(shown) == 1 else 4.6 * len(shown)
+    figure = Figure(figsize=(width, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    colours = _colours(lines)
-    for name, (labels, errors) in lines.items():
+    for axes, panel in zip(
+        figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
+    ):
+        _draw_panel(axes, panel)
+    for path in paths:
+        picture = io.BytesIO()
+        # Neither random names nor dates: the same curves make the same file.
+        with rc_context({"svg.hashsalt": "dbal_tf"}):
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(picture, format=path.suffix[1:], dpi=150, metadata=metadata)
+        write_atomically(path, picture.getvalue())
+
+
+def _started(panel: Panel) -> Panel:
+    lines = {name: line for name, line in panel.lines.items() if len(line[0])}
+    return dataclasses.replace(panel, lines=lines)
+
+
+def _draw_panel(axes: "Axes", panel: Panel) -> None:
+    colours = _colours(panel.lines)
+    references = {n: line for n, line in panel.references.items() if n in panel.lines}
+    for name, (labels, errors) in references.items():
+        percent = np.maximum(100 * errors.mean(axis=0), _LOWEST)
+        axes.plot(labels, percent, "--", color=colours[name], linewidth=1, alpha=0.7)
+    for name, (labels, errors) in panel.lines.items():
         _draw_line(axes, labels, np.maximum(100 * errors, _LOWEST), colours[name])
-    _style(axes, title, np.concatenate([errors.ravel() for _, errors in lines.values()]))
-    _write_names(axes, lines, colours)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
-    write_atomically(path, picture.getvalue())
+    drawn = [*panel.lines.values(), *references.values()]
+    _style(axes, panel.title, np.concatenate([errors.ravel() for _, errors in drawn]))
+    _write_names(axes, panel.lines, colours)
 
 
 def _colours(names: Iterable[str]) -> dict[str, str]:
     """A known technique has its own colour everywhere; others get the rest."""
     names = list(names)
     free = [*_OTHER_COLOURS, *(c for name, c in _COLOURS.items() if name not in names)]
-    others = [name for name in names if name not in _COLOURS]
-    return _COLOURS | {name: free[i % len(free)] for i, name in enumerate(others)}
+    known = _COLOURS | _POSTERIOR_COLOURS
+    others = [name for name in names if name not in known]
+    return known | {name: free[i % len(free)] for i, name in enumerate(others)}
 
 
 def _draw_line(axes: "Axes", labels: np.ndarray, percent: np.ndarray, colour: str) -> None:
@@ -114,7 +171,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _write_names(
-    axes: "Axes", lines: dict[str, tuple[np.ndarray, np.ndarray]], colours: dict[str, str]
+    axes: "Axes", lines: Mapping[str, tuple[np.ndarray, np.ndarray]], colours: dict[str, str]
 ) -> None:
     """Writes each name right of the plot, at the height where its line ends."""
     low, high = np.log(axes.get_ylim())

@@ -18,14 +18,12 @@ from dbal_tf.core import InputError
 Curves = Mapping[str, Sequence[Sequence[CurvePoint]]]
 
 PHASES = ("train", "score", "evaluate", "label")
-_MEASURES = tuple(field.name for field in dataclasses.fields(Evaluation))
-_CURVE_COLUMNS = (
-    "round",
-    "labels",
-    *_MEASURES,
-    "weight_decay",
-    *(f"{phase}_seconds" for phase in PHASES),
+_MEASURES = tuple(
+    field.name
+    for field in dataclasses.fields(Evaluation)
+    if field.default is dataclasses.MISSING
 )
+_TWO_CLASS_MEASURES = (*_MEASURES, "auc")
 _THRESHOLDS = (0.10, 0.05)
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -38,16 +36,19 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
 
     Returns:
         A header and a line a round: errors as shares 0 to 1, likelihoods in
-        nats, seconds to the millisecond (0 for a phase that did not happen).
-        All numbers but the seconds are written so that they read back equal.
+        nats, seconds to the millisecond (0 for a phase that did not happen);
+        the AUC if every round has one. All numbers but the seconds are written
+        so that they read back equal.
     """
+    has_auc = curve and all(point.evaluation.auc is not None for point in curve)
+    measures = _TWO_CLASS_MEASURES if has_auc else _MEASURES
     return _csv(
-        _CURVE_COLUMNS,
+        _columns(measures),
         (
             [
                 point.round,
                 point.labels,
-                *(repr(float(getattr(point.evaluation, name))) for name in _MEASURES),
+                *(repr(float(getattr(point.evaluation, name))) for name in measures),
                 repr(float(point.weight_decay)),
                 *(f"{point.seconds.get(phase, 0.0):.3f}" for phase in PHASES),
             ]
@@ -63,29 +64,37 @@ def read_curve_csv(text: str) -> list[CurvePoint]:
         InputError: The text is not what `curve_csv` writes.
     """
     header, *lines = text.splitlines() or [""]
-    expected = ",".join(_CURVE_COLUMNS)
-    if header != expected:
+    known = {",".join(_columns(names)): names for names in (_MEASURES, _TWO_CLASS_MEASURES)}
+    if header not in known:
         raise InputError(
-            f"The curve's first line reads {header!r}; expected {expected!r}; "
+            f"The curve's first line reads {header!r}; expected {next(iter(known))!r}; "
             "give a curve.csv that a run wrote."
         )
-    return [_curve_point(line, number) for number, line in enumerate(lines, start=2)]
+    return [
+        _curve_point(line, number, known[header]) for number, line in enumerate(lines, start=2)
+    ]
 
 
-def _curve_point(line: str, number: int) -> CurvePoint:
+def _columns(measures: Sequence[str]) -> tuple[str, ...]:
+    seconds = (f"{phase}_seconds" for phase in PHASES)
+    return ("round", "labels", *measures, "weight_decay", *seconds)
+
+
+def _curve_point(line: str, number: int, measures: Sequence[str]) -> CurvePoint:
+    columns = _columns(measures)
     try:
-        row = dict(zip(_CURVE_COLUMNS, line.split(","), strict=True))
+        row = dict(zip(columns, line.split(","), strict=True))
         return CurvePoint(
             round=int(row["round"]),
             labels=int(row["labels"]),
-            evaluation=Evaluation(**{name: float(row[name]) for name in _MEASURES}),
+            evaluation=Evaluation(**{name: float(row[name]) for name in measures}),
             weight_decay=float(row["weight_decay"]),
             seconds={phase: float(row[f"{phase}_seconds"]) for phase in PHASES},
         )
     except ValueError:
         raise InputError(
             f"Line {number} of the curve reads {line!r}; expected "
-            f"{len(_CURVE_COLUMNS)} numbers; give a curve.csv that a run wrote."
+            f"{len(columns)} numbers; give a curve.csv that a run wrote."
         ) from None
 
 
@@ -143,7 +152,7 @@ def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
         str(point.labels),
         f"{100 * point.evaluation.error:.2f} %",
         *(f"{point.seconds.get(phase, 0.0):.1f} s" for phase in PHASES[:3]),
-        _duration(seconds_left),
+        duration(seconds_left),
     )
 
 
@@ -152,7 +161,8 @@ def _progress_cells(*cells: str) -> str:
     return "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -160,20 +170,24 @@ def _duration(seconds: float) -> str:
 
 
 def errors_by_labels(
-    repetitions: Sequence[Sequence[CurvePoint]],
+    repetitions: Sequence[Sequence[CurvePoint]], measure: str = "error"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the test errors of several repetitions, side by side.
 
     Args:
         repetitions: One curve per repetition; those without a point are left
             out.
+        measure: The field of `Evaluation` that is the error.
 
     Returns:
         The numbers of labels that every repetition has reached, ascending,
         int64 `[p]`, and the errors there, shares 0 to 1, float64 `[r, p]`.
     """
     started = [curve for curve in repetitions if curve]
-    by_labels = [{point.labels: point.evaluation.error for point in curve} for curve in started]
+    by_labels = [
+        {point.labels: getattr(point.evaluation, measure) for point in curve}
+        for curve in started
+    ]
     common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
     errors = [[errors[count] for count in common] for errors in by_labels]
     return np.array(common, np.int64), np.array(errors, np.float64).reshape(

@@ -1,17 +1,21 @@
 """A run in TensorBoard: `tensorboard --logdir <run_dir>/tensorboard`."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2, summary
 
 from dbal_tf.artifacts import CurvePoint, Examples, Labels, Query, Scores
+from dbal_tf.config import Config
 from dbal_tf.reporting.picks import class_bars, picked_images
+from dbal_tf.reporting.reliability import reliability_diagram
 
-_MEASURES = ("error", "nll", "brier", "ece", "deterministic_error")
+_MEASURES = ("error", "nll", "brier", "ece", "auc", "deterministic_error")
 _MOST_IMAGES = 100
 _PER_ROW = 5  # TensorBoard shows pictures 320 pixels wide.
 
@@ -24,7 +28,7 @@ class TensorBoardLog:
     adds a file of events to the same folder.
 
         with TensorBoardLog(run_dir / "tensorboard") as log:
-            log.write_flags(config.to_flags())
+            log.write_run(config, {"data": dataset.checksum, **versions()})
             log.write_round(point, query, labels, dataset.train, scores, names)
     """
 
@@ -45,13 +49,26 @@ class TensorBoardLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is None:
+            end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+            with self._writer.as_default(step=0):
+                tf.summary.experimental.write_raw_pb(end.SerializeToString())
         self._writer.close()
 
-    def write_flags(self, flags_text: str) -> None:
-        """Writes the settings as text, as they stand in a flagfile."""
-        indented = "".join(f"    {line}\n" for line in flags_text.splitlines())
+    def write_run(self, config: Config, lineage: Mapping[str, str]) -> None:
+        """Writes what the run is: settings and origin as text, and for HParams.
+
+        Args:
+            config: The settings: as they stand in a flagfile, and in the table
+                of HParams, where runs are compared.
+            lineage: What else made its numbers, by name.
+        """
+        flags = "".join(f"    {line}\n" for line in config.to_flags().splitlines())
+        rows = "".join(f"| {name} | {value} |\n" for name, value in lineage.items())
         with self._writer.as_default(step=0):
-            tf.summary.text("flags", indented)
+            tf.summary.text("flags", flags)
+            tf.summary.text("lineage", f"| what | which |\n|---|---|\n{rows}")
+            hparams.hparams(config.identity_values())
 
     def write_round(
         self,
@@ -79,11 +96,14 @@ class TensorBoardLog:
                 _write_query(query, labels, images, class_names)
             if scores is not None:
                 tf.summary.histogram("scores", scores.values)
+            if point.evaluation.reliability:
+                _write_image("reliability", reliability_diagram(point.evaluation.reliability))
 
 
 def _write_scalars(point: CurvePoint) -> None:
     for name in _MEASURES:
-        tf.summary.scalar(name, getattr(point.evaluation, name))
+        if (value := getattr(point.evaluation, name)) is not None:
+            tf.summary.scalar(name, value)
     for phase, seconds in point.seconds.items():
         tf.summary.scalar(f"seconds/{phase}", seconds)
 
@@ -94,15 +114,17 @@ def _write_query(
     images: Examples | None,
     class_names: Sequence[str],
 ) -> None:
+    tf.summary.histogram("bought_scores", query.scores)
     captions = [f"{score:.4f}" for score in query.scores]
     if labels is not None:
         classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
         bought = [class_names[classes[item]] for item in query.ids.tolist()]
+        tf.summary.histogram("bought_classes", [classes[item] for item in query.ids.tolist()])
         captions = [f"{name}  {text}" for name, text in zip(bought, captions, strict=True)]
         counts = {name: bought.count(name) for name in class_names}
         _write_image("bought_per_class", class_bars(counts))
     if images is not None:
-        shown = images.select(query.ids[:_MOST_IMAGES]).images
+        shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
         _write_image("bought", picked_images(shown, captions[:_MOST_IMAGES], _PER_ROW))
 
 

@@ -227,3 +227,26 @@ def test_dropout_is_on_in_training() -> None:
         *_data(40), 1, 0.0, 0
     )
     assert abs(with_dropout - without) > 1e-3
+
+
+def test_mixed_precision_keeps_weights_and_probabilities_in_float32() -> None:
+    images, classes = _data(40)
+    policy = keras.config.dtype_policy()
+    losses = {}
+    for name in ("float32", "mixed_bfloat16"):
+        fitter = Fitter(bayesian_cnn, (12, 12, 1), 3, dtype_policy=name)
+        resized = np.repeat(np.repeat(images, 3, axis=1), 3, axis=2)
+        losses[name] = fitter.fit(resized, classes, epochs=8, weight_decay=1.0, seed=3)
+    assert keras.config.dtype_policy() == policy
+    *hidden, last = fitter.network.layers
+    assert {layer.compute_dtype for layer in hidden} == {"bfloat16"}
+    assert last.compute_dtype == "float32"
+    assert {variable.dtype for variable in fitter.network.weights} == {"float32"}
+    assert losses["mixed_bfloat16"] == pytest.approx(losses["float32"], rel=0.2)
+    assert losses["mixed_bfloat16"] != losses["float32"]
+    exact, fast = (
+        predictive_statistics(fitter.network, resized, 200, 0, posterior)
+        for posterior in ("mc_dropout", "gaussian_dropout")
+    )
+    np.testing.assert_allclose(exact.mean_probs.sum(axis=1), 1, atol=1e-5)
+    assert np.abs(fast.mean_probs - exact.mean_probs).max() < 0.1

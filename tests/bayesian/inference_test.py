@@ -146,6 +146,31 @@ def test_images_may_be_bytes_or_lists(build, images) -> None:
         np.testing.assert_array_equal(got, floats)
 
 
+class _Streamed:
+    """Images that can be had in slices alone; notes their sizes."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.shape, self._images, self.sizes = images.shape, images, []
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        self.sizes.append(len(self._images[rows]))
+        return self._images[rows]
+
+
+def test_images_are_read_chunk_by_chunk(build, images, monkeypatch) -> None:
+    model = build("small_paper")
+    x = images(model, 10)
+    monkeypatch.setattr(inference, "_ITEMS", 4)
+    streamed = _Streamed(x)
+    got = dbal.predictive_statistics(model, streamed, 5)
+    assert streamed.sizes == [4, 4, 2]
+    for array, expected in zip(got, dbal.predictive_statistics(model, x, 5), strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
 def test_nothing_is_traced_twice(build, images) -> None:
     model = build("small_paper")
     predictor = inference.predictor_for(model, "mc_dropout")

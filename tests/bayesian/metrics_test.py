@@ -1,5 +1,7 @@
 """Error, likelihood, Brier score and calibration, worked out by hand."""
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -62,3 +64,45 @@ def test_ece_of_perfect_calibration() -> None:
 def test_ece_takes_float64() -> None:
     probs = np.array([[0.75, 0.25]] * 4)
     assert metrics.ece(probs, np.array([0, 0, 1, 1])) == pytest.approx(0.25, abs=1e-6)
+
+
+def test_auc_by_hand() -> None:
+    # Of the 2 * 3 pairs of one item of each class, 5 are in order: 0.6 < 0.7 is not.
+    probs = np.array([[0.9, 0.1], [0.3, 0.7], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]])
+    classes = np.array([0, 0, 1, 1, 1])
+    assert metrics.auc(probs, classes) == pytest.approx(5 / 6)
+    assert metrics.auc(probs, 1 - classes) == pytest.approx(1 / 6)
+    assert metrics.auc(np.full((4, 2), 0.5), np.array([0, 1, 1, 0])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("probs", "classes"),
+    [(PROBS, CLASSES), (_two_classes([0.9, 0.2]), np.array([1, 1]))],
+    ids=["three classes", "items of one class"],
+)
+def test_there_is_no_auc_of_other_than_two_classes(
+    probs: np.ndarray, classes: np.ndarray
+) -> None:
+    assert metrics.auc(probs, classes) is None
+
+
+def test_reliability_by_hand() -> None:
+    probs = _two_classes([0.9] * 4 + [0.6] * 5 + [1.0])
+    classes = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 0])
+    empty = (0.0, 0.0, 0.0)
+    rows = metrics.reliability(probs, classes, num_bins=4)
+    assert rows[:2] == (empty, empty)
+    assert rows[2] == pytest.approx((5, 0.6, 3 / 5), rel=1e-6)
+    assert rows[3] == pytest.approx((5, 4.6 / 5, 4 / 5), rel=1e-6)
+
+
+@hypothesis.given(seed=st.integers(0, 2**32), classes=st.integers(2, 6), n=st.integers(1, 60))
+def test_reliability_counts_all_and_gives_the_ece(seed: int, classes: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.full(classes, 0.3), n).astype(np.float32)
+    truth = rng.integers(0, classes, n)
+    count, confidence, right = np.array(metrics.reliability(probs, truth)).T
+    assert count.sum() == n
+    assert (count * right).sum() == pytest.approx(n * (1 - metrics.error(probs, truth)))
+    gap = (count / n * abs(confidence - right)).sum()
+    assert gap == pytest.approx(metrics.ece(probs, truth), abs=1e-5)

@@ -28,6 +28,13 @@ def test_the_papers_layers() -> None:
     assert activations == ["relu", "relu", "relu", "softmax"]
 
 
+def test_the_kernel_size_can_be_chosen() -> None:
+    network = bayesian_cnn((28, 28, 1), 10, seed=0, kernel_size=3)
+    shapes = [layer.output.shape[1:3] for layer in network.layers[1:4]]
+    assert shapes == [(26, 26), (24, 24), (12, 12)]
+    assert network.layers[1].kernel.shape == (3, 3, 1, 32)
+
+
 def test_pixel_values_are_scaled_inside() -> None:
     network = bayesian_cnn((8, 8, 1), 3, seed=0)
     white = np.full((1, 8, 8, 1), 255.0)

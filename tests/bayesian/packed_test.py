@@ -10,10 +10,10 @@ from dbal_tf.bayesian import graph, masks
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.bayesian.posteriors import McDropout
 
-PACKED = ("paper", "small_paper", "activations", "few_units")
+PACKED = ("paper", "small_paper", "activations", "few_units", "half_precision")
 PLAIN = (
     *("residual", "nested", "shared", "branch", "spatial", "batch_norm", "gaussian"),
-    *("training_true", "flat_late", "channels_first", "wide_activation", "half_precision"),
+    *("training_true", "flat_late", "channels_first", "wide_activation"),
 )
 
 
@@ -86,7 +86,8 @@ def test_packed_equals_plain(name: str, build, images) -> None:
     plain = _probs(McDropout(network, packed=False), x, range(20))
     assert plain.shape == (20, 4, network.output_shape[-1])
     assert plain.std(axis=0).max() > 0.01
-    np.testing.assert_allclose(packed, plain, atol=1e-5)
+    limit = 2e-3 if name == "half_precision" else 1e-5
+    np.testing.assert_allclose(packed, plain, atol=limit)
 
 
 def test_a_sample_that_drops_all_units_is_the_last_bias(build, images) -> None:
@@ -124,5 +125,7 @@ def test_only_kept_units_are_multiplied(build) -> None:
     head = _head(build("small_paper"))
     samples = head.sample(tf.range(10, dtype=tf.int64), tf.constant(3, tf.int64))
     kept = int(samples.ends[-1])
-    assert samples.kernel.shape == (kept, 32)
+    rows, inputs = samples.kernel.shape
+    assert kept <= rows < kept + 128  # rounded up: few sizes
+    assert (rows % 128, inputs) == (0, 32)
     assert abs(kept - 640) < 5 * np.sqrt(1280 / 4)  # of 10 x 128, half

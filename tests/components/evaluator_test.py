@@ -1,11 +1,12 @@
 import dataclasses
+import json
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from dbal_tf.artifacts import Model
+from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Model
 from dbal_tf.bayesian.inference import predictive_statistics
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components.evaluator import Evaluator
@@ -41,6 +42,10 @@ def test_known_answers(toy):
     assert found.deterministic_nll == pytest.approx(-logs / 31, rel=1e-5)
     assert found.brier == pytest.approx(squares / 31, rel=1e-5)
     assert found.ece == pytest.approx(0.7 - 11 / 31, rel=1e-5)
+    assert [row for row in found.reliability if row[0]] == [
+        pytest.approx((31, 0.7, 11 / 31), rel=1e-5)
+    ]
+    assert (found.auc, found.blessed) == (None, None)
 
 
 def _calibration_error(probs, classes, bins=15):
@@ -65,7 +70,8 @@ def test_measures_are_those_of_the_mean_over_the_samples(toy):
         "deterministic_error": (point.argmax(axis=1) != classes).mean(),
         "deterministic_nll": -np.log(point[rows, classes]).mean(),
     }
-    assert dataclasses.asdict(found) == pytest.approx(expected, rel=1e-5)
+    measured = {name: getattr(found, name) for name in expected}
+    assert measured == pytest.approx(expected, rel=1e-5)
     assert found.error != found.deterministic_error
     assert found.nll != pytest.approx(found.deterministic_nll, rel=1e-5)
 
@@ -76,10 +82,49 @@ def test_the_seed_decides_the_samples_and_all_are_plain_floats(toy):
     assert one == same
     assert one.nll != other.nll
     assert one.deterministic_nll == other.deterministic_nll
-    assert {type(value) for value in dataclasses.asdict(one).values()} == {float}
+    plain = json.loads(json.dumps(dataclasses.asdict(one)))
+    assert Evaluation(**plain) == one
 
 
 def test_the_deterministic_posterior_measures_one_pass(toy):
     model = _model(bayesian_cnn((8, 8, 1), 3, seed=1))
     found = Evaluator("deterministic", num_samples=50).run(model, toy, seed=0)
     assert (found.error, found.nll) == (found.deterministic_error, found.deterministic_nll)
+
+
+def test_two_classes_have_an_auc(toy):
+    classes = np.minimum(toy.test_labels.classes, 1)
+    test_labels = Labels(toy.test.ids, classes)
+    two = dataclasses.replace(toy, test_labels=test_labels, class_names=("low", "high"))
+    network = bayesian_cnn((8, 8, 1), 2, seed=1)
+    found = Evaluator("mc_dropout", 4).run(_model(network), two, seed=3)
+    high = predictive_statistics(network, two.test.images, 4, seed=3).mean_probs[:, 1]
+    pairs = high[classes == 1][:, None] - high[classes == 0]
+    assert found.auc == pytest.approx((pairs > 0).mean() + (pairs == 0).mean() / 2)
+
+
+def _evaluation(error, blessed=None):
+    return Evaluation(error, 0.0, 0.0, 0.0, 0.0, 0.0, blessed=blessed)
+
+
+def _curve(*verdicts):
+    return [CurvePoint(i, i, _evaluation(*each), 0.0, {}) for i, each in enumerate(verdicts)]
+
+
+@pytest.mark.parametrize(
+    ("error", "before", "refusal"),
+    [
+        (0.1, [], None),
+        (0.2, [], None),
+        (0.21, [], "its test error of 21.00% is above --bless_max_error=0.2"),
+        (0.14, [(0.15, True), (0.1, False), (0.05, None)], None),
+        (0.12, [(0.15, True), (0.12, True)], "... 12.00% is not below the last one's 12.00%"),
+        (0.13, [(0.12, True), (0.5, None)], "... 13.00% is not below the last one's 12.00%"),
+    ],
+)
+def test_a_model_is_blessed_below_the_threshold_and_the_last_one(error, before, refusal):
+    evaluation, found = Evaluator("mc_dropout", 1, 0.2).bless(
+        _evaluation(error), _curve(*before)
+    )
+    assert evaluation == _evaluation(error, blessed=refusal is None)
+    assert found == (refusal and refusal.replace("...", "its test error of"))

@@ -95,6 +95,13 @@ def test_the_weight_decay_of_the_least_validation_nll_is_chosen(toy, monkeypatch
     assert seen == [("mc_dropout", (9, 8, 8, 1), 7, 3)] * len(WEIGHT_DECAYS)
 
 
+def test_the_kernel_size_reaches_the_network(toy):
+    for size in (2, 3):
+        trainer = Trainer("bayesian_cnn", 1, 8, 1e-3, "merge", size)
+        model = trainer.run(toy, toy.hidden.first(6), 0.0, seed=0)
+        assert model.network.layers[1].kernel.shape[:2] == (size, size)
+
+
 def test_the_weight_decay_is_chosen_at_20_100_and_500_labels():
     counts = list(range(20, 1001, 10))
     due = [20] if is_choice_due(20, None, 20) else []

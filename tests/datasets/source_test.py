@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Examples
+from dbal_tf.datasets import source as source_module
 from dbal_tf.datasets.source import Source
 
 
@@ -35,6 +36,13 @@ def test_checksum_sees_every_change(part: str, what: str) -> None:
     if part == "test" and what == "shape":
         changed = {part: Examples(examples.ids, examples.images.reshape(1, 1, 1))}
     assert dataclasses.replace(source, **changed).checksum() != source.checksum()
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_checksum_does_not_depend_on_the_blocks(size: int, monkeypatch) -> None:
+    whole = _source().checksum()
+    monkeypatch.setattr(source_module, "_BLOCK_BYTES", size)
+    assert _source().checksum() == whole
 
 
 def test_checksum_of_equal_content_is_equal() -> None:

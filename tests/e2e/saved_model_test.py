@@ -23,12 +23,17 @@ import tensorflow as tf
 
 model = tf.saved_model.load("export/0")
 with np.load("images.npz", allow_pickle=False) as file:
-    images = file["images"].astype(np.float32)
+    pixels = file["images"]
+images = pixels.astype(np.float32)
 found = {}
 
 
+def plain(array):
+    return array.astype("S") if array.dtype == object else array
+
+
 def note(name, result):
-    found.update({f"{name}/{key}": value.numpy() for key, value in result.items()})
+    found.update({f"{name}/{key}": plain(value.numpy()) for key, value in result.items()})
 
 
 def scores(images, num_samples, seed):
@@ -44,6 +49,8 @@ note("seven", scores(images, 30, 7))
 note("again", scores(images, 30, 7))
 note("eight", scores(images, 30, 8))
 note("alone", scores(images[:1], 30, 7))
+note("pixels", model.signatures["serving_uint8"](images=tf.constant(pixels)))
+note("names", model.signatures["class_names"]())
 np.savez("found.npz", **found)
 print(sorted(name for name in sys.modules if name.split(".")[0] == "dbal_tf"))
 """
@@ -104,6 +111,11 @@ def test_probabilities_are_served(found, statistics):
     assert probs.shape == (33, 10)
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(probs, statistics["serving"].mean_probs, atol=1e-5)
+
+
+def test_decoded_images_and_class_names_need_nothing_else(found):
+    np.testing.assert_allclose(found["pixels/probs"], found["serving/probs"], atol=1e-6)
+    assert [name.decode() for name in found["names/class_names"]] == list("0123456789")
 
 
 def test_scores_go_by_their_names(found):

@@ -3,38 +3,12 @@ import pathlib
 import pytest
 
 from dbal_tf import loop
-from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.core import InputError
 from dbal_tf.experiments import run as run_module
-from dbal_tf.experiments.run import grid, load, run
-
-
-def _settings(runs):
-    return [(*one.acquisition, one.repetition, one.run_dir) for one in runs]
-
-
-def test_a_single_run_has_the_folder_for_itself(tiny):
-    assert grid(tiny) == [tiny]
-    assert grid(tiny.replace(repetition=5)) == [tiny.replace(repetition=5)]
-
-
-def test_a_grid_has_a_folder_for_each_run(tiny):
-    config = tiny.replace(acquisition=("bald", "random"), repetitions=2, run_dir="there")
-    assert _settings(grid(config)) == [
-        ("bald", 0, "there/bald/0"),
-        ("bald", 1, "there/bald/1"),
-        ("random", 0, "there/random/0"),
-        ("random", 1, "there/random/1"),
-    ]
-    assert all(grid(one) == [one] for one in grid(config))
-
-
-def test_repetitions_can_begin_later(tiny):
-    runs = grid(tiny.replace(repetition=2, repetitions=2, run_dir="there"))
-    assert _settings(runs) == [
-        ("var_ratios", 2, "there/var_ratios/2"),
-        ("var_ratios", 3, "there/var_ratios/3"),
-    ]
+from dbal_tf.experiments.grid import cells
+from dbal_tf.experiments.registry import EXPERIMENTS
+from dbal_tf.experiments.run import load, run
+from dbal_tf.files import write_atomically
 
 
 def test_each_repetition_and_seed_has_its_own_split(tiny):
@@ -46,15 +20,19 @@ def test_each_repetition_and_seed_has_its_own_split(tiny):
     assert initial[0] != initial[2] != initial[3] != initial[0]
 
 
+def _grid(config):
+    return cells(EXPERIMENTS[config.experiment], config)
+
+
 @pytest.fixture
-def recorded(monkeypatch):
-    """Replaces the loop by one that notes what it was given."""
+def recorded(monkeypatch, write_run):
+    """Replaces the loop by one that notes what it was given and leaves a finished run."""
     runs = []
 
     def record(config, dataset, say):
         runs.append((config, dataset))
-        evaluation = Evaluation(0.5, 1.0, 0.5, 0.1, 0.5, 1.0)
-        return [CurvePoint(0, 20, evaluation, 2.5, {"train": 1.0})]
+        [cell] = _grid(config)
+        write_run(cell, [0.5, 0.4, 0.2, 0.1][: config.rounds + 1])
 
     monkeypatch.setattr(loop, "run", record)
     return runs
@@ -64,15 +42,103 @@ def test_techniques_share_the_data_of_a_repetition(tiny, recorded):
     config = tiny.replace(acquisition=("bald", "random"), repetitions=2)
     lines = []
     curves = run(config, lines.append)
-    assert [one for one, _ in recorded] == grid(config)
+    assert [one for one, _ in recorded] == [cell.config for cell in _grid(config)]
     datasets = [dataset for _, dataset in recorded]
-    assert datasets[0] is datasets[2] is not datasets[1]
-    assert datasets[1] is datasets[3]
+    assert datasets[0] is datasets[1] is not datasets[2]
+    assert datasets[2] is datasets[3]
     assert {name: len(of_name) for name, of_name in curves.items()} == {"bald": 2, "random": 2}
     folder = pathlib.Path(config.run_dir)
     assert lines[0] == f"bald, repetition 0: {folder}/bald/0"
     assert (folder / "flags.cfg").read_text() == config.to_flags()
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_variants_that_begin_with_as_many_labels_share_their_data(tiny, recorded):
+    config = tiny.replace(experiment="figure2", acquisition=("bald",))
+    run(config, lambda _: None)
+    assert recorded[0][1] is recorded[1][1]
+    recorded.clear()
+    run(config.replace(experiment="table1", rounds=9, run_dir=f"{config.run_dir}2"), str)
+    assert [len(data.splits.initial_ids) for _, data in recorded] == [20, 100]
+
+
+def test_finished_runs_are_not_done_again(tiny, recorded):
+    config = tiny.replace(acquisition=("bald", "random"))
+    run(config, lambda _: None)
+    recorded.clear()
+    more, lines = config.replace(repetitions=2), []
+    curves = run(more, lines.append)
+    assert [one.run_dir for one, _ in recorded] == [
+        f"{config.run_dir}/{name}/1" for name in ("bald", "random")
+    ]
+    assert lines[:2] == [f"bald, repetition 0: {config.run_dir}/bald/0", "finished before"]
+    assert [len(of_name) for of_name in curves.values()] == [2, 2]
+    assert (pathlib.Path(config.run_dir) / "flags.cfg").read_text() == more.to_flags()
+
+
+def test_a_part_can_be_done_here_and_the_rest_be_copied(tiny, recorded, tmp_path):
+    config = tiny.replace(experiment="figure1", acquisition=("bald", "random"), repetitions=2)
+    run(config.replace(only=("bald/1", "random")), lambda _: None)
+    assert [one.run_dir for one, _ in recorded] == [
+        f"{config.run_dir}/{path}" for path in ("random/0", "bald/1", "random/1")
+    ]
+    folder = pathlib.Path(config.run_dir)
+    assert (folder / "flags.cfg").read_text() == config.to_flags()
+    assert "Missing: bald/0." in (folder / "report.md").read_text()
+    there = config.replace(run_dir=str(tmp_path / "there"))
+    run(there.replace(only=("bald/0",)), lambda _: None)
+    (tmp_path / "there" / "bald" / "0").rename(folder / "bald" / "0")
+    recorded.clear()
+    run(config.replace(report_only=True), lambda _: None)
+    assert recorded == []
+    assert "4 of 4 runs are finished." in (folder / "report.md").read_text()
+
+
+def test_a_report_needs_neither_the_flags_of_the_folder_nor_the_data(
+    tiny, write_run, monkeypatch
+):
+    monkeypatch.setattr(run_module, "load", lambda _: pytest.fail("read the data"))
+    config = tiny.replace(experiment="figure1", acquisition=("bald", "random"))
+    write_run(_grid(config)[0], [0.5, 0.4])
+    run(config.replace(report_only=True), lambda _: None)
+    folder = pathlib.Path(config.run_dir)
+    assert "bald/0 (round 1 of 3)" in (folder / "report.md").read_text()
+    assert (folder / "flags.cfg").read_text() == config.to_flags()
+    assert not (folder / "random").exists()
+
+
+def test_a_report_of_nothing_leaves_nothing(tiny, tmp_path):
+    config = tiny.replace(experiment="figure1", report_only=True)
+    with pytest.raises(InputError, match=r"No technique has a round to draw in figure1\.svg"):
+        run(config, pytest.fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("experiment", ["run", "figure1"])
+def test_a_single_run_is_no_experiment_of_several(tiny, recorded, experiment):
+    run(tiny, lambda _: None)
+    several = tiny.replace(experiment=experiment, repetitions=2)
+    with pytest.raises(InputError, match="holds a single run; expected the folder of an exp"):
+        run(several, pytest.fail)
+
+
+def test_an_experiment_with_other_settings_is_refused(tiny, recorded):
+    config = tiny.replace(experiment="figure1", acquisition=("bald",))
+    run(config, lambda _: None)
+    with pytest.raises(InputError, match=r"--seed=5 \(the run has --seed=4\)"):
+        run(config.replace(acquisition=("random",), seed=5), pytest.fail)
+    run(config.replace(acquisition=("random",), repetition=1), lambda _: None)
+
+
+def test_a_run_from_before_a_flag_is_still_the_same_run(tiny, recorded):
+    config = tiny.replace(experiment="figure1", acquisition=("bald",))
+    run(config, lambda _: None)
+    path = pathlib.Path(config.run_dir, "bald", "0", "flags.cfg")
+    write_atomically(path, path.read_text().replace("--kernel_size=4\n", ""))
+    run(config.replace(report_only=True), lambda _: None)
+    other = config.replace(kernel_size=3, report_only=True, run_dir=f"{config.run_dir}")
+    with pytest.raises(InputError, match=r"--kernel_size=3 \(the run has --kernel_size=4\)"):
+        run(other, pytest.fail)
 
 
 def test_nothing_begins_before_all_runs_are_checked(tiny, recorded, tmp_path):

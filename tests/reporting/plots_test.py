@@ -113,6 +113,50 @@ def test_a_technique_has_one_colour_in_every_plot_and_no_other_shares_it(figure_
     assert {name: colours[name] for name in ACQUISITIONS} == plots._COLOURS
 
 
+def _panel(title="bald", references=(), **ends):
+    labels = np.array([20, 120])
+    lines = {name: (labels, np.array([[0.5, end]])) for name, end in ends.items()}
+    return plots.Panel(title, lines, dict(references))
+
+
+def test_panels_stand_side_by_side_in_every_format(tmp_path):
+    paths = (tmp_path / "two.png", tmp_path / "two.svg")
+    panels = (_panel("bald", Bayesian=0.1, random=0.2), _panel("max_entropy", Bayesian=0.1))
+    plots.plot_panels(paths, panels)
+    with Image.open(paths[0]) as image:
+        assert image.size == (2 * 690, 660)
+    svg = paths[1].read_text()
+    assert svg.count("<!-- max_entropy -->") == 1
+    assert svg.count("<!-- Bayesian -->") == 2
+    plots.plot_panels(paths, panels)
+    assert paths[1].read_text() == svg
+
+
+def test_a_reference_is_dashed_in_the_colour_of_its_line(monkeypatch, tmp_path):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    reference = (np.array([20, 220]), np.array([[0.6, 0.01]]))
+    panel = _panel(references={"random": reference, "mbr": reference}, random=0.2)
+    plots.plot_panels((tmp_path / "one.png",), (panel,))
+    [axes] = drawn[0].axes
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [line.get_xydata().tolist() for line in dashed] == [[[20, 60], [220, 1]]]
+    assert {line.get_color() for line in axes.lines} == {plots._COLOURS["random"]}
+    assert axes.get_ylim()[0] < 1
+    assert axes.get_ylim()[1] > 60
+
+
+def test_a_panel_without_a_line_is_left_out(tmp_path):
+    empty = plots.Panel("bald", {"random": (np.zeros(0, int), np.zeros((0, 0)))})
+    plots.plot_panels((tmp_path / "one.png",), (empty, _panel(random=0.2)))
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.size == (1080, 660)
+    with pytest.raises(InputError, match=r"No technique has a round to draw in one\.png"):
+        plots.plot_panels((tmp_path / "one.png",), (empty,))
+
+
 def test_techniques_without_a_round_are_left_out(figure_of):
     axes = figure_of({"bald": [[]], "random": [_curve([0.5, 0.1]), []]})
     assert [text.get_text() for text in axes.texts] == ["random"]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -45,6 +46,19 @@ def test_curve_reads_back_equal_whatever_kind_of_float():
         {"train": 1.5, "score": 0.25, "evaluate": 0.0, "label": 86400.125},
     )
     assert tables.read_curve_csv(tables.curve_csv([point, point])) == [point, point]
+
+
+def test_the_auc_is_a_column_if_every_round_has_one():
+    with_auc = [
+        dataclasses.replace(
+            point, evaluation=dataclasses.replace(point.evaluation, auc=0.5 + point.round / 7)
+        )
+        for point in _curve([0.75, 0.5])
+    ]
+    text = tables.curve_csv(with_auc)
+    assert ",deterministic_nll,auc,weight_decay," in text
+    assert tables.read_curve_csv(text) == with_auc
+    assert "auc" not in tables.curve_csv([*with_auc, _point(2, 40, 0.3)])
 
 
 def test_empty_curve_reads_back():
@@ -114,6 +128,12 @@ def test_progress_line_is_aligned_with_its_header(seconds, text):
     ]
     assert len(line) == len(header) <= 79
     assert line[: header.index("test error") + len("test error")].endswith("5.12 %")
+
+
+def test_errors_by_labels_of_another_measure():
+    labels, nll = tables.errors_by_labels([_curve([0.5, 0.4])], "deterministic_error")
+    assert labels.tolist() == [20, 30]
+    assert nll.tolist() == [[p.evaluation.deterministic_error for p in _curve([0.5, 0.4])]]
 
 
 def test_errors_by_labels_keeps_what_all_repetitions_reached():

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Examples, Labels, Query, Scores
+from dbal_tf.config import Config
 from dbal_tf.reporting import picks
+from dbal_tf.reporting.reliability import reliability_diagram
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 
 _NAMES = ("cat", "dog", "owl")
@@ -15,32 +18,49 @@ _EXAMPLES = Examples(
 )
 _QUERY = Query(np.array(["c", "a"]), np.array([0.75, 0.5]))
 _LABELS = Labels(np.array(["a", "c"]), np.array([2, 1]))
+_BINS = ((0, 0.0, 0.0), (3, 0.7, 0.5))
+_CONFIG = Config(dataset="digits", acquisition=("bald",), seed=3, keep_scores=True)
 _SCORES = Scores(np.array(["a", "b", "c", "d"]), np.array([0.5, 0.0, 0.75, 0.0]))
 
 
 def _point(labels, error):
-    evaluation = Evaluation(error, 0.3, 0.2, 0.02, 0.4, 0.6)
+    evaluation = Evaluation(error, 0.3, 0.2, 0.02, 0.4, 0.6, 0.9, _BINS)
     return CurvePoint(labels // 10, labels, evaluation, 2.5, _SECONDS)
 
 
-def _read(folder):
+def _events(folder):
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    events.Reload()
+    return events.Reload()
+
+
+def _read(folder):
+    events = _events(folder)
     return {
         tag: [
             (event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)
         ]
         for tag in events.Tags()["tensors"]
+        if not tag.startswith("_hparams_/")
     }
 
 
+def _hparams(folder, tag):
+    metadata = _events(folder).SummaryMetadata(f"_hparams_/{tag}")
+    return plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "tensorboard"
     with TensorBoardLog(folder) as log:
-        log.write_flags("--seed=3\n--dataset=digits\n")
+        log.write_run(_CONFIG, {"data": "c0ffee", "keras": "3.15"})
         log.write_round(_point(20, 0.5), _QUERY, _LABELS, _EXAMPLES, _SCORES, _NAMES)
         log.write_round(_point(30, 0.25), None, None, None, None, _NAMES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(folder):
     return _read(folder)
 
 
@@ -51,6 +71,7 @@ def written(tmp_path_factory):
         ("nll", [0.3, 0.3]),
         ("brier", [0.2, 0.2]),
         ("ece", [0.02, 0.02]),
+        ("auc", [0.9, 0.9]),
         ("deterministic_error", [0.4, 0.4]),
         ("seconds/train", [4.0, 4.0]),
         ("seconds/label", [0.5, 0.5]),
@@ -62,7 +83,7 @@ def test_scalars_stand_at_their_number_of_labels(written, tag, values):
 
 
 def _picture(written, tag):
-    [(step, (_, _, png))] = written[tag]
+    step, (_, _, png) = written[tag][0]
     assert step == 20
     return tf.io.decode_png(png).numpy()
 
@@ -77,25 +98,81 @@ def test_bought_classes_are_counted(written):
     np.testing.assert_array_equal(_picture(written, "bought_per_class"), expected)
 
 
-def test_histogram_counts_every_score(written):
-    [(step, buckets)] = written["scores"]
+@pytest.mark.parametrize(
+    ("tag", "number", "lowest", "highest", "at_lowest"),
+    [
+        ("scores", 4, 0.0, 0.75, 2),
+        ("bought_scores", 2, 0.5, 0.75, 1),
+        ("bought_classes", 2, 1, 2, 1),
+    ],
+)
+def test_histograms_count_every_value(written, tag, number, lowest, highest, at_lowest):
+    [(step, buckets)] = written[tag]
     left, right, count = buckets.T
     assert step == 20
-    assert count.sum() == 4
-    assert count[0] == 2 and (left[0], right[-1]) == (0.0, 0.75)
+    assert count.sum() == number
+    assert (left[0], right[-1], count[0]) == (lowest, highest, at_lowest)
+
+
+def test_every_round_has_its_reliability_diagram(written):
+    assert [step for step, _ in written["reliability"]] == [20, 30]
+    np.testing.assert_array_equal(_picture(written, "reliability"), reliability_diagram(_BINS))
 
 
 def test_flags_are_shown_as_they_are(written):
     [(step, text)] = written["flags"]
     assert step == 0
-    assert text.item() == b"    --seed=3\n    --dataset=digits\n"
+    lines = text.item().decode().splitlines()
+    assert lines == [f"    {line}" for line in _CONFIG.to_flags().splitlines()]
+
+
+def test_lineage_is_a_table(written):
+    [(step, text)] = written["lineage"]
+    assert step == 0
+    assert text.item() == b"| what | which |\n|---|---|\n| data | c0ffee |\n| keras | 3.15 |\n"
+
+
+def test_hparams_are_what_makes_the_run(folder):
+    found = _hparams(folder, "session_start_info").session_start_info.hparams
+    assert set(found) == set(_CONFIG.identity_values())
+    assert found["acquisition"].string_value == "bald"
+    assert (found["seed"].number_value, found["learning_rate"].number_value) == (3, 0.001)
+
+
+def test_hparams_of_equal_runs_are_of_one_group_and_of_others_not(tmp_path):
+    groups = []
+    for seed, name in ((3, "a"), (3, "b"), (4, "c")):
+        with TensorBoardLog(tmp_path / name) as log:
+            log.write_run(_CONFIG.replace(seed=seed, run_dir=name), {})
+        info = _hparams(tmp_path / name, "session_start_info").session_start_info
+        groups.append(info.group_name)
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_hparams_say_that_a_run_has_ended_if_it_has(folder, tmp_path):
+    end = _hparams(folder, "session_end_info").session_end_info
+    assert end.status == api_pb2.STATUS_SUCCESS
+    with pytest.raises(KeyboardInterrupt), TensorBoardLog(tmp_path) as log:
+        log.write_run(_CONFIG, {})
+        raise KeyboardInterrupt
+    with pytest.raises(KeyError):
+        _hparams(tmp_path, "session_end_info")
 
 
 def test_no_other_tags(written):
     assert set(written) == {
-        *("error", "nll", "brier", "ece", "deterministic_error", "flags", "scores"),
-        *("bought", "bought_per_class", *(f"seconds/{phase}" for phase in _SECONDS)),
+        *("error", "nll", "brier", "ece", "auc", "deterministic_error"),
+        *("flags", "lineage", "scores", "bought_scores", "bought_classes"),
+        *("bought", "bought_per_class", "reliability"),
+        *(f"seconds/{phase}" for phase in _SECONDS),
     }
+
+
+def test_what_was_not_measured_is_not_shown(tmp_path):
+    evaluation = Evaluation(0.1, 0.3, 0.2, 0.02, 0.4, 0.6)
+    with TensorBoardLog(tmp_path) as log:
+        log.write_round(CurvePoint(0, 20, evaluation, 2.5, {}), None, None, None, None, _NAMES)
+    assert set(_read(tmp_path)) == {"error", "nll", "brier", "ece", "deterministic_error"}
 
 
 def test_a_round_can_be_read_before_the_log_is_closed(tmp_path):
@@ -124,4 +201,4 @@ def test_an_empty_query_draws_nothing(tmp_path):
     nothing = Query(np.array([], dtype="U1"), np.array([]))
     with TensorBoardLog(tmp_path) as log:
         log.write_round(_point(20, 0.5), nothing, _LABELS, _EXAMPLES, None, _NAMES)
-    assert not {"bought", "bought_per_class"} & set(_read(tmp_path))
+    assert not [tag for tag in _read(tmp_path) if tag.startswith("bought")]

@@ -1,0 +1,1 @@
+"""Techniques that deep Bayesian active learning is compared with."""

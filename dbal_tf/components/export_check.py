@@ -1,0 +1,96 @@
+"""Checks a SavedModel as its users meet it: where there is TensorFlow alone.
+
+    python -P export_check.py FOLDER < expected.npz
+
+Imports nothing of this package. Status 0: the model answers as it should; 1: it
+does not, and a clause on stderr says how.
+"""
+
+import io
+import sys
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+_TOLERANCE = 1e-2  # It was trained on a device that may round otherwise.
+_KINDS = {"serving_default": "scores", "serving_uint8": "scores_uint8"}
+
+
+def problems(folder: str, expected: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yields what is wrong with an exported model, as clauses.
+
+    Args:
+        folder: The SavedModel's.
+        expected: `images`, uint8 `[n, h, w, k]`; `class_names`, strings `[c]`;
+            `probs`, `[s, n, c]`, what `scores` gives for the seeds 0 to s - 1
+            and `num_samples`, int64.
+    """
+    model = tf.saved_model.load(folder)
+    if missing := {*_KINDS, *_KINDS.values(), "class_names"} - set(model.signatures):
+        yield f"it has no signature {', '.join(sorted(missing))}"
+        return
+    found = model.signatures["class_names"]()["class_names"].numpy()
+    names = [name.decode() for name in found]
+    if names != expected["class_names"].tolist():
+        yield f"its class names are {names}"
+    for serving, scores in _KINDS.items():
+        dtype = np.uint8 if serving.endswith("uint8") else np.float32
+        images = expected["images"].astype(dtype)
+        for batch in (images, images[:1]):
+            shape = (len(batch), len(expected["class_names"]))
+            yield from _problems_of(model.signatures[serving], shape, images=batch)
+        yield from _scores_problems(model.signatures[scores], images, expected)
+
+
+def _scores_problems(
+    scores: tf.types.experimental.ConcreteFunction,
+    images: np.ndarray,
+    expected: Mapping[str, np.ndarray],
+) -> Iterator[str]:
+    answers = []
+    for seed, probs in enumerate(expected["probs"]):
+        inputs = {"images": images, "num_samples": expected["num_samples"]}
+        inputs["seed"] = np.int64(seed)
+        yield from _problems_of(scores, probs.shape, **inputs)
+        answers.append(_call(scores, **inputs)["probs"])
+        if np.shape(answers[-1]) == probs.shape:
+            gap = np.abs(answers[-1] - probs).max()
+            if not gap <= _TOLERANCE:
+                yield f"its probabilities are off those of the trained model by {gap:.2g}"
+    stochastic = (expected["probs"][0] != expected["probs"][-1]).any()
+    if stochastic and np.array_equal(answers[0], answers[-1]):
+        yield "it answers the same whatever the seed"
+
+
+def _problems_of(
+    signature: tf.types.experimental.ConcreteFunction,
+    shape: tuple[int, ...],
+    **inputs: np.ndarray,
+) -> Iterator[str]:
+    one, again = _call(signature, **inputs), _call(signature, **inputs)
+    for name, values in one.items():
+        if values.shape != (shape if name == "probs" else shape[:1]):
+            yield f"{name} has shape {values.shape} for {shape[0]} images"
+        if not np.isfinite(values).all():
+            yield f"{name} is not finite"
+        if not np.array_equal(values, again[name]):
+            yield f"{name} is another when it is called again"
+    if not np.allclose(one["probs"].sum(axis=-1), 1, atol=1e-3):
+        yield "its probabilities do not sum to 1"
+
+
+def _call(
+    signature: tf.types.experimental.ConcreteFunction, **inputs: np.ndarray
+) -> dict[str, np.ndarray]:
+    tensors = {name: tf.constant(value) for name, value in inputs.items()}
+    return {name: value.numpy() for name, value in signature(**tensors).items()}
+
+
+def _main() -> None:
+    with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as expected:
+        sys.exit(next(problems(sys.argv[1], dict(expected)), None))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,106 @@
+"""What an exported model answers: the program inside a SavedModel."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from dbal_tf.acquisition import ACQUISITIONS, acquisition_function
+from dbal_tf.bayesian.posteriors import POSTERIORS
+from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
+
+_TILE = 25  # samples at once in the exported program
+
+Scoring = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+
+
+def serving_archive(
+    network: keras.Model,
+    posterior: str,
+    var_ratios: str,
+    num_samples: int,
+    seed: int,
+    class_names: Sequence[str],
+) -> tuple[keras.export.ExportArchive, Scoring]:
+    """Returns an archive that is ready to be written, and its `scores`.
+
+    Its signatures take any number of images, `[n, h, w, k]`, with the pixel
+    values 0 to 255 that the network was trained on; nothing needs to be done to
+    them before.
+
+    *   `serving_default(images)`, float32: `probs` `[n, c]`, the mean over the
+        posterior's samples of a fixed seed, dropout on.
+    *   `scores(images, num_samples, seed)`, float32 and int64 scalars: `probs`
+        and a score `[n]` for each acquisition function, by its name.
+    *   `serving_uint8`, `scores_uint8`: the same for uint8 images, as they come
+        from a decoder. A signature has one type, and JSON has no uint8.
+    *   `class_names()`: `class_names`, strings `[c]`, in the order of `probs`.
+
+    Args:
+        network: Trained; maps images to class probabilities.
+        posterior: See the flag of the same name.
+        var_ratios: See the flag of the same name.
+        num_samples: Posterior samples of `serving_default`.
+        seed: Seed of the samples of `serving_default`.
+        class_names: One name per class.
+    """
+    scoring = _Scoring(network, posterior, var_ratios)
+    floats = tf.TensorSpec(network.input_shape, tf.float32, name="images")
+    bytes_ = tf.TensorSpec(network.input_shape, tf.uint8, name="images")
+    scalars = [tf.TensorSpec([], tf.int64)] * 2
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+
+    serve = archive.add_endpoint(
+        "serving_default",
+        lambda images: {"probs": scoring.statistics(images, num_samples, seed).mean_probs},
+        [floats],
+    )
+    score = archive.add_endpoint("scores", scoring.scores, [floats, *scalars])
+    archive.add_endpoint(
+        "serving_uint8", lambda images: serve(tf.cast(images, tf.float32)), [bytes_]
+    )
+    archive.add_endpoint(
+        "scores_uint8",
+        lambda images, num_samples, seed: score(tf.cast(images, tf.float32), num_samples, seed),
+        [bytes_, *scalars],
+    )
+    names = tf.function(lambda: {"class_names": tf.constant(class_names)}, input_signature=[])
+    names()  # An endpoint without inputs must have been traced.
+    archive.add_endpoint("class_names", names)
+    return archive, score
+
+
+class _Scoring:
+    """The statistics and scores of one batch of images, all in one graph."""
+
+    def __init__(self, network: keras.Model, posterior: str, var_ratios: str) -> None:
+        self._posterior = POSTERIORS[posterior](network)
+        self._functions = {n: acquisition_function(n, var_ratios) for n in ACQUISITIONS}
+
+    def statistics(
+        self, images: tf.Tensor, num_samples: tf.Tensor | int, seed: tf.Tensor | int
+    ) -> PredictiveStatistics:
+        """Returns the statistics over any number of samples, tile by tile."""
+        seed = tf.cast(seed, tf.int64)
+        total = tf.cast(self._posterior.num_samples(num_samples), tf.int64)
+        features = self._posterior.features(images)
+
+        def probs(start: tf.Tensor) -> tf.Tensor:
+            tile = tf.range(start, tf.minimum(start + _TILE, total))
+            return self._posterior.probs(features, self._posterior.sample(tile, seed))
+
+        def more(start: tf.Tensor, sums: Sums) -> tuple[tf.Tensor, Sums]:
+            return start + _TILE, sums.plus(probs(start))
+
+        zero = tf.constant(0, tf.int64)
+        state = (zero + _TILE, Sums.of(probs(zero)))
+        return tf.while_loop(lambda start, _: start < total, more, state)[1].statistics()
+
+    def scores(
+        self, images: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns the mean probabilities and every acquisition score."""
+        statistics = self.statistics(images, num_samples, seed)
+        scores = {name: function(statistics) for name, function in self._functions.items()}
+        return {"probs": statistics.mean_probs, **scores}

@@ -1,0 +1,213 @@
+"""The tables of a report that compare techniques, with each other and with the paper."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from dbal_tf.config import Config
+from dbal_tf.experiments.groups import Group
+from dbal_tf.experiments.published import Numbers
+from dbal_tf.reporting import curves
+from dbal_tf.reporting.curves import Line
+from dbal_tf.reporting.page import Table
+
+ERROR_TOLERANCE = 0.3  # Points.
+LABELS_TOLERANCE = 0.1  # Share of the paper's number, but two queries at least.
+_THRESHOLDS = (0.10, 0.05)
+_CHECKPOINTS = (100, 300, 1000)
+_DASH = "-"
+
+
+def summary(groups: Sequence[Group]) -> Table:
+    """Returns errors, first crossings and areas of all techniques."""
+    ends = [group.last for group in groups]
+    checkpoints = [count for count in _CHECKPOINTS if count < max(ends)] + [max(ends)]
+    checkpoints = sorted(set(checkpoints))
+    header = [
+        "technique",
+        "runs",
+        *(f"error at {count}" for count in checkpoints),
+        *(f"first ≤ {100 * threshold:.0f} %" for threshold in _THRESHOLDS),
+        "mean error",
+        "at the end, dropout off",
+    ]
+    return Table(
+        "Test error (%) and labels",
+        header,
+        [_summary_row(group, checkpoints) for group in groups],
+        (
+            "Mean over the repetitions (least to most). First crossing of the mean curve, in "
+            "labels; the curve may rise again. Mean error: area under the curve, from the "
+            "first to the last label, over that distance. Dropout off: one pass, as the "
+            "authors' code measures.",
+        ),
+    )
+
+
+def _summary_row(group: Group, checkpoints: Sequence[int]) -> list[str]:
+    line, last = group.line, group.last
+    first = int(line.labels_p[0])
+    areas = [
+        curves.mean_error(line.labels_p, errors_p, first, last) for errors_p in line.errors_rp
+    ]
+    return [
+        group.name,
+        str(len(line.repetitions)),
+        *(_errors_at(line, count) for count in checkpoints),
+        *(_crossing(line, threshold) for threshold in _THRESHOLDS),
+        _spread([area for area in areas if area is not None]),
+        _errors_at(group.deterministic, last),
+    ]
+
+
+def _errors_at(line: Line, count: int) -> str:
+    errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
+    return _spread([error for error in errors if error is not None])
+
+
+def _spread(errors: Sequence[float]) -> str:
+    """Mean, least and most of shares, in %."""
+    if not errors:
+        return _DASH
+    percent = 100 * np.array(errors)
+    several = f" ({percent.min():.2f} to {percent.max():.2f})" if len(errors) > 1 else ""
+    return f"{percent.mean():.2f}{several}"
+
+
+def _crossing(line: Line, threshold: float) -> str:
+    count = curves.first_crossing(line.labels_p, line.mean_p, threshold)
+    each = [curves.first_crossing(line.labels_p, e, threshold) for e in line.errors_rp]
+    if count is None:
+        return _DASH
+    several = f" ({min(each)} to {max(each)})" if len(each) > 1 and None not in each else ""
+    return f"{count}{several}"
+
+
+def saved(groups: Sequence[Group]) -> Table:
+    """Returns how many labels each technique saves against random at equal error."""
+    random = {g.variant.folder: g for g in groups if g.acquisition == "random"}
+    rows = []
+    for group in groups:
+        baseline = random.get(group.variant.folder)
+        if baseline and group is not baseline:
+            end = float(baseline.line.mean_p[-1])
+            thresholds = (*_THRESHOLDS, end)
+            rows.append([group.name, *(_saved(group, baseline, t) for t in thresholds)])
+    return Table(
+        "Labels saved against random at equal error",
+        ["technique", "at 10 %", "at 5 %", "at the error that random ends with"],
+        rows,
+        (
+            f"Of the labels that random needs, by first crossings of the mean curves. In "
+            f"brackets the {100 * curves.CONFIDENCE:.0f} % bootstrap interval over the common "
+            f"repetitions ({curves.RESAMPLES} draws; coarse with three). Without brackets: one "
+            "repetition, or a draw that does not reach the error.",
+        ),
+    )
+
+
+def _saved(group: Group, baseline: Group, threshold: float) -> str:
+    labels = curves.labels_saved(group.line, baseline.line, threshold)
+    if labels is None:
+        return _DASH
+    needed = labels + curves.first_crossing(group.line.labels_p, group.line.mean_p, threshold)
+    interval = curves.labels_saved_interval(group.line, baseline.line, threshold)
+    several = f" [{interval[0]} to {interval[1]}]" if interval else ""
+    return f"{labels} of {needed}{several}"
+
+
+def differences(panels: Sequence[Sequence[Group]]) -> Table:
+    """Returns paired differences between the techniques of each panel."""
+    rows = []
+    for panel in panels:
+        for one, other in itertools.combinations(panel, 2):
+            last = min(one.last, other.last)
+            points = 100 * curves.paired_differences(one.line, other.line, last)
+            if len(points):
+                rows.append(
+                    [
+                        f"{one.name} - {other.name}",
+                        str(last),
+                        str(len(points)),
+                        f"{points.mean():+.2f}",
+                        f"{points.min():+.2f} to {points.max():+.2f}",
+                    ]
+                )
+    return Table(
+        "Paired differences of test error, in points",
+        ["difference", "at labels", "pairs", "mean", "least to most"],
+        rows,
+        ("Within a repetition: the same split, initial weights and masks. Negative: the first "
+         "is better.",),
+    )  # fmt: skip
+
+
+def against_paper(config: Config, groups: Sequence[Group]) -> Table:
+    """Returns ours beside the published numbers; no rows for other data than MNIST."""
+    rows = []
+    sources, defects = [], []
+    for group in groups if config.dataset == "mnist" else ():
+        published = group.variant.published
+        if published and group.acquisition in published.numbers:
+            rows += _against(group, published.numbers[group.acquisition], published.not_counted)
+            sources.append(published.source)
+            defects.append(published.numbers[group.acquisition].defect)
+    return Table(
+        "Ours and the paper's",
+        ["technique", "what", "ours", "dropout off", "paper", "difference", "within tolerance"],
+        rows,
+        (
+            f"Paper: {'; '.join(dict.fromkeys(sources))}. Its error is measured with dropout "
+            f"off. Tolerance: {ERROR_TOLERANCE} points of error (one test error of 1.5 to "
+            "5 % on 10,000 images has a standard deviation of 0.12 to 0.22), "
+            f"{100 * LABELS_TOLERANCE:.0f} % of the paper's labels and at least two queries; "
+            "meant for means of three repetitions.",
+            *(f"Not a target: {defect}." for defect in dict.fromkeys(defects) if defect),
+        ),
+    )
+
+
+def _against(group: Group, numbers: Numbers, not_counted: int) -> list[list[str]]:
+    query = group.results[0].cell.config.acquisition_size
+    lines = (group.line, group.deterministic)
+    noun = "bought" if not_counted else "labels"
+    rows = []
+    for threshold, paper in zip(_THRESHOLDS, (numbers.to_10, numbers.to_5), strict=True):
+        if paper is not None:
+            ours = [curves.first_crossing(o.labels_p, o.mean_p, threshold) for o in lines]
+            counts = [None if count is None else count - not_counted for count in ours]
+            tolerance = max(LABELS_TOLERANCE * paper, 2 * query)
+            what = f"{noun} to {100 * threshold:.0f} %"
+            cells = _compared(counts, paper, tolerance, "{:.0f}", numbers.defect)
+            rows.append([group.name, what, *cells])
+    if numbers.error_at_1000 is not None:
+        ours = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
+        percent = [None if error is None else 100 * error for error in ours]
+        cells = _compared(
+            percent, numbers.error_at_1000, ERROR_TOLERANCE, "{:.2f}", numbers.defect
+        )
+        rows.append([group.name, "error (%) at 1000", *cells])
+    return rows
+
+
+def _compared(
+    ours: Sequence[float | None], paper: float, tolerance: float, form: str, defect: str
+) -> list[str]:
+    shown = [_DASH if value is None else form.format(value) for value in ours]
+    if ours[0] is None:
+        return [*shown, form.format(paper), _DASH, "not reached"]
+    difference = ours[0] - paper
+    return [
+        *shown,
+        form.format(paper),
+        form.replace(":", ":+").format(difference),
+        "not a target" if defect else verdict(difference, tolerance),
+    ]
+
+
+def verdict(difference: float, tolerance: float) -> str:
+    """Returns "yes", or "no" with the side on which ours lies."""
+    if abs(difference) <= tolerance + 1e-9:
+        return "yes"
+    return "no, better" if difference < 0 else "no, worse"

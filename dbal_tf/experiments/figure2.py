@@ -1,0 +1,26 @@
+"""`--experiment=figure2`: a Bayesian network against a deterministic one."""
+
+from dbal_tf.experiments import published, report
+from dbal_tf.experiments.grid import Experiment, Variant
+
+EXPERIMENT = Experiment(
+    title="Figure 2: Bayesian against deterministic network",
+    report=report.write,
+    variants=(
+        Variant("mc_dropout", "Bayesian", {"posterior": "mc_dropout"}, published.FIGURE1),
+        Variant(
+            "deterministic",
+            "deterministic",
+            {"posterior": "deterministic"},
+            published.FIGURE2_DETERMINISTIC,
+        ),
+    ),
+    panels="acquisition",
+    captions=(
+        "The deterministic BALD is random. A posterior of one point has no mutual information "
+        "between label and weights: every score is exactly 0, and chance breaks the ties. From "
+        "the same seed it buys, image for image, what the deterministic random run buys.",
+        "The deterministic variation ratio 1 - max p ranks by least confidence; the authors "
+        "count the votes of one pass, which is 0 for every image and random again.",
+    ),
+)

@@ -1,0 +1,73 @@
+"""The runs of an experiment, put together by what they repeat."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+from dbal_tf.artifacts import CurvePoint
+from dbal_tf.experiments.grid import Result, Variant
+from dbal_tf.reporting import curves
+from dbal_tf.reporting.curves import Line
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """The repetitions of one technique under one variant that have begun.
+
+    Its line is made of the finished ones; of all as long as none is.
+    """
+
+    results: tuple[Result, ...]
+
+    @property
+    def name(self) -> str:
+        """Variant and technique."""
+        return self.results[0].cell.name
+
+    @property
+    def variant(self) -> Variant:
+        """What all its runs belong to."""
+        return self.results[0].cell.variant
+
+    @property
+    def acquisition(self) -> str:
+        """The technique."""
+        return self.results[0].cell.acquisition
+
+    @property
+    def counted(self) -> dict[int, list[CurvePoint]]:
+        """The curves that its line is made of, by repetition."""
+        finished = [result for result in self.results if result.is_finished]
+        return {r.cell.config.repetition: r.curve for r in finished or self.results}
+
+    @property
+    def last(self) -> int:
+        """The number of labels at the end."""
+        config = self.results[0].cell.config
+        return self.results[0].curve[0].labels + config.rounds * config.acquisition_size
+
+    @functools.cached_property
+    def line(self) -> Line:
+        """Errors of the posterior's mean, as in the paper's text."""
+        return curves.line_of(self.counted)
+
+    @functools.cached_property
+    def deterministic(self) -> Line:
+        """Errors of one pass without dropout, as in the authors' code."""
+        return curves.line_of(self.counted, "deterministic_error")
+
+
+def groups_of(results: Sequence[Result]) -> list[Group]:
+    """Returns what has begun, by variant and technique."""
+    by_name: dict[str, list[Result]] = {}
+    for result in results:
+        if result.curve:
+            by_name.setdefault(result.cell.name, []).append(result)
+    return [Group(tuple(of_name)) for of_name in by_name.values()]
+
+
+def curves_by_name(results: Sequence[Result]) -> dict[str, list[list[CurvePoint]]]:
+    """Returns the curves of the runs that have begun, by variant and technique."""
+    return {
+        group.name: [result.curve for result in group.results] for group in groups_of(results)
+    }

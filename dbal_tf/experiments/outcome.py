@@ -1,0 +1,65 @@
+"""What a run's store says, or its published results, for a report."""
+
+import dataclasses
+import json
+import pathlib
+import sqlite3
+
+from dbal_tf.artifacts import CurvePoint
+from dbal_tf.core import InputError
+from dbal_tf.records import Records
+from dbal_tf.recovery import damage_sentence
+from dbal_tf.reporting.tables import read_curve_csv
+from dbal_tf.run_dir import CURVE_FILE
+from dbal_tf.schema import FILE_NAME
+
+VERSIONS_FILE = "versions.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A run as far as it is committed, with what made it.
+
+    Attributes:
+        curve: One point a round.
+        versions: Of the code, its `commit`, Python and the libraries.
+        started: When the run began, UTC, ISO 8601.
+        committed: When its last round was committed; empty before the first.
+    """
+
+    curve: list[CurvePoint]
+    versions: dict[str, str]
+    started: str
+    committed: str
+
+
+def read_run(run_dir: pathlib.Path) -> Outcome | None:
+    """Returns what a run's store says; None if the run has not begun.
+
+    The run may be under way: what it has committed is read. A folder of
+    published results has no store, but curve.csv and versions.json.
+
+    Raises:
+        InputError: The store is damaged (what can be read of it is then saved
+            beside it), of a newer version, or of another program.
+    """
+    path = run_dir / FILE_NAME
+    if is_published(run_dir):
+        curve = read_curve_csv((run_dir / CURVE_FILE).read_text())
+        return Outcome(curve, json.loads((run_dir / VERSIONS_FILE).read_text()), "", "")
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    try:
+        records = Records.of(run_dir)
+        if not records.has_begun():
+            return None
+        run, rounds = records.run(), records.rounds()
+    except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:
+        raise InputError(damage_sentence(run_dir, error)) from error
+    curve = [one.point for one in rounds]
+    return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")
+
+
+def is_published(run_dir: pathlib.Path) -> bool:
+    """Says whether a folder holds what tools/collect_results.py kept of a run."""
+    return (run_dir / VERSIONS_FILE).is_file() and not (run_dir / FILE_NAME).exists()

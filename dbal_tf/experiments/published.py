@@ -1,0 +1,155 @@
+"""What the paper and its authors published, for comparison only.
+
+Table 1 and Table 2 are those of Gal, Islam and Ghahramani, ICML 2017. All
+other numbers, and `authors_curves.csv`, are means over the three runs in the
+authors' stored results (github.com/Riashat/Active-Learning-Bayesian-
+Convolutional-Neural-Networks): `figure1` and `figure2` from
+FINAL_Averaged_Experiments/Final_Experiments_Run/RESULTS ANALYSIS, `table1`
+and `query_rate_*` from PAPER_SUBMISSION_RESULTS. The numbers of Table 1 equal
+the first crossings of the mean curves in Lower_Query_Rate_Q5, those of Table
+2's active learning rows the last points of `figure1`.
+
+The authors' error is that of one pass without dropout. Their Mean STD is the
+standard deviation of one pass, so each score is 0 and what is bought random;
+their variation ratios count votes.
+"""
+
+import csv
+import dataclasses
+import functools
+import importlib.resources
+from collections.abc import Mapping
+
+import numpy as np
+
+AS_CODED = "the authors' Mean STD is of one pass: all scores are 0, so it is random"
+ONE_VOTE = "the authors count the votes of the one pass: all scores are 0, so it is random"
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """What was published of one technique.
+
+    Attributes:
+        to_10: Labels at the first error of at most 10 %.
+        to_5: Labels at the first error of at most 5 %.
+        error_at_1000: Test error at 1000 labels, in %.
+        defect: Why it is no target; empty if it is one.
+    """
+
+    to_10: int | None
+    to_5: int | None
+    error_at_1000: float | None = None
+    defect: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What was published of the runs of one protocol.
+
+    Attributes:
+        source: Where.
+        numbers: By technique.
+        curves: The `curve` of `authors_curves.csv`; empty: none.
+        not_counted: Labels that the counts leave out: those of the start.
+    """
+
+    source: str
+    numbers: Mapping[str, Numbers]
+    curves: str = ""
+    not_counted: int = 0
+
+
+FIGURE1 = Published(
+    "Table 2 (errors) and the authors' stored curves (labels)",
+    {
+        "random": Numbers(320, 880, 4.66),
+        "bald": Numbers(250, 370, 1.80),
+        "var_ratios": Numbers(180, 340, 1.64),
+        "max_entropy": Numbers(210, 370, 1.74),
+        "mean_std": Numbers(280, 690, 4.13, AS_CODED),
+    },
+    "figure1",
+)
+
+FIGURE2_DETERMINISTIC = Published(
+    "the authors' stored curves",
+    {
+        "bald": Numbers(300, 660, 3.93),
+        "var_ratios": Numbers(280, 730, 4.02, ONE_VOTE),
+        "max_entropy": Numbers(310, 540, 2.30),
+        "mean_std": Numbers(330, 870, 4.45, AS_CODED),
+    },
+    "figure2",
+)
+
+_TABLE1 = {
+    "random": Numbers(255, 835),
+    "bald": Numbers(145, 335),
+    "var_ratios": Numbers(120, 295),
+    "max_entropy": Numbers(165, 355),
+    "mean_std": Numbers(230, 695, defect=AS_CODED),
+}
+TABLE1_START20 = Published("Table 1", _TABLE1, "", not_counted=20)
+TABLE1_START100 = Published("Table 1", _TABLE1, "table1", not_counted=100)
+
+
+def _query_rate(curves: str, **numbers: Numbers) -> Published:
+    return Published("the authors' stored curves", numbers, curves)
+
+
+QUERY_RATE = {
+    1: _query_rate(
+        "query_rate_q1",
+        bald=Numbers(241, 404, 2.35),
+        var_ratios=Numbers(215, 341, 2.32),
+        max_entropy=Numbers(188, 444, 2.36),
+        mean_std=Numbers(307, 796, 4.78, AS_CODED),
+    ),
+    5: _query_rate(
+        "table1",
+        random=Numbers(355, 935, 4.99),
+        bald=Numbers(245, 435, 2.19),
+        var_ratios=Numbers(220, 395, 2.05),
+        max_entropy=Numbers(265, 455, 2.37),
+        mean_std=Numbers(330, 795, 4.62, AS_CODED),
+    ),
+    10: _query_rate(
+        "query_rate_q10",
+        bald=Numbers(250, 450, 2.10),
+        var_ratios=Numbers(240, 440, 2.22),
+        max_entropy=Numbers(250, 450, 2.45),
+        mean_std=Numbers(300, 960, 4.92, AS_CODED),
+    ),
+    100: _query_rate(
+        "query_rate_q100",
+        bald=Numbers(300, 600, 2.22),
+        var_ratios=Numbers(300, 500, 2.18),
+        max_entropy=Numbers(300, 600, 2.51),
+        mean_std=Numbers(400, None, 5.22, AS_CODED),
+    ),
+}
+
+
+def authors_curve(curves: str, acquisition: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns the authors' mean curve, thinned out for a plot; its crossings are kept.
+
+    Args:
+        curves: A `curve` of `authors_curves.csv`.
+        acquisition: The technique.
+
+    Returns:
+        Numbers of labels, int64 `[p]`, and errors, shares 0 to 1, float64
+        `[1, p]`; None if there is no such curve.
+    """
+    rows = [row for row in _rows() if row["curve"] == curves and row.get(acquisition)]
+    if not rows:
+        return None
+    errors = np.array([[float(row[acquisition]) / 100 for row in rows]])
+    return np.array([int(row["labels"]) for row in rows]), errors
+
+
+@functools.cache
+def _rows() -> list[dict[str, str]]:
+    file = importlib.resources.files("dbal_tf.experiments") / "authors_curves.csv"
+    return list(csv.DictReader(file.read_text("utf-8").splitlines()))

@@ -1,0 +1,19 @@
+"""`--experiment=query_rate`: 1, 5, 10 or 100 images a query, at equal labels."""
+
+from dbal_tf.experiments import report
+from dbal_tf.experiments.grid import Experiment, Variant
+from dbal_tf.experiments.published import QUERY_RATE
+
+EXPERIMENT = Experiment(
+    title="Images per query",
+    report=report.write,
+    variants=tuple(
+        Variant(f"q{size}", f"{size} a query", {"acquisition_size": size}, numbers)
+        for size, numbers in QUERY_RATE.items()
+    ),
+    panels="acquisition",
+    captions=(
+        "All runs end with as many labels. The fewer a query buys, the more networks are "
+        "trained for them.",
+    ),
+)

@@ -1,0 +1,19 @@
+"""`--experiment=whole_pool`: scoring all of the pool against a random 2000 of it."""
+
+from dbal_tf.experiments import published, report
+from dbal_tf.experiments.grid import Experiment, Variant
+
+EXPERIMENT = Experiment(
+    title="The whole pool against a random 2000",
+    report=report.write,
+    variants=(
+        Variant("whole", "whole pool", {"pool_subset": 0}, published.FIGURE1),
+        Variant("subset", "a random 2000", {"pool_subset": 2000}, published.FIGURE1),
+    ),
+    panels="acquisition",
+    captions=(
+        "The authors score a random 2000 images a round. The best ten of sixty thousand have "
+        "higher scores, and may be of a kind: tools/near_copies.py shows how far apart the "
+        "images of a query are.",
+    ),
+)

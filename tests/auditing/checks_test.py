@@ -1,0 +1,51 @@
+from dbal_tf.auditing import folder, purchases
+from dbal_tf.auditing.checks import CHECKS, check
+from dbal_tf.auditing.facts import read_facts
+from dbal_tf.auditing.shared import NotRecorded
+from dbal_tf.core import InputError
+
+
+def passes(facts):
+    yield from ()
+
+
+def finds_two_things(facts):
+    yield "the first"
+    yield "the second"
+
+
+def does_not_know(facts):
+    yield from ()
+    raise NotRecorded("colours")
+
+
+def cannot_read(facts):
+    yield from ()
+    raise InputError("A file is gone; put it back.")
+
+
+def cannot_compare(facts):
+    yield 1 < "one"
+
+
+def test_an_outcome_is_a_line(finished_run):
+    facts = read_facts(finished_run)
+    outcomes = [check(one, facts) for one in (passes, does_not_know, finds_two_things)]
+    assert outcomes == [
+        (True, "  passes                          ok"),
+        (True, "  does not know                   not recorded: colours"),
+        (False, "  finds two things                WRONG: the first (and 1 more)"),
+    ]
+    assert check(cannot_read, facts)[1].endswith("WRONG: A file is gone; put it back")
+    assert " WRONG: a value cannot be read: '<' not" in check(cannot_compare, facts)[1]
+
+
+def test_every_check_is_asked():
+    written = {
+        name
+        for room in (folder, purchases)
+        for name, value in vars(room).items()
+        if getattr(value, "__module__", None) == room.__name__ and name[0] != "_"
+    }
+    assert {one.__name__ for one in CHECKS} == written
+    assert all(len(name) < 32 for name in written)

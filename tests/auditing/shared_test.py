@@ -1,0 +1,24 @@
+import dataclasses
+
+from dbal_tf.auditing.facts import read_facts
+from dbal_tf.auditing.shared import asked_in, labels_of_model, technique
+
+
+def test_a_model_learnt_from_what_was_labelled_before_it(finished_run):
+    facts = read_facts(finished_run)
+    assert labels_of_model(facts, 0).ids.tolist() == ["train-0", "train-1", "train-2"]
+    assert labels_of_model(facts, 1).classes.tolist() == [0, 1, 2, 1, 2]
+    skipped = [
+        dataclasses.replace(row, state="skipped") if row.item == "train-5" else row
+        for row in facts.labels
+    ]
+    without = dataclasses.replace(facts, labels=skipped)
+    assert labels_of_model(without, 1).ids.tolist()[3:] == ["train-6"]
+
+
+def test_what_a_round_asked_for(finished_run):
+    facts = read_facts(finished_run)
+    assert [row.item for row in asked_in(facts, 1)] == ["train-7", "train-8"]
+    assert len(asked_in(facts, None)) == 3
+    assert asked_in(facts, 2) == []
+    assert technique(facts) == "bald"

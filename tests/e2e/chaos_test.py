@@ -1,0 +1,21 @@
+"""Kills at random moments: `tools/chaos.py --kills=100` in small."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_fifteen_kills_change_nothing():
+    flags = ["--kills=15", "--per_run=8", "--seed=1", "--warm"]
+    done = subprocess.run(
+        [sys.executable, str(_ROOT / "tools" / "chaos.py"), *flags],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "15 kills; 2 of 2 runs equal the undisturbed one and pass the audit" in done.stdout
+    assert len(re.findall(r" [1-9]\d* kills$", done.stdout, re.MULTILINE)) >= 4

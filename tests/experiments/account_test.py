@@ -1,0 +1,83 @@
+"""What a report says of its runs."""
+
+import dataclasses
+
+from dbal_tf.artifacts import CurvePoint, Evaluation
+from dbal_tf.config import Config
+from dbal_tf.experiments import account
+from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.outcome import Outcome
+from dbal_tf.experiments.table1 import EXPERIMENT
+
+CONFIG = Config(
+    experiment="table1", acquisition=("bald", "random"), rounds=10, dataset="digits"
+)
+SECONDS = {"train": 600.0, "score": 300.0, "export": 60.0}
+
+
+def _results(**points):
+    """The runs of table1 in small, some with so many rounds measured, by acquisition."""
+    results = [Result(cell, None) for cell in cells(EXPERIMENT, CONFIG)]
+    evaluation = Evaluation(0.5, 0, 0, 0, 0.5, 0)
+    for index, count in enumerate(points.values()):
+        curve = [CurvePoint(i, 20 + i, evaluation, 2.5, SECONDS) for i in range(count)]
+        versions = {"dbal_tf": "0.1.0", "commit": f"commit{index}", "python": "3.12.1"}
+        record = Outcome(curve, versions, "2025-01-02T03:04:05+00:00", "2025-01-02T13:04:05")
+        results[index] = dataclasses.replace(results[index], record=record)
+    return results
+
+
+def test_what_is_missing_is_named():
+    assert account.status(_results(finished=11, begun=4)) == [
+        "1 of 4 runs are finished.",
+        "Not finished, and counted only where no repetition is: figure1/random/0 (round 3 "
+        "of 10).",
+        "Missing: authors/bald/0, authors/random/0.",
+    ]
+    assert account.status(_results(finished=11)[:1]) == ["1 of 1 runs are finished."]
+
+
+def test_the_stamp_says_protocol_commit_and_cost():
+    assert account.stamp(CONFIG, _results(finished=11, begun=4)) == (
+        "digits; 2 per class at the start, 10 a query of the whole pool; T = 100; commit "
+        "commit0 or commit1; 2 runs, 4 h 00 min."
+    )
+    both = account.stamp(CONFIG, _results(a=1, b=1, c=1))
+    assert "10 a query of the whole pool; or 10 per class at the start, 5 a query of a" in both
+
+
+def test_the_protocol_holds_every_setting_that_makes_the_runs():
+    table = account.protocol(EXPERIMENT, CONFIG)
+    assert list(table.header) == ["flag", "start 20", "start 100"]
+    rows = {row[0]: row[1:] for row in table.rows}
+    varied = {"experiment", "acquisition", "repetition", "repetitions"}
+    assert rows.keys() == {f"--{n}" for n in (Config.identity() | {"rounds"}) - varied}
+    assert rows["--kernel_size"] == ["4", "3"]
+    assert rows["--rounds"] == ["10", "4"]
+    assert rows["--epochs"] == ["50", "50"]
+
+
+def test_the_cost_of_every_run_that_has_begun():
+    table = account.cost(_results(finished=11, begun=4))
+    assert table.header == [
+        *("run", "rounds", "train", "score", "evaluate", "label"),
+        *("in all", "started", "committed", "commit"),
+    ]
+    assert table.rows == [
+        [
+            *("figure1/bald/0", "10 of 10", "110.0", "55.0", "0.0", "0.0", "176.0"),
+            *("2025-01-02T03:04", "2025-01-02T13:04", "commit0"),
+        ],
+        [
+            *("figure1/random/0", "3 of 10", "40.0", "20.0", "0.0", "0.0", "64.0"),
+            *("2025-01-02T03:04", "2025-01-02T13:04", "commit1"),
+        ],
+    ]
+    assert table.notes[0].endswith("Versions: dbal_tf 0.1.0, python 3.12.1.")
+
+
+def test_a_commit_that_nobody_knows():
+    [result] = _results(begun=1)[:1]
+    record = dataclasses.replace(result.record, versions={"commit": ""})
+    table = account.cost([dataclasses.replace(result, record=record)])
+    assert table.rows[0][-1] == "unknown"

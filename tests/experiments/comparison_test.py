@@ -1,0 +1,138 @@
+"""The comparing tables of a report, worked out by hand."""
+
+import pytest
+
+from dbal_tf.artifacts import CurvePoint, Evaluation
+from dbal_tf.config import Config
+from dbal_tf.experiments import comparison
+from dbal_tf.experiments.figure1 import EXPERIMENT
+from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.groups import groups_of
+from dbal_tf.experiments.outcome import Outcome
+from dbal_tf.experiments.table1 import EXPERIMENT as TABLE1
+
+# 20, 120, 220, ... labels.
+CONFIG = Config(experiment="figure1", acquisition_size=100, rounds=4)
+RANDOM = ((0.4, 0.2, 0.1, 0.083, 0.05), (0.4, 0.3, 0.12, 0.061, 0.03))
+
+
+def _groups(experiment=EXPERIMENT, config=CONFIG, **errors):
+    """Groups of the repetitions' curves by technique."""
+    config = config.replace(acquisition=tuple(errors), repetitions=3)
+    start, step = 10 * config.initial_per_class, config.acquisition_size
+    results = []
+    for cell in cells(experiment, config):
+        of_name = errors[cell.acquisition]
+        if cell.config.repetition < len(of_name) and not cell.path.startswith("authors"):
+            curve = [
+                CurvePoint(i, start + i * step, Evaluation(e, 0, 0, 0, e + 0.01, 0), 2.5, {})
+                for i, e in enumerate(of_name[cell.config.repetition])
+            ]
+            results.append(Result(cell, Outcome(curve, {}, "", "")))
+    return groups_of(results)
+
+
+def test_the_summary():
+    table = comparison.summary(_groups(random=RANDOM, bald=((0.4, 0.2),)))
+    assert table.header == [
+        *("technique", "runs", "error at 100", "error at 300", "error at 420"),
+        *("first ≤ 10 %", "first ≤ 5 %", "mean error", "at the end, dropout off"),
+    ]
+    assert table.rows == [
+        [
+            *("random", "2", "40.00 (40.00 to 40.00)", "11.00 (10.00 to 12.00)"),
+            # Mean curve: 0.4 0.25 0.11 0.072 0.04.
+            *("4.00 (3.00 to 5.00)", "320 (220 to 320)", "420 (420 to 420)"),
+            # (0.4 + 0.05) / 8 + (0.2 + 0.1 + 0.083) / 4 and the like.
+            *("16.30 (15.20 to 17.40)", "5.00 (4.00 to 6.00)"),
+        ],
+        ["bald", "1", "40.00", "-", "-", "-", "-", "-", "-"],
+    ]
+
+
+def test_labels_saved_against_random():
+    table = comparison.saved(
+        _groups(random=RANDOM, bald=((0.4, 0.09, 0.09, 0.04, 0.04),) * 2, mean_std=RANDOM[:1])
+    )
+    assert table.rows == [
+        # Random needs 320 and 420 labels; its draws 220 or 320 and 420 labels.
+        ["bald", "200 of 320 [100 to 200]", "100 of 420 [100 to 100]", "100 of 420"],
+        ["mean_std", "100 of 320", "0 of 420", "-"],
+    ]
+    assert "95 % bootstrap" in table.notes[0]
+
+
+def test_without_random_nothing_is_saved():
+    assert comparison.saved(_groups(bald=RANDOM)).rows == []
+
+
+def test_differences_within_repetitions():
+    groups = _groups(
+        random=RANDOM, bald=((0.4, 0.1, 0.1, 0.1, 0.02), (0.4, 0.1, 0.1, 0.1, 0.04))
+    )
+    random, bald = groups
+    table = comparison.differences([[bald, random], [bald]])
+    assert table.rows == [["bald - random", "420", "2", "-1.00", "-3.00 to +1.00"]]
+
+
+def test_a_difference_that_cannot_be_taken_is_left_out():
+    assert comparison.differences([_groups(random=RANDOM, bald=((0.4, 0.1),))]).rows == []
+
+
+def _curve_through(to_10, to_5, end):
+    counts = range(20, 1001, 10)
+    return tuple(0.2 if n < to_10 else 0.09 if n < to_5 else end for n in counts)
+
+
+def test_ours_beside_the_papers():
+    config = CONFIG.replace(acquisition_size=10, rounds=98)
+    errors = {
+        "var_ratios": (_curve_through(160, 380, 0.0194),),
+        "bald": (_curve_through(220, 420, 0.0149),),
+        "mean_std": (_curve_through(100, 300, 0.018),),
+    }
+    table = comparison.against_paper(config, _groups(config=config, **errors))
+    assert table.rows == [
+        ["var_ratios", "labels to 10 %", "160", "160", "180", "-20", "yes"],
+        ["var_ratios", "labels to 5 %", "380", "380", "340", "+40", "no, worse"],
+        ["var_ratios", "error (%) at 1000", "1.94", "2.94", "1.64", "+0.30", "yes"],
+        ["bald", "labels to 10 %", "220", "220", "250", "-30", "no, better"],
+        ["bald", "labels to 5 %", "420", "420", "370", "+50", "no, worse"],
+        ["bald", "error (%) at 1000", "1.49", "2.49", "1.80", "-0.31", "no, better"],
+        ["mean_std", "labels to 10 %", "100", "100", "280", "-180", "not a target"],
+        ["mean_std", "labels to 5 %", "300", "300", "690", "-390", "not a target"],
+        ["mean_std", "error (%) at 1000", "1.80", "2.80", "4.13", "-2.33", "not a target"],
+    ]
+    assert "0.3 points of error" in table.notes[0]
+    assert table.notes[1].startswith("Not a target: the authors' Mean STD is of one pass")
+
+
+def test_what_is_not_reached_is_said():
+    rows = comparison.against_paper(CONFIG, _groups(bald=RANDOM[1:])).rows
+    assert rows == [
+        ["bald", "labels to 10 %", "320", "320", "250", "+70", "yes"],
+        ["bald", "labels to 5 %", "420", "420", "370", "+50", "yes"],
+        ["bald", "error (%) at 1000", "-", "-", "1.80", "-", "not reached"],
+    ]
+
+
+def test_table_1_counts_what_was_bought():
+    config = CONFIG.replace(experiment="table1", acquisition_size=10, rounds=98)
+    groups = _groups(TABLE1, config, bald=(_curve_through(170, 360, 0.0194),))
+    assert comparison.against_paper(config, groups).rows == [
+        ["start 20, bald", "bought to 10 %", "150", "150", "145", "+5", "yes"],
+        ["start 20, bald", "bought to 5 %", "340", "340", "335", "+5", "yes"],
+    ]
+
+
+def test_other_data_are_not_compared_with_the_paper():
+    config = CONFIG.replace(dataset="digits")
+    assert comparison.against_paper(config, _groups(config=config, bald=RANDOM)).rows == []
+
+
+@pytest.mark.parametrize(
+    ("difference", "word"),
+    [(0.3, "yes"), (-0.3, "yes"), (0.31, "no, worse"), (-0.31, "no, better"), (0.0, "yes")],
+)
+def test_the_verdict_names_the_side(difference, word):
+    assert comparison.verdict(difference, 0.3) == word

@@ -1,0 +1,112 @@
+"""Which runs an experiment has, written out by hand."""
+
+import pytest
+
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.experiments import table1
+from dbal_tf.experiments.grid import Experiment, Result, Variant, cells, chosen
+from dbal_tf.experiments.outcome import Outcome
+
+PLAIN = Experiment("", lambda *_: [])
+TWO = Experiment(
+    "", lambda *_: [], (Variant("a", "A"), Variant("b", "B", {"acquisition_size": 5}))
+)
+GRID = Config(experiment="figure1", acquisition=("bald", "random"), run_dir="there")
+
+
+def _paths(experiment, config):
+    return [cell.path for cell in cells(experiment, config)]
+
+
+def test_a_single_run_has_the_folder_for_itself():
+    for config in (Config(run_dir="there"), Config(run_dir="there", repetition=5)):
+        [cell] = cells(PLAIN, config)
+        assert (cell.path, cell.config) == ("", config)
+
+
+def test_a_grid_goes_repetition_by_repetition():
+    config = GRID.replace(repetitions=2, repetition=3)
+    assert _paths(PLAIN, config) == ["bald/3", "random/3", "bald/4", "random/4"]
+    assert _paths(TWO, config.replace(repetitions=1)) == [
+        *("a/bald/3", "a/random/3", "b/bald/3", "b/random/3")
+    ]
+
+
+def test_a_named_experiment_of_one_run_has_the_same_folders():
+    assert _paths(PLAIN, GRID.replace(acquisition=("bald",))) == ["bald/0"]
+
+
+def test_each_run_is_one_that_could_have_been_made_alone():
+    config = GRID.replace(repetitions=2, only=("bald",), report_only=True, seed=7)
+    alone = Config(acquisition=("bald",), repetition=1, run_dir="there/bald/1", seed=7)
+    cell = cells(PLAIN, config)[2]
+    assert cell.config == alone
+    assert (cell.acquisition, cell.name) == ("bald", "bald")
+    assert cells(TWO, config)[0].name == "A, bald"
+    assert cells(PLAIN, cell.config)[0].config == cell.config
+
+
+@pytest.mark.parametrize(
+    ("changes", "rounds"),
+    [
+        ({}, 98),  # 20 + 98 * 10 = 1000.
+        ({"acquisition_size": 1}, 980),
+        ({"acquisition_size": 100}, 9),  # 20 + 9 * 100 = 920; the next would be 1020.
+        ({"initial_per_class": 10, "acquisition_size": 5}, 180),  # 100 + 180 * 5 = 1000.
+        ({"initial_per_class": 200}, 0),
+        ({"posterior": "deterministic"}, 98),
+    ],
+)
+def test_variants_end_with_as_many_labels(changes, rounds):
+    changed = Variant(changes=changes).settings(Config())
+    assert changed == Config().replace(rounds=rounds, **changes)
+
+
+def test_the_authors_protocol_of_table_1():
+    authors = table1.EXPERIMENT.variants[1].settings(Config(pool_subset=2000))
+    assert authors == Config(
+        initial_per_class=10,
+        acquisition_size=5,
+        rounds=180,
+        kernel_size=3,
+        weight_decay="10",
+        pool_subset=1000,
+    )
+
+
+def test_folders_choose_runs():
+    grid = cells(TWO, GRID.replace(repetitions=2))
+
+    def paths(*only):
+        return [cell.path for cell in chosen(grid, only)]
+
+    assert paths() == [cell.path for cell in grid]
+    assert paths("a/bald/1") == ["a/bald/1"]
+    assert paths("b/random", "a/bald/0") == ["a/bald/0", "b/random/0", "b/random/1"]
+    assert paths("a/") == ["a/bald/0", "a/random/0", "a/bald/1", "a/random/1"]
+
+
+@pytest.mark.parametrize("folder", ["bald/2", "bal", "bald/0/x", "/bald/0"])
+def test_a_folder_without_a_run_is_refused(folder):
+    with pytest.raises(InputError, match=f"--only={folder} names no run .* bald/0, random/0,"):
+        chosen(cells(PLAIN, GRID), ("random", folder))
+
+
+def test_a_single_run_has_no_parts():
+    with pytest.raises(InputError, match=r"--only=bald names no run .*; expected none\."):
+        chosen(cells(PLAIN, Config()), ("bald",))
+
+
+@pytest.mark.parametrize(("points", "is_finished"), [(0, False), (3, False), (4, True)])
+def test_a_run_is_finished_with_its_last_round(points, is_finished):
+    cell = cells(PLAIN, GRID.replace(rounds=3))[0]
+    result = Result(cell, Outcome(list(range(points)), {}, "", ""))
+    assert result.is_finished == is_finished
+    assert not Result(cell, None).is_finished
+
+
+def test_a_run_that_went_further_is_read_as_far_as_asked():
+    cell = cells(PLAIN, GRID.replace(rounds=3))[0]
+    assert Result(cell, Outcome([0, 1, 2, 3, 4, 5], {}, "", "")).curve == [0, 1, 2, 3]
+    assert Result(cell, None).curve == []

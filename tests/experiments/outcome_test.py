@@ -1,0 +1,92 @@
+"""Reading a run's store leaves its folder as it was."""
+
+import json
+import shutil
+import sqlite3
+
+import numpy as np
+import pytest
+
+from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
+from dbal_tf.core import InputError
+from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.reporting.tables import curve_csv
+from dbal_tf.store import Store
+
+POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})
+VERSIONS = {"commit": "abc", "python": "3.12"}
+
+
+def _begin(folder):
+    store = Store(folder)
+    initial = Labels(np.array(["a", "b"]), np.array([0, 1]))
+    store.start("--seed=0\n", "checksum", VERSIONS, initial, "dataset")
+    return store
+
+
+def _files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_finished_run_is_read_and_not_changed(tmp_path):
+    with _begin(tmp_path) as store:
+        store.commit(POINT, None, None, "dataset", [], {})
+    before = _files(tmp_path)
+    record = read_run(tmp_path)
+    assert (record.curve, record.versions) == ([POINT], VERSIONS)
+    assert record.started <= record.committed
+    assert _files(tmp_path) == before
+    assert list(before) == ["metadata.db"]
+
+
+def test_a_run_under_way_is_read_as_far_as_it_is_committed(tmp_path):
+    with _begin(tmp_path) as store:
+        assert read_run(tmp_path).curve == []
+        assert read_run(tmp_path).committed == ""
+        store.commit(POINT, None, None, "dataset", [], {})
+        before = _files(tmp_path)
+        assert read_run(tmp_path).curve == [POINT]
+        after = _files(tmp_path)
+        assert after.keys() == before.keys()
+        assert all(after[name] == before[name] for name in ("metadata.db", "metadata.db-wal"))
+
+
+def test_a_killed_run_that_was_copied_is_read(tmp_path):
+    run, copied = tmp_path / "run", tmp_path / "copied"
+    run.mkdir()
+    with _begin(run) as store:
+        store.commit(POINT, None, None, "dataset", [], {})
+        shutil.copytree(run, copied)
+    assert (copied / "metadata.db-wal").stat().st_size > 0
+    assert read_run(copied).curve == [POINT]
+
+
+@pytest.mark.parametrize("name", ["a run", "100% #1?"])
+def test_any_folder_name_will_do(tmp_path, name):
+    (tmp_path / name).mkdir()
+    _begin(tmp_path / name).__exit__()
+    assert read_run(tmp_path / name).versions == VERSIONS
+
+
+def test_a_run_that_has_not_begun_is_none(tmp_path):
+    assert read_run(tmp_path / "nowhere") is None
+    sqlite3.connect(tmp_path / "metadata.db").close()
+    assert read_run(tmp_path) is None
+    assert (tmp_path / "metadata.db").read_bytes() == b""
+
+
+def test_what_is_no_store_is_an_input_error(tmp_path):
+    (tmp_path / "metadata.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(InputError, match=r"metadata\.db is damaged \(file is not a data"):
+        read_run(tmp_path)
+
+
+def test_published_results_are_read_without_a_store(tmp_path):
+    (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    assert read_run(tmp_path) is None
+    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
+    assert is_published(tmp_path)
+    record = read_run(tmp_path)
+    assert (record.curve[0].evaluation, record.versions) == (POINT.evaluation, VERSIONS)
+    _begin(tmp_path).__exit__()
+    assert not is_published(tmp_path)

@@ -1,0 +1,71 @@
+"""The published numbers agree with the authors' curves that are kept here."""
+
+import numpy as np
+import pytest
+
+from dbal_tf.config import ACQUISITIONS
+from dbal_tf.experiments import published
+from dbal_tf.experiments.published import authors_curve
+from dbal_tf.reporting.curves import error_at, first_crossing
+
+ALL = (
+    published.FIGURE1,
+    published.FIGURE2_DETERMINISTIC,
+    published.TABLE1_START100,
+    *published.QUERY_RATE.values(),
+)
+
+
+@pytest.mark.parametrize("of", ALL, ids=lambda of: of.curves)
+def test_the_numbers_are_those_of_the_curves(of):
+    for name, numbers in of.numbers.items():
+        labels, errors = authors_curve(of.curves, name)
+        for threshold, count in ((0.1, numbers.to_10), (0.05, numbers.to_5)):
+            crossing = first_crossing(labels, errors[0], threshold)
+            assert crossing == (None if count is None else count + of.not_counted)
+        if numbers.error_at_1000 is not None:
+            end = 100 * error_at(labels, errors[0], 1000)
+            assert end == pytest.approx(numbers.error_at_1000, abs=0.0051)
+
+
+@pytest.mark.parametrize("of", ALL, ids=lambda of: of.curves)
+def test_the_curves_are_errors_to_1000_labels(of):
+    for name in of.numbers:
+        labels, errors = authors_curve(of.curves, name)
+        assert errors.shape == (1, len(labels))
+        assert (np.diff(labels) > 0).all()
+        assert labels[-1] == 1000
+        assert 0.01 < errors.min() < errors.max() < 0.6
+
+
+def test_what_the_paper_prints():
+    errors = {n: numbers.error_at_1000 for n, numbers in published.FIGURE1.numbers.items()}
+    assert errors == {
+        "random": 4.66,
+        "bald": 1.80,
+        "var_ratios": 1.64,
+        "max_entropy": 1.74,
+        "mean_std": 4.13,
+    }
+    table1 = {n: (x.to_10, x.to_5) for n, x in published.TABLE1_START20.numbers.items()}
+    assert table1 == {
+        "random": (255, 835),
+        "bald": (145, 335),
+        "var_ratios": (120, 295),
+        "max_entropy": (165, 355),
+        "mean_std": (230, 695),
+    }
+
+
+def test_the_names_are_those_of_the_flag():
+    assert {name for of in ALL for name in of.numbers} == set(ACQUISITIONS)
+
+
+def test_mean_std_is_no_target_anywhere():
+    assert {of.numbers["mean_std"].defect for of in ALL} == {published.AS_CODED}
+
+
+def test_there_may_be_no_curve():
+    assert authors_curve("", "bald") is None
+    assert authors_curve("query_rate_q1", "random") is None
+    assert authors_curve("figure1", "margin") is None

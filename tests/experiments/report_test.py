@@ -1,0 +1,131 @@
+"""Reports of runs that never ran: which files there are and what they show."""
+
+import pathlib
+import xml.etree.ElementTree
+
+import pytest
+
+from dbal_tf.config import Config
+from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.outcome import read_run
+from dbal_tf.experiments.registry import EXPERIMENTS
+
+ERRORS = {"bald": (0.4, 0.09, 0.02), "random": (0.4, 0.2, 0.04)}
+
+
+@pytest.fixture
+def reported(tmp_path, write_run):
+    """Writes the report of an experiment of two techniques; returns lines and folder."""
+
+    def report(name, dataset="mnist", repetitions=1, without=(), **errors):
+        config = Config(
+            experiment=name,
+            dataset=dataset,
+            acquisition=tuple(errors),
+            repetitions=repetitions,
+            rounds=2,
+            acquisition_size=490,
+            run_dir=str(tmp_path),
+        )
+        experiment = EXPERIMENTS[name]
+        results = []
+        for cell in cells(experiment, config):
+            if cell.path not in without:
+                points = cell.config.rounds + 1
+                curve = [*errors[cell.acquisition], *[0.02] * points][:points]
+                write_run(cell, curve)
+            results.append(Result(cell, read_run(pathlib.Path(cell.config.run_dir))))
+        return experiment.report(experiment, config, results), tmp_path
+
+    return report
+
+
+def test_the_report_holds_every_part(reported):
+    lines, folder = reported("figure1", repetitions=2, without=("random/1",), **ERRORS)
+    assert {path.name for path in folder.iterdir()} == {
+        *("bald", "random", "figure1.png", "figure1.svg", "report.html", "report.md")
+    }
+    text = (folder / "report.md").read_text()
+    for heading in (
+        "# Figure 1: acquisition functions, mnist",
+        "## Test error (%) and labels",
+        "## Ours and the paper's",
+        "## Labels saved against random at equal error",
+        "## Paired differences of test error, in points",
+        "## Protocol",
+        "## Cost (minutes) and provenance",
+    ):
+        assert f"\n{heading}\n" in f"\n{text}"
+    assert text.count("commit abc123; 3 runs, 16 min.") == 4
+    assert "| bald | error (%) at 1000 | 2.00 | 2.10 | 1.80 | +0.20 | yes |" in text
+    assert "3 of 4 runs are finished." in lines
+    assert "Missing: random/1." in lines
+    assert lines[-1] == f"Report: {folder / 'report.html'}"
+
+
+def test_the_page_shows_the_figure_and_the_same_tables(reported):
+    _, folder = reported("figure1", **ERRORS)
+    text = (folder / "report.html").read_text()
+    assert "<h2>Ours and the paper&#x27;s</h2>" in text
+    assert "<td>bald</td><td>error&nbsp;(%)&nbsp;at" in text.replace(" (%)", "&nbsp;(%)")
+    svg = text[text.index("<svg") : text.index("</svg>") + 6]
+    assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
+    assert svg.strip() in (folder / "figure1.svg").read_text()
+    assert "<!-- bald -->" in svg
+
+
+def test_other_data_are_not_compared_with_the_paper(reported):
+    _, folder = reported("figure1", dataset="digits", **ERRORS)
+    text = (folder / "report.md").read_text()
+    assert "Ours and the paper's" not in text
+    assert "Dashed" not in text
+    assert "stroke-dasharray" not in (folder / "figure1.svg").read_text()
+
+
+def test_the_authors_curves_are_dashed(reported):
+    _, folder = reported("figure1", **ERRORS)
+    assert (folder / "figure1.svg").read_text().count("stroke-dasharray") == 2
+    assert "Dashed: the authors' stored curves" in (folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "titles", "lines_of_panels"),
+    [
+        ("figure1", ("mnist",), 2),
+        # The last variant's random stands in the panel of each technique.
+        ("figure2", ("bald",), 3),
+        ("table1", ("start 20", "start 100"), 4),
+        ("query_rate", ("bald",), 5),
+    ],
+)
+def test_the_panels_of_every_experiment(reported, name, titles, lines_of_panels):
+    _, folder = reported(name, **ERRORS)
+    svg = (folder / f"{name}.svg").read_text()
+    assert all(svg.count(f"<!-- {title} -->") == 1 for title in titles)
+    names = [
+        *("bald", "random", "Bayesian", "deterministic"),
+        *(f"{size} a query" for size in (1, 5, 10, 100)),
+    ]
+    shown = sum(svg.count(f"<!-- {one} -->") for one in names if one not in titles)
+    assert shown == lines_of_panels
+
+
+def test_deterministic_and_bayesian_are_compared_technique_by_technique(reported):
+    _, folder = reported("figure2", **ERRORS)
+    text = (folder / "report.md").read_text()
+    assert "| Bayesian, bald - deterministic, bald | 1000 | 1 | +0.00 |" in text
+    assert "| deterministic, bald - deterministic, random | 1000 | 1 | -2.00 |" in text
+    assert "Bayesian, bald - Bayesian, random" not in text
+    assert "every score is exactly 0" in text
+
+
+def test_random_alone_is_drawn(reported):
+    _, folder = reported("figure2", random=ERRORS["random"])
+    assert (folder / "figure2.svg").read_text().count("<!-- random -->") == 2
+
+
+def test_a_plain_grid_is_compared_in_a_few_lines(reported):
+    lines, folder = reported("run", **ERRORS)
+    assert lines[1].splitlines()[1].split()[0] == "technique"
+    assert lines[2] == f"Learning curve: {folder / 'curve.png'}"
+    assert {path.name for path in folder.iterdir()} == {"bald", "random", "curve.png"}

@@ -1,0 +1,131 @@
+"""Statistics of learning curves, worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbal_tf.artifacts import CurvePoint, Evaluation
+from dbal_tf.reporting import curves
+from dbal_tf.reporting.curves import Line
+
+LABELS = np.array([20, 30, 40, 60])
+
+
+def _line(*errors, labels=LABELS, repetitions=None):
+    return Line(labels, np.array(errors), repetitions or tuple(range(len(errors))))
+
+
+def _curve(labels, errors):
+    return [
+        CurvePoint(i, count, Evaluation(error, 0, 0, 0, 2 * error, 0), 2.5, {})
+        for i, (count, error) in enumerate(zip(labels, errors, strict=True))
+    ]
+
+
+def test_a_line_has_the_labels_that_all_repetitions_reached():
+    runs = {3: _curve((20, 30, 40), (0.4, 0.2, 0.1)), 5: _curve((20, 40), (0.2, 0.1))}
+    line = curves.line_of(runs)
+    assert line.labels_p.tolist() == [20, 40]
+    assert line.errors_rp.tolist() == [[0.4, 0.1], [0.2, 0.1]]
+    assert line.repetitions == (3, 5)
+    np.testing.assert_allclose(line.mean_p, [0.3, 0.1])
+    assert curves.line_of(runs, "deterministic_error").errors_rp[0].tolist() == [0.8, 0.2]
+
+
+def test_a_line_of_some_repetitions():
+    line = _line([1.0] * 4, [0.5] * 4, [0.2] * 4, repetitions=(4, 5, 6))
+    drawn = line.of([6, 4, 6])
+    assert drawn.errors_rp[:, 0].tolist() == [0.2, 1.0, 0.2]
+    assert drawn.repetitions == (6, 4, 6)
+
+
+def test_the_first_crossing_counts_though_the_curve_rises_again():
+    errors = np.array([0.5, 0.1, 0.3, 0.05])
+    assert curves.first_crossing(LABELS, errors, 0.1) == 30
+    assert curves.first_crossing(LABELS, errors, 0.09) == 60
+    assert curves.first_crossing(LABELS, errors, 0.04) is None
+    assert curves.first_crossing(np.zeros(0, int), np.zeros(0), 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "error"), [(19, None), (20, 0.4), (39, 0.3), (40, 0.2), (60, 0.1), (61, None)]
+)
+def test_the_error_is_that_of_the_last_round_before(count, error):
+    assert curves.error_at(LABELS, np.array([0.4, 0.3, 0.2, 0.1]), count) == error
+
+
+def test_the_mean_error_is_the_area_over_the_distance():
+    errors = np.array([0.4, 0.2, 0.2, 0.0])
+    # 10 * 0.3 + 10 * 0.2 + 20 * 0.1, over 40.
+    assert curves.mean_error(LABELS, errors, 20, 60) == pytest.approx(7 / 40)
+    # From 25, where the error is 0.3, to 50, where it is 0.1.
+    assert curves.mean_error(LABELS, errors, 25, 50) == pytest.approx(
+        (5 * 0.25 + 10 * 0.2 + 10 * 0.15) / 25
+    )
+
+
+@pytest.mark.parametrize(("first", "last"), [(10, 60), (20, 70), (30, 30)])
+def test_there_is_no_mean_error_of_what_the_curve_does_not_cover(first, last):
+    assert curves.mean_error(LABELS, np.full(4, 0.1), first, last) is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_the_mean_error_lies_between_the_least_and_the_most(errors):
+    mean = curves.mean_error(LABELS, np.array(errors), 20, 60)
+    assert min(errors) - 1e-12 <= mean <= max(errors) + 1e-12
+
+
+RANDOM = _line([0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.1, 0.1])
+BETTER = _line([0.4, 0.1, 0.1, 0.1], [0.4, 0.2, 0.1, 0.1])
+
+
+def test_labels_saved_at_equal_error():
+    # Mean curves: 0.4 0.3 0.15 0.1 and, better, 0.4 0.15 0.1 0.1.
+    assert curves.labels_saved(BETTER, RANDOM, 0.15) == 40 - 30
+    assert curves.labels_saved(BETTER, RANDOM, 0.1) == 60 - 40
+    assert curves.labels_saved(RANDOM, BETTER, 0.1) == 40 - 60
+    assert curves.labels_saved(BETTER, RANDOM, 0.05) is None
+
+
+def test_the_interval_covers_what_the_draws_give():
+    # Draws of (0, 0), (0, 1) and (1, 1), with 1/4, 1/2 and 1/4 of the weight, save
+    # 60 - 30, 60 - 40 and 40 - 40 labels until 10 % error.
+    assert curves.labels_saved_interval(BETTER, RANDOM, 0.1) == (0, 30)
+
+
+def test_equal_repetitions_leave_no_doubt():
+    line, random = _line(*[[0.4, 0.1, 0.1, 0.1]] * 3), _line(*[[0.4, 0.3, 0.2, 0.1]] * 3)
+    assert curves.labels_saved_interval(line, random, 0.1) == (30, 30)
+
+
+def test_the_interval_is_that_of_common_repetitions():
+    one = _line([0.4, 0.1, 0.1, 0.1], repetitions=(0,))
+    assert curves.labels_saved_interval(one, RANDOM, 0.1) is None
+    other = _line([0.4, 0.1, 0.1, 0.1], [0.4, 0.1, 0.1, 0.1], repetitions=(7, 8))
+    assert curves.labels_saved_interval(other, RANDOM, 0.1) is None
+
+
+def test_there_is_no_interval_if_a_draw_does_not_reach_the_error():
+    never = _line([0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.2, 0.3])
+    assert curves.labels_saved_interval(BETTER, never, 0.1) is None
+
+
+@given(st.integers(0, 10))
+def test_the_interval_hardly_depends_on_the_seed(seed):
+    assert curves.labels_saved_interval(BETTER, RANDOM, 0.1, seed) == (0, 30)
+
+
+def test_differences_are_taken_within_repetitions():
+    one = _line([0.4, 0.1], [0.5, 0.3], labels=np.array([20, 30]), repetitions=(1, 2))
+    other = _line(
+        *([0.4, 0.2], [0.5, 0.5], [0.9, 0.9]),
+        labels=np.array([20, 30]),
+        repetitions=(2, 1, 3),
+    )
+    np.testing.assert_allclose(
+        curves.paired_differences(one, other, 30), [0.1 - 0.5, 0.3 - 0.2]
+    )
+    assert curves.paired_differences(one, other, 40).shape == (0,)
+    apart = _line([0.4, 0.1], labels=np.array([20, 30]), repetitions=(9,))
+    assert curves.paired_differences(one, apart, 30).shape == (0,)

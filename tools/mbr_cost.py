@@ -1,0 +1,75 @@
+"""Measures what MBR costs on images of two digits of MNIST, as a Markdown table.
+
+Each line is measured in a process of its own: building the graph, inverting
+its Laplacian, one query, and the label and query after it, mean over a batch.
+
+  python tools/mbr_cost.py --data_dir=<folder with MNIST>
+"""
+
+import argparse
+import concurrent.futures
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from dbal_tf.baselines.graph import knn_graph, pixels, rbf_graph
+from dbal_tf.baselines.mbr import MinimumBayesRisk
+
+_LABELS_PER_CLASS = 10
+_BATCH = 10
+_GRAPHS = {"10-NN": knn_graph, "full": lambda points_nd: rbf_graph(points_nd, scale=1.0)}
+_HEADER = """\
+| graph | images | graph, s | inverse, s | first query, s | each later query, s | peak, GiB |
+|---|---|---|---|---|---|---|"""
+
+
+def timed(work: Callable, *arguments: object) -> tuple[object, float]:
+    """Returns what a call returns, and its seconds."""
+    start = time.perf_counter()
+    result = work(*arguments)
+    return result, time.perf_counter() - start
+
+
+def measure(name: str, images: np.ndarray, classes: np.ndarray) -> str:
+    """Returns a line of the table for one graph of these images."""
+    labelled = np.concatenate(
+        [np.flatnonzero(classes == label)[:_LABELS_PER_CLASS] for label in (0, 1)]
+    )
+    graph, graph_seconds = timed(_GRAPHS[name], pixels(images))
+    mbr, inverse_seconds = timed(MinimumBayesRisk, graph, labelled, classes[labelled], 2)
+    free = np.flatnonzero(~mbr.is_labelled_n)
+    _, first_seconds = timed(mbr.expected_risks, free)
+    _, batch_seconds = timed(mbr.query, _BATCH, 0, free, lambda row: classes[row])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # from KiB, on Linux
+    seconds = (graph_seconds, inverse_seconds, first_seconds, batch_seconds / _BATCH)
+    cells = (name, len(images), *(f"{each:.2f}" for each in seconds), f"{peak:.2f}")
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main() -> None:
+    """Prints the table, line by line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", default="", help="folder with MNIST")
+    parser.add_argument("--digits", type=int, nargs=2, default=(2, 8))
+    parser.add_argument("--images", type=int, nargs="+", default=(1250, 2500, 5000))
+    flags = parser.parse_args()
+    from dbal_tf.datasets import mnist
+
+    source = mnist.load(flags.data_dir)
+    rows = np.flatnonzero(np.isin(source.train_classes, flags.digits))
+    images = source.train.images[rows]
+    classes = (source.train_classes[rows] == flags.digits[1]).astype(np.int64)
+    print(_HEADER)
+    with concurrent.futures.ProcessPoolExecutor(
+        1, multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    ) as processes:
+        for name in _GRAPHS:
+            for n in flags.images:
+                print(processes.submit(measure, name, images[:n], classes[:n]).result())
+
+
+if __name__ == "__main__":
+    main()
