@@ -15,7 +15,7 @@ import json
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from dbal_tf import startup
 from dbal_tf.files import write_atomically
@@ -33,6 +33,7 @@ flags.DEFINE_integer("epochs", 50, "Epochs of every fit.", 1)
 
 def main(argv: list[str]) -> None:
     """Measures the parts that the flags name."""
+    logging.set_verbosity(logging.WARNING)
     startup.import_tensorflow()
     from benchmarks import measuring
 

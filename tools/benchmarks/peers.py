@@ -50,10 +50,12 @@ def scoring_ways(network: keras.Model, images: np.ndarray) -> dict[str, ScoringW
         **_best("Keras, model.predict", keras_predict, network, images),
     }
     torch = is_installed("torch")
-    names = "BaaL, predict_on_dataset, batch 128", "PyTorch, a loop of forward passes"
-    ways[names[0]] = baal(network, images) if torch and is_installed("baal") else None
-    ways |= _best(names[1], torch_loop, network, images) if torch else {names[1]: None}
-    return ways
+    present = torch and is_installed("baal")
+    for suffix in ("", ", replicate_in_memory=False"):
+        name = f"BaaL, predict_on_dataset, batch {_BAAL_BATCH}{suffix}"
+        ways[name] = baal(network, images, replicate=not suffix) if present else None
+    name = "PyTorch, a loop of forward passes"
+    return ways | (_best(name, torch_loop, network, images) if torch else {name: None})
 
 
 def _best(
@@ -119,15 +121,17 @@ def torch_loop(network: keras.Model, images: np.ndarray, batch: int) -> ScoringW
     return passes
 
 
-def baal(network: keras.Model, images: np.ndarray) -> ScoringWay:
-    """BaaL's way: each batch is copied T times and passes once."""
+def baal(network: keras.Model, images: np.ndarray, replicate: bool) -> ScoringWay:
+    """BaaL's way: each batch is copied T times and passes once, or it passes T times."""
     import structlog
     import torch
     from baal.bayesian.dropout import patch_module
     from baal.modelwrapper import ModelWrapper, TrainingArgs
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    settings = TrainingArgs(batch_size=_BAAL_BATCH, use_cuda=False, workers=0)
+    settings = TrainingArgs(
+        batch_size=_BAAL_BATCH, use_cuda=False, workers=0, replicate_in_memory=replicate
+    )
     wrapper = ModelWrapper(patch_module(torch_network(network)), settings)
     items = torch.utils.data.TensorDataset(_torch_images(images))
 
