@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import sqlite3
 
@@ -62,4 +63,6 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
 
 def is_published(run_dir: pathlib.Path) -> bool:
     """Says whether a folder holds what tools/collect_results.py kept of a run."""
-    return (run_dir / VERSIONS_FILE).is_file() and not (run_dir / FILE_NAME).exists()
+    # Unlike a Path, os.path takes any name, and checks come later.
+    kept, store = run_dir / VERSIONS_FILE, run_dir / FILE_NAME
+    return os.path.isfile(kept) and not os.path.exists(store)
