@@ -14,7 +14,8 @@ from dbal_tf.experiments.groups import curves_by_name
 from dbal_tf.experiments.outcome import is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
-from dbal_tf.run_dir import FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.reporting import tables
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
 from dbal_tf.schema import FILE_NAME
 from dbal_tf.seeds import seed_for
 
@@ -51,12 +52,23 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
         if cell in finished:
             say("finished before")
+            _write_curve(cell)
         else:
             loop.run(cell.config, datasets[_split(cell.config)], say)
     results = [_result(cell) for cell in grid]
     for line in experiment.report(experiment, config, results):
         say(line)
     return curves_by_name(results)
+
+
+def _write_curve(cell: Cell) -> None:
+    """Writes a finished run's curve.csv if it was killed between commit and that."""
+    folder = pathlib.Path(cell.config.run_dir)
+    outcome = None if is_published(folder) else read_run(folder)
+    if outcome is not None:
+        path, text = folder / CURVE_FILE, tables.curve_csv(outcome.curve)
+        if not path.is_file() or path.read_text() != text:
+            write_atomically(path, text)
 
 
 def check_folders(config: Config, grid: Sequence[Cell]) -> None:

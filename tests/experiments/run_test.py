@@ -6,9 +6,11 @@ from dbal_tf import loop
 from dbal_tf.core import InputError
 from dbal_tf.experiments import run as run_module
 from dbal_tf.experiments.grid import cells
+from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.experiments.run import load, run
 from dbal_tf.files import write_atomically
+from dbal_tf.reporting import tables
 
 
 def test_each_repetition_and_seed_has_its_own_split(tiny):
@@ -167,3 +169,16 @@ def test_the_data_are_read_before_anything_is_written(tiny, monkeypatch, tmp_pat
     with pytest.raises(InputError, match="no data"):
         run(tiny, pytest.fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_killed_behind_its_last_commit_gets_its_curve(tiny, recorded):
+    run(tiny, lambda _: None)
+    recorded.clear()
+    path = pathlib.Path(tiny.run_dir) / "curve.csv"
+    whole = path.read_text() if path.exists() else tables.curve_csv(read_run(path.parent).curve)
+    path.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    run(tiny, lambda _: None)
+    assert path.read_text() == whole
+    before = path.stat().st_mtime_ns
+    run(tiny, lambda _: None)
+    assert (recorded, path.stat().st_mtime_ns) == ([], before)
