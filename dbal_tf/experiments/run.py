@@ -43,16 +43,16 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     to_do = [] if config.report_only else chosen(grid, config.only)
     check_folders(config, grid)
     before = [_result(cell) for cell in grid]
-    finished = [result.cell for result in before if result.is_finished]
-    datasets = _load([cell for cell in to_do if cell not in finished])
+    finished = {result.cell.path: result for result in before if result.is_finished}
+    datasets = _load([cell for cell in to_do if cell.path not in finished])
     if grid[0].path and (to_do or any(result.record for result in before)):
         whole = config.replace(only=(), report_only=False)
         write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
-        if cell in finished:
+        if cell.path in finished:
             say("finished before")
-            _write_curve(cell)
+            _write_curve(finished[cell.path])
         else:
             loop.run(cell.config, datasets[_split(cell.config)], say)
     results = [_result(cell) for cell in grid]
@@ -61,14 +61,12 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     return curves_by_name(results)
 
 
-def _write_curve(cell: Cell) -> None:
+def _write_curve(result: Result) -> None:
     """Writes a finished run's curve.csv if it was killed between commit and that."""
-    folder = pathlib.Path(cell.config.run_dir)
-    outcome = None if is_published(folder) else read_run(folder)
-    if outcome is not None:
-        path, text = folder / CURVE_FILE, tables.curve_csv(outcome.curve)
-        if not path.is_file() or path.read_text() != text:
-            write_atomically(path, text)
+    folder = pathlib.Path(result.cell.config.run_dir)
+    path, text = folder / CURVE_FILE, tables.curve_csv(result.record.curve)
+    if not is_published(folder) and (not path.is_file() or path.read_text() != text):
+        write_atomically(path, text)
 
 
 def check_folders(config: Config, grid: Sequence[Cell]) -> None:

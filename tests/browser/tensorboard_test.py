@@ -10,6 +10,7 @@ import shutil
 import time
 
 import pytest
+from tensorboard import program
 
 from dbal_tf.config import Config
 from dbal_tf.experiments.run import run
@@ -70,7 +71,6 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(folder):
-    program = pytest.importorskip("tensorboard.program")
     board = program.TensorBoard()
     board.configure(logdir=str(folder), host="127.0.0.1", port=0, load_fast="false")
     return board.launch()
