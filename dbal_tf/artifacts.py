@@ -57,9 +57,13 @@ class Examples:
     def _lookup(self) -> _Lookup:
         return _Lookup(self.ids)
 
+    def rows(self, ids: np.ndarray) -> np.ndarray:
+        """Returns the positions of these ids, int64, for use at once."""
+        return self._lookup.known_rows(ids)
+
     def select(self, ids: np.ndarray) -> "Examples":
         """Returns the items with these ids, in this order."""
-        rows = self._lookup.known_rows(ids)
+        rows = self.rows(ids)
         return Examples(self.ids[rows], self.images[rows])
 
 
@@ -127,7 +131,8 @@ class Dataset:
         test: Items that measure a model, with `test_labels`; never bought.
         test_labels: The classes of `test`, in its order.
         class_names: One name per class, in the order of the class indices.
-        checksum: SHA-256 of all images and classes, hexadecimal.
+        checksum: SHA-256 of all images and classes of the data set, before some
+            are left out, hexadecimal.
     """
 
     name: str
@@ -207,6 +212,9 @@ class Evaluation:
             mean confidence and the share that is right.
         blessed: Whether the model passed `--bless_max_error` and the last one
             pushed; None if it was not asked.
+        graph_error: `error` of the harmonic solution on mbr's graph, which
+            uses no network; only of `--acquisition=mbr`.
+        graph_mass_error: The same with class mass normalisation.
     """
 
     error: float
@@ -218,6 +226,8 @@ class Evaluation:
     auc: float | None = None
     reliability: tuple[tuple[float, float, float], ...] = ()
     blessed: bool | None = None
+    graph_error: float | None = None
+    graph_mass_error: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))

@@ -12,8 +12,9 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run", "figure1", "figure2", "table1", "query_rate", "whole_pool")
+EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
+TECHNIQUES = (*ACQUISITIONS, "mbr")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
@@ -50,9 +51,9 @@ class Config:
     )
     acquisition: tuple[str, ...] = _option(
         ("var_ratios",),
-        "Acquisition function; a comma-separated list runs each and compares "
-        "them. Paper: all five.",
-        choices=ACQUISITIONS,
+        "Acquisition function, or mbr, which asks by the expected risk on a graph of the "
+        "images; a comma-separated list runs each and compares them. Paper: all.",
+        choices=TECHNIQUES,
     )
     var_ratios: str = _option(
         "mean",
@@ -78,6 +79,11 @@ class Config:
         "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
         identity=False,
     )
+    classes: tuple[str, ...] = _option(
+        (),
+        "Classes to tell apart, by their names; images of others are left out. Empty: all. "
+        "Paper, section 5.3: 2,8.",
+    )
     model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
     kernel_size: int = _option(
         4,
@@ -99,6 +105,12 @@ class Config:
     validation_size: int = _option(
         100, "Images kept for choosing hyper-parameters. Paper: 100.", at_least=1
     )
+    pool_size: int = _option(
+        0,
+        "Images in the pool at most, a random part, once for all rounds; 0: all. The "
+        "authors' code for section 5.3: 5000.",
+        at_least=0,
+    )
     num_samples: int = _option(
         100, "Posterior samples T per image, for scores and test error. Paper: 100.", at_least=1
     )
@@ -116,6 +128,18 @@ class Config:
     )
     refine_samples: int = _option(
         2000, "Posterior samples T per image in the second pass of --refine.", at_least=1
+    )
+    graph_neighbors: int = _option(
+        10,
+        "Near images that mbr's graph joins each one to; 0: all images to each other.",
+        at_least=0,
+    )
+    graph_scale: float = _option(
+        0.0,
+        "Width of the kernel of mbr's graph, in distances of pixels of 0 to 1; 0: the median "
+        "length of its edges.",
+        at_least=0.0,
+        at_most=1e6,
     )
     repetitions: int = _option(
         1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
@@ -177,10 +201,16 @@ class Config:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
-        if len(set(self.acquisition)) != len(self.acquisition):
+        for name, noun in (("acquisition", "technique"), ("classes", "class")):
+            names = getattr(self, name)
+            if len(set(names)) != len(names):
+                raise InputError(
+                    f"--{name}={','.join(names)} names a {noun} twice; name each once."
+                )
+        if len(self.classes) == 1:
             raise InputError(
-                f"--acquisition={','.join(self.acquisition)} names a technique twice; "
-                "name each once."
+                f"--classes={self.classes[0]} is one class; expected two at least, or none "
+                "for all; name another."
             )
         if self.weight_decay != "auto":
             _check_weight_decay(self.weight_decay)
@@ -205,12 +235,14 @@ class Config:
 
     def to_flags(self) -> str:
         """Returns the settings as a flagfile, a line a flag."""
-        lines = []
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            text = ",".join(value) if isinstance(value, tuple) else value
-            lines.append(f"--{field.name}={text}\n")
-        return "".join(lines)
+        return "".join(f"--{name}={text}\n" for name, text in self.texts().items())
+
+    def texts(self) -> dict[str, str]:
+        """Returns the value of every flag as it stands on a command line."""
+        return {
+            name: ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in vars(self).items()
+        }
 
     def identity_values(self) -> dict[str, Any]:
         """Returns the settings that make a run what it is, lists as text."""

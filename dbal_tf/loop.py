@@ -16,6 +16,7 @@ from dbal_tf import lock
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
+from dbal_tf.components.graph_learning import GraphAcquirer, GraphClassifier, ImageGraph
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
@@ -48,7 +49,7 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
         InputError: The folder or the data do not fit the settings.
     """
     check_run_dir(config)
-    check_pool(config, dataset)
+    check_data(config, dataset)
     strategy = make_strategy(config.strategy)
     with run_folder(strategy, config.run_dir) as run_dir, strategy.scope():
         folder = pathlib.Path(run_dir)
@@ -57,6 +58,21 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
             if is_chief(strategy):
                 check_run_dir(config)  # Another run may have begun here meanwhile.
             return _run_in(strategy, config.replace(run_dir=run_dir), dataset, say)
+
+
+def check_data(config: Config, dataset: Dataset) -> None:
+    """Checks that a data set is large enough for a run, and not too large.
+
+    Raises:
+        InputError: The pool is too small, or its graph too large.
+    """
+    check_pool(config, dataset)
+    if config.acquisition == ("mbr",):
+        _image_graph(config).check(dataset)
+
+
+def _image_graph(config: Config) -> ImageGraph:
+    return ImageGraph(config.graph_neighbors, config.graph_scale)
 
 
 def _run_in(
@@ -158,6 +174,9 @@ class _Rounds:
             config.refine_samples,
         )
         self._acquirer = Acquirer(config.acquisition_size)
+        self._on_graph, graph = acquisition == "mbr", _image_graph(config)
+        self._graph_acquirer = GraphAcquirer(config.acquisition_size, config.pool_subset, graph)
+        self._graph_classifier = GraphClassifier(graph)
         self._pusher = Pusher(
             self._folder / "export", config.posterior, config.num_samples, config.var_ratios
         )
@@ -186,10 +205,20 @@ class _Rounds:
         evaluation = clock(
             "evaluate", "Evaluator", "test", lambda s: self._evaluator.run(model, dataset, s)
         )
+        if self._on_graph:
+            plain, massed = clock(
+                "evaluate",
+                "GraphClassifier",
+                "graph",
+                lambda _: self._graph_classifier.run(dataset, labels),
+            )
+            evaluation = dataclasses.replace(
+                evaluation, graph_error=plain, graph_mass_error=massed
+            )
         evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query, bought = None, None, None
         if index < config.rounds:
-            scores, query, bought = self._buy(clock, model, index)
+            scores, query, bought = self._buy(clock, model, labels, index)
         artifacts |= self._kept(index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         images = None if query is None else dataset.train.select(query.ids)
@@ -199,9 +228,32 @@ class _Rounds:
         self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
         return point
 
-    def _buy(self, clock: _Clock, model: Model, index: int) -> tuple[Scores, Query, Labels]:
-        asked = self._store.labels(every_state=True)
-        unlabelled = self._dataset.train.select(self._dataset.unlabelled(asked))
+    def _buy(
+        self, clock: _Clock, model: Model, labels: Labels, index: int
+    ) -> tuple[Scores, Query, Labels]:
+        unlabelled_ids = self._dataset.unlabelled(self._store.labels(every_state=True))
+        if self._on_graph:
+            run = functools.partial(
+                self._graph_acquirer.run, self._dataset, labels, unlabelled_ids
+            )
+            scores, query = clock("score", "GraphAcquirer", "ties", run)
+        else:
+            scores, query = self._choose(clock, model, unlabelled_ids)
+        bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
+        names = self._dataset.class_names
+        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
+        write_atomically(paths["query"], tables.query_csv(query, bought, names))
+        if self._config.keep_scores:
+            content = io.BytesIO()
+            np.savez_compressed(content, ids=scores.ids, values=scores.values)
+            write_atomically(paths["scores"], content.getvalue())
+        return scores, query, bought
+
+    def _choose(
+        self, clock: _Clock, model: Model, unlabelled_ids: np.ndarray
+    ) -> tuple[Scores, Query]:
+        """The scores by the model, and the best, with how far these may be off."""
+        unlabelled = self._dataset.train.select(unlabelled_ids)
         scores = clock(
             "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
         )
@@ -213,16 +265,7 @@ class _Rounds:
             "masks",
             lambda s: self._scorer.standard_errors(model, chosen, s),
         )
-        query = dataclasses.replace(query, standard_errors=errors)
-        bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
-        names = self._dataset.class_names
-        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
-        write_atomically(paths["query"], tables.query_csv(query, bought, names))
-        if self._config.keep_scores:
-            content = io.BytesIO()
-            np.savez_compressed(content, ids=scores.ids, values=scores.values)
-            write_atomically(paths["scores"], content.getvalue())
-        return scores, query, bought
+        return scores, dataclasses.replace(query, standard_errors=errors)
 
     def _kept(self, index: int) -> dict[str, str]:
         """The files of a round's query, by kind."""

@@ -42,6 +42,10 @@ _OTHER = Config(
     export_every=4,
     bless_max_error=0.05,
     keep_scores=True,
+    classes=("7", "1"),
+    pool_size=90,
+    graph_neighbors=0,
+    graph_scale=0.5,
 )
 
 
@@ -100,16 +104,24 @@ _BAD = {
     "one unknown of two": (
         {"acquisition": ("bald", "foo")},
         "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
-        "var_ratios, mean_std.",
+        "var_ratios, mean_std, mbr.",
     ),
     "no technique": (
         {"acquisition": ()},
         "--acquisition is empty; expected one of random, bald, max_entropy, var_ratios, "
-        "mean_std.",
+        "mean_std, mbr.",
     ),
     "a technique twice": (
         {"acquisition": ("bald", "random", "bald")},
         "--acquisition=bald,random,bald names a technique twice; name each once.",
+    ),
+    "one class": (
+        {"classes": ("2",)},
+        "--classes=2 is one class; expected two at least, or none for all; name another.",
+    ),
+    "a class twice": (
+        {"classes": ("2", "8", "2")},
+        "--classes=2,8,2 names a class twice; name each once.",
     ),
     "too small": (
         {"acquisition_size": 0},

@@ -10,8 +10,11 @@ import pytest
 
 from dbal_tf import audit, lock, loop
 from dbal_tf.artifacts import Labels
+from dbal_tf.auditing.facts import read_facts
+from dbal_tf.auditing.folder import every_component_ran
+from dbal_tf.auditing.purchases import scores_are_in_range
 from dbal_tf.components.trainer import WEIGHT_DECAYS
-from dbal_tf.config import Config
+from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.run import load
 from dbal_tf.reporting import tables
@@ -361,12 +364,32 @@ def test_an_automatic_weight_decay_goes_on_as_it_was(small, toy, no_export):
     assert {p.weight_decay for p in grown} == {first[0].weight_decay}
 
 
-@pytest.mark.parametrize("acquisition", ["random", "bald", "max_entropy", "mean_std"])
+@pytest.mark.parametrize("acquisition", sorted({*TECHNIQUES} - {"var_ratios"}))
 def test_every_technique_runs_from_the_same_first_model(small, toy, no_export, acquisition):
     curve, _ = _run(small.replace(acquisition=(acquisition,), rounds=1), toy)
     other = small.replace(rounds=0, run_dir=f"{small.run_dir}-var_ratios")
-    assert _measures(_run(other, toy)[0]) == _measures(curve[:1])
+    first = _run(other, toy)[0][0].evaluation
+    assert first.measures().items() <= curve[0].evaluation.measures().items()
     assert [p.labels for p in curve] == [6, 10]
+
+
+def test_a_run_on_a_graph_goes_on_as_it_was(small, toy, no_export):
+    config = small.replace(acquisition=("mbr",), rounds=3, graph_neighbors=5)
+    other = config.replace(run_dir=f"{config.run_dir}-stopped")
+    whole, _ = _run(config, toy)
+    _run(other.replace(rounds=1), toy)
+    assert _measures(_run(other, toy)[0]) == _measures(whole)
+    assert _labels(other) == _labels(config)
+    assert all(p.evaluation.graph_error < 0.5 for p in whole[1:])
+    facts = read_facts(pathlib.Path(config.run_dir))
+    assert [*every_component_ran(facts), *scores_are_in_range(facts)] == []
+
+
+def test_a_graph_that_cannot_be_made_is_refused_before_anything_is_written(small, toy):
+    config = small.replace(acquisition=("mbr",), graph_neighbors=51)
+    with pytest.raises(InputError, match=r"--graph_neighbors=51 .* at most 50"):
+        _run(config, toy)
+    assert not pathlib.Path(config.run_dir).exists()
 
 
 def test_the_pool_can_be_bought_to_its_last_image(small, toy, no_export):

@@ -10,7 +10,7 @@ from dbal_tf.acquisition.functions import (
 )
 from dbal_tf.acquisition.precision import standard_errors
 from dbal_tf.acquisition.registry import ACQUISITIONS, acquisition_function
-from dbal_tf.acquisition.selection import top_k
+from dbal_tf.acquisition.selection import random_subset, top_k
 
 __all__ = [
     "ACQUISITIONS",
@@ -19,6 +19,7 @@ __all__ = [
     "max_entropy",
     "mean_std",
     "random",
+    "random_subset",
     "standard_errors",
     "top_k",
     "var_ratios",

@@ -30,3 +30,10 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
         raise ValueError(f"{bad} of {len(scores_n)} scores are not finite; none can be ranked.")
     order = np.random.default_rng(seed).permutation(len(scores_n))
     return order[np.argsort(-scores_n[order], kind="stable")[:k]]
+
+
+def random_subset(n: int, size: int, seed: int) -> np.ndarray:
+    """Returns so many of n positions at random, ascending; all for a size of 0 or n."""
+    if not 0 < size < n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))

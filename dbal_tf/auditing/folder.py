@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 
 from dbal_tf.auditing.facts import Facts, read_text
-from dbal_tf.auditing.shared import NotRecorded, asked_in
+from dbal_tf.auditing.shared import NotRecorded, asked_in, technique
 from dbal_tf.files import digest
 from dbal_tf.flagfile import from_flagfile
 from dbal_tf.reporting import tables
 from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE
 from dbal_tf.seeds import seed_for
 
-_SHARES = ("error", "ece", "deterministic_error")
+_SHARES = ("error", "ece", "deterministic_error", "graph_error", "graph_mass_error")
 _EXPORTED = ("saved_model.pb", "variables/variables.index")
 _MARKER = "complete.json"  # since checksums are recorded
 
@@ -85,7 +85,10 @@ def every_component_ran(facts: Facts) -> Iterator[str]:
     for row in facts.rounds:
         index = row.point.round
         ran = {call.component for call in facts.executions if call.round == index}
-        buying = {"PoolScorer", "Acquirer", "Oracle"} if index in bought else set()
+        choosing = (
+            {"GraphAcquirer"} if technique(facts) == "mbr" else {"PoolScorer", "Acquirer"}
+        )
+        buying = choosing | {"Oracle"} if index in bought else set()
         for name in sorted({"Trainer", "Evaluator"} | buying - ran):
             if name not in ran:
                 yield f"round {index} has no execution of {name}"

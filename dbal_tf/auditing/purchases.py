@@ -95,7 +95,10 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
 
 
 def scores_are_in_range(facts: Facts) -> Iterator[str]:
-    """Scores are finite, in the range of their technique, and fall with the rank."""
+    """Scores are finite, in the range of their technique, and fall with the rank.
+
+    But for mbr, which scores what is left anew after each choice.
+    """
     labels = (row.label for row in facts.labels)
     classes = len(facts.run.class_names) or max(labels, default=0) + 1
     highest = {
@@ -105,6 +108,7 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
         "var_ratios": 1 - 1 / classes,
         "mean_std": 0.5,
     }.get(technique(facts), math.inf)
+    ranked = technique(facts) != "mbr"
     before: LabelRecord | None = None
     for row in facts.labels:
         if row.round is None:
@@ -112,7 +116,7 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
         known = isinstance(row.score, float)  # SQLite keeps NaN as NULL.
         if not known or not -_ROUNDING <= row.score <= highest + _ROUNDING:
             yield f"{row.item} has the score {row.score}, expected 0 to {highest:.4f}"
-        elif before and before.round == row.round and not row.score <= before.score:
+        elif ranked and before and before.round == row.round and row.score > before.score:
             yield f"{row.item} scores above {before.item}, which ranks before it"
         before = row if known else None
 

@@ -92,6 +92,23 @@ def knn_graph(
     return scipy.sparse.csr_array(edges.maximum(edges.T))
 
 
+def similarity_graph(features_nd: np.ndarray, num_neighbors: int, scale: float) -> Graph:
+    """Returns the graph of `knn_graph`, or of `rbf_graph` for 0 neighbours.
+
+    Args:
+        features_nd: Points, shape `[n, d]`.
+        num_neighbors: How many nearest points each chooses; 0: all are joined.
+        scale: Width of the kernel; 0: the median distance.
+
+    Raises:
+        InputError: As of those functions.
+    """
+    width = scale or None
+    if not num_neighbors:
+        return rbf_graph(features_nd, width)
+    return knn_graph(features_nd, num_neighbors, width)
+
+
 def degrees(weights_nn: Graph) -> np.ndarray:
     """Returns the sum of each node's weights, float64 `[n]`."""
     return np.asarray(weights_nn.sum(axis=1), np.float64).ravel()
@@ -134,7 +151,8 @@ def check_memory(n: int, matrices: int, available: int | None = None) -> None:
         raise InputError(
             f"A graph of {n} images takes {needed / 2**30:.1f} GiB of memory, of which "
             f"{available / 2**30:.1f} are free; expected at most "
-            f"{math.isqrt(available // (8 * matrices))} images; give a part of the pool."
+            f"{math.isqrt(available // (8 * matrices))} images; give a part of "
+            "the pool, as --pool_size does."
         )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 
+import numpy as np
+
 from dbal_tf.artifacts import Dataset, Labels
 from dbal_tf.datasets import LOADERS
 from dbal_tf.datasets.source import Source
@@ -18,12 +20,16 @@ class ExampleGen:
         data_dir: The value of `--data_dir`, maybe empty.
         initial_per_class: Items of each class in the initial set.
         validation_size: Items in the validation set.
+        classes: The names of the classes that are kept; empty: all.
+        pool_size: Items in the pool at most; 0: all that are left.
     """
 
     dataset: str
     data_dir: str
     initial_per_class: int
     validation_size: int
+    classes: tuple[str, ...] = ()
+    pool_size: int = 0
 
     def run(self, seed: int) -> Dataset:
         """Returns the data set, split with this seed.
@@ -38,6 +44,8 @@ class ExampleGen:
             InputError: The files cannot be used, or are too few to split.
         """
         source, checksum = _load(self.dataset, self.data_dir)
+        if self.classes:
+            source = source.of_classes(self.classes)
         splits = make_splits(
             source.train.ids,
             source.train_classes,
@@ -45,12 +53,18 @@ class ExampleGen:
             self.initial_per_class,
             self.validation_size,
             seed,
+            self.pool_size,
         )
+        train, hidden = source.train, Labels(source.train.ids, source.train_classes)
+        if self.pool_size:
+            used = (splits.initial_ids, splits.validation_ids, splits.pool_ids)
+            ids = train.ids[np.isin(train.ids, np.concatenate(used))]
+            train, hidden = train.select(ids), hidden.select(ids)
         return Dataset(
             name=self.dataset,
-            train=source.train,
+            train=train,
             splits=splits,
-            hidden=Labels(source.train.ids, source.train_classes),
+            hidden=hidden,
             test=source.test,
             test_labels=Labels(source.test.ids, source.test_classes),
             class_names=source.class_names,

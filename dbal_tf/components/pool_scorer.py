@@ -4,7 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from dbal_tf.acquisition import acquisition_function, max_entropy, standard_errors, top_k
+from dbal_tf.acquisition import (
+    acquisition_function,
+    max_entropy,
+    random_subset,
+    standard_errors,
+    top_k,
+)
 from dbal_tf.artifacts import Examples, Model, Scores
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.posteriors import screening_posterior
@@ -39,10 +45,8 @@ class PoolScorer:
             ArithmeticError: A score is not finite.
         """
         if 0 < self.pool_subset < len(unlabelled):
-            chosen = np.random.default_rng(seed).choice(
-                len(unlabelled), self.pool_subset, replace=False
-            )
-            unlabelled = unlabelled.select(unlabelled.ids[np.sort(chosen)])
+            chosen = random_subset(len(unlabelled), self.pool_subset, seed)
+            unlabelled = unlabelled.select(unlabelled.ids[chosen])
         if self.acquisition == "random":
             return Scores(unlabelled.ids, np.zeros(len(unlabelled)))
         if 0 < self.refine < len(unlabelled):

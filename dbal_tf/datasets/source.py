@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from dbal_tf.artifacts import Examples
+from dbal_tf.core import InputError
 
 _BLOCK_BYTES = 2**24  # of pixel values, read at once
 
@@ -29,6 +31,32 @@ class Source:
     test: Examples
     test_classes: np.ndarray
     class_names: tuple[str, ...]
+
+    def of_classes(self, names: Sequence[str]) -> "Source":
+        """Returns the items of some classes, numbered in the order of `names`.
+
+        Items whose class is not known are left out: they may be of any.
+
+        Raises:
+            InputError: There is no class of that name.
+        """
+        if unknown := [name for name in names if name not in self.class_names]:
+            raise InputError(
+                f"--classes={','.join(names)} names {unknown[0]}, which is no class of the "
+                f"data set; expected some of {', '.join(self.class_names)}."
+            )
+        numbers = np.full(len(self.class_names) + 1, -1)  # The last is that of class -1.
+        numbers[[self.class_names.index(name) for name in names]] = np.arange(len(names))
+
+        def kept(items: Examples, classes: np.ndarray) -> tuple[Examples, np.ndarray]:
+            renumbered = numbers[classes]
+            return items.select(items.ids[renumbered >= 0]), renumbered[renumbered >= 0]
+
+        return Source(
+            *kept(self.train, self.train_classes),
+            *kept(self.test, self.test_classes),
+            tuple(names),
+        )
 
     def checksum(self) -> str:
         """Returns the SHA-256 of all ids, images and classes, hexadecimal.

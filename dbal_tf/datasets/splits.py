@@ -13,6 +13,7 @@ def make_splits(
     initial_per_class: int,
     validation_size: int,
     seed: int,
+    pool_size: int = 0,
 ) -> Splits:
     """Splits items at random into a balanced initial set, validation and pool.
 
@@ -26,10 +27,11 @@ def make_splits(
         initial_per_class: Items of each class in the initial set.
         validation_size: Items in the validation set, of whatever class.
         seed: The same seed and items give the same splits.
+        pool_size: How many of the rest are the pool, at most; 0: all.
 
     Returns:
-        Disjoint splits that hold all ids: the initial and validation ids in
-        random order, the pool in the order of `ids`.
+        Disjoint splits, which without a `pool_size` hold all ids: the initial
+        and validation ids in random order, the pool in the order of `ids`.
 
     Raises:
         InputError: A class has too few labelled items, or too few items
@@ -58,7 +60,10 @@ def make_splits(
             f"the initial and validation sets take all {len(ids)} training images; expected "
             "at least one more for the pool; lower --initial_per_class or --validation_size."
         )
-    return Splits(ids[initial], ids[validation], ids[in_pool])
+    pool = np.flatnonzero(in_pool)
+    if 0 < pool_size < len(pool):
+        pool = np.sort(rng.choice(pool, pool_size, replace=False))
+    return Splits(ids[initial], ids[validation], ids[pool])
 
 
 def _is_among_first(classes: np.ndarray, num_classes: int, count: int) -> np.ndarray:

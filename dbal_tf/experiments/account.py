@@ -66,7 +66,8 @@ def protocol(experiment: Experiment, config: Config) -> Table:
         if field.name in (Config.identity() | {"rounds"}) - varied
     ]
     titles = [variant.title or "all runs" for variant in experiment.variants]
-    rows = [[f"--{name}", *(str(getattr(one, name)) for one in settings)] for name in names]
+    texts = [one.texts() for one in settings]
+    rows = [[f"--{name}", *(of[name] for of in texts)] for name in names]
     return Table("Protocol", ["flag", *titles], rows)
 
 

@@ -6,36 +6,35 @@ from collections.abc import Sequence
 import numpy as np
 
 from dbal_tf.config import Config
+from dbal_tf.experiments.grid import Experiment
 from dbal_tf.experiments.groups import Group
-from dbal_tf.experiments.published import Numbers
+from dbal_tf.experiments.published import Numbers, authors_curve
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
 
 ERROR_TOLERANCE = 0.3  # Points.
 LABELS_TOLERANCE = 0.1  # Share of the paper's number, but two queries at least.
-_THRESHOLDS = (0.10, 0.05)
-_CHECKPOINTS = (100, 300, 1000)
+_THRESHOLDS = (0.10, 0.05)  # Those of the published counts.
 _DASH = "-"
 
 
-def summary(groups: Sequence[Group]) -> Table:
+def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns errors, first crossings and areas of all techniques."""
-    ends = [group.last for group in groups]
-    checkpoints = [count for count in _CHECKPOINTS if count < max(ends)] + [max(ends)]
-    checkpoints = sorted(set(checkpoints))
+    end, thresholds = max(group.last for group in groups), experiment.thresholds
+    checkpoints = [*(count for count in experiment.checkpoints if count < end), end]
     header = [
         "technique",
         "runs",
         *(f"error at {count}" for count in checkpoints),
-        *(f"first ≤ {100 * threshold:.0f} %" for threshold in _THRESHOLDS),
+        *(f"first ≤ {100 * threshold:.0f} %" for threshold in thresholds),
         "mean error",
         "at the end, dropout off",
     ]
     return Table(
         "Test error (%) and labels",
         header,
-        [_summary_row(group, checkpoints) for group in groups],
+        [_summary_row(group, checkpoints, thresholds) for group in groups],
         (
             "Mean over the repetitions (least to most). First crossing of the mean curve, in "
             "labels; the curve may rise again. Mean error: area under the curve, from the "
@@ -45,7 +44,9 @@ def summary(groups: Sequence[Group]) -> Table:
     )
 
 
-def _summary_row(group: Group, checkpoints: Sequence[int]) -> list[str]:
+def _summary_row(
+    group: Group, checkpoints: Sequence[int], thresholds: Sequence[float]
+) -> list[str]:
     line, last = group.line, group.last
     first = int(line.labels_p[0])
     areas = [
@@ -55,7 +56,7 @@ def _summary_row(group: Group, checkpoints: Sequence[int]) -> list[str]:
         group.name,
         str(len(line.repetitions)),
         *(_errors_at(line, count) for count in checkpoints),
-        *(_crossing(line, threshold) for threshold in _THRESHOLDS),
+        *(_crossing(line, threshold) for threshold in thresholds),
         _spread([area for area in areas if area is not None]),
         _errors_at(group.deterministic, last),
     ]
@@ -84,19 +85,26 @@ def _crossing(line: Line, threshold: float) -> str:
     return f"{count}{several}"
 
 
-def saved(groups: Sequence[Group]) -> Table:
-    """Returns how many labels each technique saves against random at equal error."""
+def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
+    """Returns how many labels each technique saves against random at equal error.
+
+    Against its variant's random, or the only one that there is.
+    """
     random = {g.variant.folder: g for g in groups if g.acquisition == "random"}
+    only = next(iter(random.values())) if len(random) == 1 else None
     rows = []
     for group in groups:
-        baseline = random.get(group.variant.folder)
+        baseline = random.get(group.variant.folder, only)
         if baseline and group is not baseline:
-            end = float(baseline.line.mean_p[-1])
-            thresholds = (*_THRESHOLDS, end)
+            thresholds = (*experiment.thresholds, float(baseline.line.mean_p[-1]))
             rows.append([group.name, *(_saved(group, baseline, t) for t in thresholds)])
     return Table(
         "Labels saved against random at equal error",
-        ["technique", "at 10 %", "at 5 %", "at the error that random ends with"],
+        [
+            "technique",
+            *(f"at {100 * threshold:.0f} %" for threshold in experiment.thresholds),
+            "at the error that random ends with",
+        ],
         rows,
         (
             f"Of the labels that random needs, by first crossings of the mean curves. In "
@@ -141,6 +149,25 @@ def differences(panels: Sequence[Sequence[Group]]) -> Table:
         ("Within a repetition: the same split, initial weights and masks. Negative: the first "
          "is better.",),
     )  # fmt: skip
+
+
+def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
+    """Returns the authors' curves at the report's numbers of labels, beside ours."""
+    rows = []
+    for group in groups if config.dataset == "mnist" else ():
+        published = group.variant.published
+        curve = published and authors_curve(published.curves, group.acquisition)
+        if curve and not published.numbers and group.measure == "error":
+            theirs = Line(*curve, (0,))
+            for whose, line in (("ours", group.line), ("theirs", theirs)):
+                errors = [_errors_at(line, count) for count in experiment.checkpoints]
+                rows.append([group.name, whose, *errors])
+    return Table(
+        "Test error (%), ours and the authors'",
+        ["technique", "whose", *(f"at {count}" for count in experiment.checkpoints)],
+        rows,
+        ("Theirs: means of their stored curves, dropout off.",),
+    )
 
 
 def against_paper(config: Config, groups: Sequence[Group]) -> Table:

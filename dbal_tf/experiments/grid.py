@@ -29,17 +29,20 @@ class Variant:
         changes: The settings that it changes. The number of rounds follows,
             so that all variants end with as many labels.
         published: What its runs are compared with; None: nothing.
+        techniques: Those of `--acquisition` that run under it; empty: all.
     """
 
     folder: str = ""
     title: str = ""
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     published: Published | None = None
+    techniques: tuple[str, ...] = ()
 
     def settings(self, config: Config) -> Config:
         """Returns the settings with the variant's changes."""
         changed = config.replace(**self.changes)
-        fewer = _CLASSES * (config.initial_per_class - changed.initial_per_class)
+        classes = len(config.classes) or _CLASSES
+        fewer = classes * (config.initial_per_class - changed.initial_per_class)
         bought = config.rounds * config.acquisition_size + fewer
         return changed.replace(rounds=max(0, bought // changed.acquisition_size))
 
@@ -95,8 +98,11 @@ class Experiment:
         title: Stands above the report.
         report: Writes the report of what there is; returns lines to say.
         variants: What varies beside technique and repetition.
-        panels: What has a plot of its own: each `variant` or each `acquisition`.
+        panels: What has a plot of its own: each `variant`, each `acquisition`, or
+            each `measure` that is the error.
         captions: Sentences below the plots.
+        checkpoints: Numbers of labels at which the tables show errors.
+        thresholds: Errors, shares, whose first crossing the tables show.
     """
 
     title: str
@@ -104,6 +110,8 @@ class Experiment:
     variants: tuple[Variant, ...] = (Variant(),)
     panels: str = "variant"
     captions: tuple[str, ...] = ()
+    checkpoints: tuple[int, ...] = (100, 300, 1000)
+    thresholds: tuple[float, ...] = (0.10, 0.05)
 
 
 def cells(experiment: Experiment, config: Config) -> list[Cell]:
@@ -111,16 +119,27 @@ def cells(experiment: Experiment, config: Config) -> list[Cell]:
 
     Each has `<run_dir>/<variant>/<acquisition>/<repetition>`, but a single
     `--experiment=run` has `run_dir` itself.
+
+    Raises:
+        InputError: No technique of `--acquisition` is one of the experiment.
     """
     repetitions = range(config.repetition, config.repetition + config.repetitions)
     if config.experiment == "run" and len(config.acquisition) == len(repetitions) == 1:
         return [Cell(experiment.variants[0], "", config)]
-    return [
+    grid = [
         _cell(variant, config, name, repetition)
         for repetition in repetitions
         for variant in experiment.variants
         for name in config.acquisition
+        if name in (variant.techniques or config.acquisition)
     ]
+    if not grid:
+        known = dict.fromkeys(name for one in experiment.variants for name in one.techniques)
+        raise InputError(
+            f"--acquisition={','.join(config.acquisition)} has no run in --experiment="
+            f"{config.experiment}; expected some of {', '.join(known)}."
+        )
+    return grid
 
 
 def _cell(variant: Variant, config: Config, name: str, repetition: int) -> Cell:

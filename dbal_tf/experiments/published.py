@@ -4,14 +4,16 @@ Table 1 and Table 2 are those of Gal, Islam and Ghahramani, ICML 2017. All
 other numbers, and `authors_curves.csv`, are means over the three runs in the
 authors' stored results (github.com/Riashat/Active-Learning-Bayesian-
 Convolutional-Neural-Networks): `figure1` and `figure2` from
-FINAL_Averaged_Experiments/Final_Experiments_Run/RESULTS ANALYSIS, `table1`
-and `query_rate_*` from PAPER_SUBMISSION_RESULTS. The numbers of Table 1 equal
-the first crossings of the mean curves in Lower_Query_Rate_Q5, those of Table
-2's active learning rows the last points of `figure1`.
+FINAL_Averaged_Experiments/Final_Experiments_Run/RESULTS ANALYSIS, `table1`,
+`query_rate_*` and `figure3`, of two runs at most, from
+PAPER_SUBMISSION_RESULTS. The numbers of Table 1 equal the first crossings of
+the mean curves in Lower_Query_Rate_Q5, those of Table 2's active learning rows
+the last points of `figure1`.
 
 The authors' error is that of one pass without dropout. Their Mean STD is the
 standard deviation of one pass, so each score is 0 and what is bought random;
-their variation ratios count votes.
+their variation ratios count votes. Their MBR is not that of Zhu et al.: its
+kernel grows with the distance, and classes enter as the numbers 2 and 8.
 """
 
 import csv
@@ -129,6 +131,10 @@ QUERY_RATE = {
         mean_std=Numbers(400, None, 5.22, AS_CODED),
     ),
 }
+
+
+FIGURE3 = Published("the authors' stored curves", {}, "figure3")
+FIGURE3_DETERMINISTIC = Published("the authors' stored curves", {}, "figure3_deterministic")
 
 
 def authors_curve(curves: str, acquisition: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,12 +1,21 @@
 """Experiments by the name that `--experiment` gives them."""
 
-from dbal_tf.experiments import figure1, figure2, query_rate, report, table1, whole_pool
+from dbal_tf.experiments import (
+    figure1,
+    figure2,
+    figure3,
+    query_rate,
+    report,
+    table1,
+    whole_pool,
+)
 from dbal_tf.experiments.grid import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     "run": Experiment("", report.compare),
     "figure1": figure1.EXPERIMENT,
     "figure2": figure2.EXPERIMENT,
+    "figure3": figure3.EXPERIMENT,
     "table1": table1.EXPERIMENT,
     "query_rate": query_rate.EXPERIMENT,
     "whole_pool": whole_pool.EXPERIMENT,

@@ -13,6 +13,12 @@ from dbal_tf.files import write_atomically
 from dbal_tf.reporting import page, tables
 from dbal_tf.reporting.plots import Panel, plot_learning_curves, plot_panels
 
+PANEL_TITLES = {
+    "error": "the network",
+    "graph_error": "the harmonic solution",
+    "graph_mass_error": "the same, with class masses",
+}
+
 
 def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
     """Draws `curve.png`; returns the lines of a table that compares the techniques."""
@@ -64,6 +70,12 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
     Panels of a technique hold each the last variant's random beside it.
     """
     panels: dict[str, dict[str, Group]] = {}
+    if experiment.panels == "measure":
+        for group in groups:
+            panels.setdefault(PANEL_TITLES[group.measure], {})[group.results[0].cell.name] = (
+                group
+            )
+        return panels
     if experiment.panels == "variant":
         for group in groups:
             panels.setdefault(group.variant.title, {})[group.acquisition] = group
@@ -80,7 +92,7 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
 def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, tuple]]:
     for name, group in panel.items():
         published = group.variant.published
-        if published and config.dataset == "mnist":
+        if published and config.dataset == "mnist" and group.measure == "error":
             curve = authors_curve(published.curves, group.acquisition)
             if curve is not None:
                 yield name, curve
@@ -89,7 +101,7 @@ def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, 
 def _legend(config: Config, groups: Sequence[Group]) -> list[str]:
     sentences = ["Lines: mean test error over the repetitions; bands: least to most."]
     if config.dataset == "mnist" and any(group.variant.published for group in groups):
-        sentences.append("Dashed: the authors' stored curves, means of three runs.")
+        sentences.append("Dashed: the authors' stored curves, means of their runs.")
     return sentences
 
 
@@ -102,9 +114,10 @@ def _tables(
     panels = list(_by_panel(experiment, groups).values())
     stamp = account.stamp(config, results)
     made = [
-        comparison.summary(groups),
+        comparison.summary(experiment, groups),
         comparison.against_paper(config, groups),
-        comparison.saved(groups),
+        comparison.authors_errors(experiment, config, groups),
+        comparison.saved(experiment, groups),
         comparison.differences([list(panel.values()) for panel in panels]),
     ]
     stamped = [

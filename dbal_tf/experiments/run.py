@@ -15,7 +15,7 @@ from dbal_tf.experiments.outcome import is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
 from dbal_tf.reporting import tables
-from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_run_dir
 from dbal_tf.schema import FILE_NAME
 from dbal_tf.seeds import seed_for
 
@@ -99,11 +99,12 @@ def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:
     for cell in remaining:
         if _split(cell.config) not in datasets:
             datasets[_split(cell.config)] = load(cell.config)
-        check_pool(cell.config, datasets[_split(cell.config)])
+        loop.check_data(cell.config, datasets[_split(cell.config)])
     return datasets
 
 
 def _split(config: Config) -> tuple[int, int]:
+    """What of a cell's settings its data hangs on; the rest is the experiment's."""
     return config.repetition, config.initial_per_class
 
 
@@ -114,6 +115,11 @@ def _result(cell: Cell) -> Result:
 def load(config: Config) -> Dataset:
     """Returns the data set, split for the repetition of the settings."""
     generate = ExampleGen(
-        config.dataset, config.data_dir, config.initial_per_class, config.validation_size
+        config.dataset,
+        config.data_dir,
+        config.initial_per_class,
+        config.validation_size,
+        config.classes,
+        config.pool_size,
     )
     return generate.run(seed_for(config.seed, config.repetition, 0, "split"))

@@ -93,10 +93,11 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     width = 7.2 if len(shown) == 1 else 4.6 * len(shown)
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
+    colours = _colours(dict.fromkeys(name for panel in shown for name in panel.lines))
     for axes, panel in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):
-        _draw_panel(axes, panel)
+        _draw_panel(axes, panel, colours)
     for path in paths:
         picture = io.BytesIO()
         # Neither random names nor dates: the same curves make the same file.
@@ -111,8 +112,7 @@ def _started(panel: Panel) -> Panel:
     return dataclasses.replace(panel, lines=lines)
 
 
-def _draw_panel(axes: "Axes", panel: Panel) -> None:
-    colours = _colours(panel.lines)
+def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str]) -> None:
     references = {n: line for n, line in panel.references.items() if n in panel.lines}
     for name, (labels, errors) in references.items():
         percent = np.maximum(100 * errors.mean(axis=0), _LOWEST)

@@ -23,7 +23,7 @@ _MEASURES = tuple(
     for field in dataclasses.fields(Evaluation)
     if field.default is dataclasses.MISSING
 )
-_TWO_CLASS_MEASURES = (*_MEASURES, "auc")
+_OPTIONAL_MEASURES = ("auc", "graph_error", "graph_mass_error")
 _THRESHOLDS = (0.10, 0.05)
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -37,11 +37,15 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
     Returns:
         A header and a line a round: errors as shares 0 to 1, likelihoods in
         nats, seconds to the millisecond (0 for a phase that did not happen);
-        the AUC if every round has one. All numbers but the seconds are written
-        so that they read back equal.
+        the AUC and a graph's errors if every round has them. All numbers but
+        the seconds are written so that they read back equal.
     """
-    has_auc = curve and all(point.evaluation.auc is not None for point in curve)
-    measures = _TWO_CLASS_MEASURES if has_auc else _MEASURES
+    evaluations = [point.evaluation for point in curve]
+    measures = _MEASURES + tuple(
+        name
+        for name in _OPTIONAL_MEASURES
+        if evaluations and all(getattr(one, name) is not None for one in evaluations)
+    )
     return _csv(
         _columns(measures),
         (
@@ -64,15 +68,13 @@ def read_curve_csv(text: str) -> list[CurvePoint]:
         InputError: The text is not what `curve_csv` writes.
     """
     header, *lines = text.splitlines() or [""]
-    known = {",".join(_columns(names)): names for names in (_MEASURES, _TWO_CLASS_MEASURES)}
-    if header not in known:
+    measures = _MEASURES + tuple(n for n in _OPTIONAL_MEASURES if n in header.split(","))
+    if header != ",".join(_columns(measures)):
         raise InputError(
-            f"The curve's first line reads {header!r}; expected {next(iter(known))!r}; "
-            "give a curve.csv that a run wrote."
+            f"The curve's first line reads {header!r}; expected "
+            f"{','.join(_columns(_MEASURES))!r}; give a curve.csv that a run wrote."
         )
-    return [
-        _curve_point(line, number, known[header]) for number, line in enumerate(lines, start=2)
-    ]
+    return [_curve_point(line, number, measures) for number, line in enumerate(lines, start=2)]
 
 
 def _columns(measures: Sequence[str]) -> tuple[str, ...]:

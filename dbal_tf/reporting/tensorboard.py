@@ -15,7 +15,16 @@ from dbal_tf.config import Config
 from dbal_tf.reporting.picks import class_bars, picked_images
 from dbal_tf.reporting.reliability import reliability_diagram
 
-_MEASURES = ("error", "nll", "brier", "ece", "auc", "deterministic_error")
+_MEASURES = (
+    "error",
+    "nll",
+    "brier",
+    "ece",
+    "auc",
+    "deterministic_error",
+    "graph_error",
+    "graph_mass_error",
+)
 _MOST_IMAGES = 100
 _PER_ROW = 5  # TensorBoard shows pictures 320 pixels wide.
 

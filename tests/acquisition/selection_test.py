@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbal_tf.acquisition.selection import top_k
+from dbal_tf.acquisition.selection import random_subset, top_k
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,11 @@ def test_the_scores_are_left_as_they_were() -> None:
     scores = np.array([0.3, 0.1, 0.2])
     top_k(scores, 2, seed=0)
     assert scores.tolist() == [0.3, 0.1, 0.2]
+
+
+def test_a_random_subset():
+    chosen = random_subset(50, 10, seed=1)
+    assert len(set(chosen)) == 10
+    assert chosen.tolist() == sorted(chosen)
+    assert random_subset(50, 10, seed=2).tolist() != chosen.tolist()
+    assert random_subset(50, 0, seed=1).tolist() == random_subset(50, 99, 1).tolist()

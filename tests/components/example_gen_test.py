@@ -51,3 +51,25 @@ def test_a_failed_load_is_tried_again(tmp_path: pathlib.Path) -> None:
 def test_too_large_an_initial_set() -> None:
     with pytest.raises(InputError, match="--initial_per_class=200"):
         dataclasses.replace(_DIGITS, initial_per_class=200).run(seed=0)
+
+
+def test_two_classes_and_a_part_of_the_pool() -> None:
+    gen = dataclasses.replace(_DIGITS, classes=("8", "2"), pool_size=50)
+    dataset = gen.run(seed=0)
+    splits = dataset.splits
+    sizes = [len(ids) for ids in (splits.initial_ids, splits.validation_ids, splits.pool_ids)]
+    assert sizes == [4, 100, 50]
+    assert len(dataset.train) == len(dataset.hidden) == 154
+    assert dataset.class_names == ("8", "2")
+    whole = _DIGITS.run(seed=0)
+    for labels, of_whole in (
+        (dataset.hidden, whole.hidden),
+        (dataset.test_labels, whole.test_labels),
+    ):
+        names = np.array(["8", "2"])[labels.classes]
+        classes = of_whole.select(labels.ids).classes
+        assert names.tolist() == [whole.class_names[index] for index in classes]
+    np.testing.assert_array_equal(
+        dataset.train.images, whole.train.select(dataset.train.ids).images
+    )
+    assert dataset.checksum == whole.checksum

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Examples
+from dbal_tf.core import InputError
 from dbal_tf.datasets import source as source_module
 from dbal_tf.datasets.source import Source
 
@@ -54,3 +55,26 @@ def test_checksum_of_equal_content_is_equal() -> None:
         train_classes=source.train_classes.astype(">i8"),
     )
     assert same.checksum() == source.checksum()
+
+
+def _four_classes() -> Source:
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    train = Examples(np.array(list("abcde")), images)
+    test = Examples(np.array(list("xyz")), images[:3])
+    return Source(
+        train, np.array([3, 0, -1, 1, 3]), test, np.array([1, 2, 3]), ("p", "q", "r", "s")
+    )
+
+
+def test_some_classes_are_kept_and_numbered_anew() -> None:
+    kept = _four_classes().of_classes(("s", "q"))
+    assert kept.train.ids.tolist() == ["a", "d", "e"]
+    assert kept.train.images.ravel().tolist() == [0, 3, 4]
+    assert kept.train_classes.tolist() == [0, 1, 0]
+    assert (kept.test.ids.tolist(), kept.test_classes.tolist()) == (["x", "z"], [1, 0])
+    assert kept.class_names == ("s", "q")
+
+
+def test_a_class_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--classes=p,t names t, .* some of p, q, r, s"):
+        _four_classes().of_classes(("p", "t"))

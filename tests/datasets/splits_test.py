@@ -104,3 +104,13 @@ def test_too_few_items(classes: list, initial: int, validation: int, message: st
 def test_unlabelled_items_are_enough_of_a_pool() -> None:
     splits = make_splits(_ids(4), np.array([-1, 0, 1, 1]), 2, 1, 1, seed=0)
     assert splits.pool_ids.tolist() == ["item-0000"]
+
+
+def test_a_pool_of_a_size_is_a_part_of_the_whole() -> None:
+    arguments = (_ids(50), np.arange(50) % 2, 2, 3, 4, 7)
+    whole, part = make_splits(*arguments), make_splits(*arguments, pool_size=10)
+    assert _lists(whole)[:2] == _lists(part)[:2]
+    assert len(part.pool_ids) == 10
+    assert set(part.pool_ids) < set(whole.pool_ids)
+    assert part.pool_ids.tolist() == sorted(part.pool_ids)
+    assert _lists(make_splits(*arguments, pool_size=99)) == _lists(whole)

@@ -167,8 +167,8 @@ _DATA = "--dataset=mnist --run_dir=run --data_dir=data"
 # Flag, value, and what is expected of it.
 _LIMITS = (
     ("experiment", "foo", "one of run, figure1"),
-    ("acquisition", "foo", "one of random, bald, max_entropy, var_ratios, mean_std"),
-    ("acquisition", "BALD", "one of random, bald, max_entropy, var_ratios, mean_std"),
+    ("acquisition", "foo", "one of random, bald, max_entropy, var_ratios, mean_std, mbr"),
+    ("acquisition", "BALD", "one of random, bald, max_entropy, var_ratios, mean_std, mbr"),
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
     ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
@@ -185,6 +185,11 @@ _LIMITS = (
     ("refine", "-1", "at least 0"),
     ("refine_samples", "0", "at least 1"),
     ("kernel_size", "15", "at most 14"),
+    ("pool_size", "-1", "at least 0"),
+    ("graph_neighbors", "-1", "at least 0"),
+    ("graph_scale", "-0.5", "at least 0.0"),
+    ("graph_scale", "nan", "at least 0.0"),
+    ("graph_scale", "inf", "at most 1000000.0"),
     ("repetitions", "0", "at least 1"),
     ("repetition", "-1", "at least 0"),
     ("epochs", "0", "at least 1"),
@@ -222,6 +227,22 @@ _FLAGS = {
     "a technique twice": Case(
         f"{_DIGITS} --acquisition=bald,random,bald",
         ("--acquisition=bald,random,bald names a technique twice; name each once",),
+    ),
+    "one class": Case(f"{_DIGITS} --classes=2", ("--classes=2 is one class", "name another")),
+    "a class twice": Case(f"{_DIGITS} --classes=2,8,2", ("names a class twice",)),
+    "a class that is not there": Case(
+        f"{_DIGITS} --classes=2,x", ("--classes=2,x names x", "some of 0, 1, 2, 3,")
+    ),
+    "a pool below the purchases": Case(
+        f"{_DIGITS} --pool_size=100", ("--rounds=98 of 10", "at most --rounds=10")
+    ),
+    "more neighbours than images": Case(
+        f"{_DIGITS} --acquisition=mbr --rounds=1 --pool_size=30 --graph_neighbors=50",
+        ("--graph_neighbors=50 cannot be used with 50 images", "at most 49"),
+    ),
+    "a technique without a run": Case(
+        f"{_DIGITS} --experiment=figure3 --acquisition=mean_std",
+        ("--acquisition=mean_std has no run in --experiment=figure3; expected some of bald",),
     ),
     "stray argument": Case(f"{_DIGITS} rounds=3", ("'rounds=3' is not a flag", "--name=value")),
     "control characters": Case(

@@ -6,6 +6,7 @@ from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments import comparison
 from dbal_tf.experiments.figure1 import EXPERIMENT
+from dbal_tf.experiments.figure3 import EXPERIMENT as FIGURE3
 from dbal_tf.experiments.grid import Result, cells
 from dbal_tf.experiments.groups import groups_of
 from dbal_tf.experiments.outcome import Outcome
@@ -33,7 +34,7 @@ def _groups(experiment=EXPERIMENT, config=CONFIG, **errors):
 
 
 def test_the_summary():
-    table = comparison.summary(_groups(random=RANDOM, bald=((0.4, 0.2),)))
+    table = comparison.summary(EXPERIMENT, _groups(random=RANDOM, bald=((0.4, 0.2),)))
     assert table.header == [
         *("technique", "runs", "error at 100", "error at 300", "error at 420"),
         *("first ≤ 10 %", "first ≤ 5 %", "mean error", "at the end, dropout off"),
@@ -52,7 +53,8 @@ def test_the_summary():
 
 def test_labels_saved_against_random():
     table = comparison.saved(
-        _groups(random=RANDOM, bald=((0.4, 0.09, 0.09, 0.04, 0.04),) * 2, mean_std=RANDOM[:1])
+        EXPERIMENT,
+        _groups(random=RANDOM, bald=((0.4, 0.09, 0.09, 0.04, 0.04),) * 2, mean_std=RANDOM[:1]),
     )
     assert table.rows == [
         # Random needs 320 and 420 labels; its draws 220 or 320 and 420 labels.
@@ -63,7 +65,7 @@ def test_labels_saved_against_random():
 
 
 def test_without_random_nothing_is_saved():
-    assert comparison.saved(_groups(bald=RANDOM)).rows == []
+    assert comparison.saved(EXPERIMENT, _groups(bald=RANDOM)).rows == []
 
 
 def test_differences_within_repetitions():
@@ -136,3 +138,29 @@ def test_other_data_are_not_compared_with_the_paper():
 )
 def test_the_verdict_names_the_side(difference, word):
     assert comparison.verdict(difference, 0.3) == word
+
+
+def test_the_authors_errors_stand_beside_ours():
+    config = Config(
+        experiment="figure3", acquisition=("random", "mbr"), rounds=48, initial_per_class=10,
+        classes=("2", "8"),
+    )  # fmt: skip
+    results = []
+    for cell in cells(FIGURE3, config):
+        curve = [
+            CurvePoint(i, 20 + 10 * i, Evaluation(0.02, 0, 0, 0, 0.03, 0), 2.5, {})
+            for i in range(49)
+        ]
+        results.append(Result(cell, Outcome(curve, {}, "", "")))
+    groups = groups_of(results)
+    table = comparison.authors_errors(FIGURE3, config, groups)
+    assert table.header[2:] == ["at 20", "at 60", "at 100", "at 300", "at 500"]
+    assert table.rows[:2] == [
+        ["random", "ours", "2.00", "2.00", "2.00", "2.00", "2.00"],
+        ["random", "theirs", "-", "-", "48.55", "2.27", "1.50"],
+    ]
+    assert [row[0] for row in table.rows[2:]] == ["near images, mbr"] * 2
+    saved = comparison.saved(FIGURE3, groups)
+    assert [row[0] for row in saved.rows] == [group.name for group in groups[1:]]
+    digits = config.replace(dataset="digits")
+    assert not comparison.authors_errors(FIGURE3, digits, groups).rows

@@ -61,3 +61,21 @@ def test_then_only_the_finished_ones_count(results):
 def test_curves_are_kept_by_variant_and_technique(results):
     begun = _with(results, r0=_curve(0.4), r2=_curve(0.2, 0.1))
     assert curves_by_name(begun) == {"Bayesian, bald": [_curve(0.4), _curve(0.2, 0.1)]}
+
+
+def test_a_run_on_a_graph_has_a_line_for_each_classifier(results):
+    curve = [
+        dataclasses.replace(
+            point,
+            evaluation=dataclasses.replace(
+                point.evaluation, graph_error=0.05, graph_mass_error=0.04
+            ),
+        )
+        for point in _curve(0.4, 0.3, 0.1)
+    ]
+    network, harmonic, masses = groups_of(_with(results, r0=curve))
+    assert network.line.errors_rp.tolist() == [[0.4, 0.3, 0.1]]
+    assert harmonic.name == "Bayesian, bald, harmonic"
+    assert harmonic.line.errors_rp.tolist() == [[0.05] * 3]
+    assert masses.line.errors_rp.tolist() == masses.deterministic.errors_rp.tolist()
+    assert [p.evaluation.error for p in masses.curves[0]] == [0.04] * 3

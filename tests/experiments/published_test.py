@@ -69,3 +69,12 @@ def test_there_may_be_no_curve():
     assert authors_curve("", "bald") is None
     assert authors_curve("query_rate_q1", "random") is None
     assert authors_curve("figure1", "margin") is None
+
+
+def test_the_curves_of_figure_3():
+    labels, errors = authors_curve(published.FIGURE3.curves, "mbr")
+    assert labels[[0, -1]].tolist() == [100, 600]
+    assert 100 * error_at(labels, errors[0], 300) == pytest.approx(2.692, abs=0.0005)
+    assert authors_curve(published.FIGURE3.curves, "max_entropy") is None
+    labels, errors = authors_curve(published.FIGURE3_DETERMINISTIC.curves, "max_entropy")
+    assert 100 * error_at(labels, errors[0], 500) == pytest.approx(0.399, abs=0.0005)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dbal_tf import config
-from dbal_tf.config import ACQUISITIONS, Config
+from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import cells
 from dbal_tf.experiments.registry import EXPERIMENTS
@@ -22,9 +22,10 @@ def test_an_experiment_is_well_made(name):
     titles = [variant.title for variant in experiment.variants]
     assert len(set(folders)) == len(set(titles)) == len(folders)
     assert all(folders) or folders == [""]
-    assert not set(folders) & set(ACQUISITIONS)
+    assert not set(folders) & set(TECHNIQUES)
     assert all(re.fullmatch(r"[a-z0-9_]*", folder) for folder in folders)
-    assert experiment.panels in ("variant", "acquisition")
+    assert experiment.panels in ("variant", "acquisition", "measure")
+    assert all(set(variant.techniques) <= set(TECHNIQUES) for variant in experiment.variants)
     assert all(caption.endswith(".") for caption in experiment.captions)
     assert (experiment.report is report.write) == (name != "run") == bool(experiment.title)
 
@@ -32,6 +33,6 @@ def test_an_experiment_is_well_made(name):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_its_runs_have_folders_of_their_own(name):
     grid = cells(
-        EXPERIMENTS[name], Config(experiment=name, acquisition=ACQUISITIONS, repetitions=3)
+        EXPERIMENTS[name], Config(experiment=name, acquisition=TECHNIQUES, repetitions=3)
     )
     assert len({cell.path for cell in grid}) == len(grid) >= 15

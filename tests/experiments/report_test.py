@@ -96,6 +96,7 @@ def test_the_authors_curves_are_dashed(reported):
         ("figure2", ("bald",), 3),
         ("table1", ("start 20", "start 100"), 4),
         ("query_rate", ("bald",), 5),
+        ("figure3", ("the network",), 2),
     ],
 )
 def test_the_panels_of_every_experiment(reported, name, titles, lines_of_panels):

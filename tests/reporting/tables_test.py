@@ -61,6 +61,22 @@ def test_the_auc_is_a_column_if_every_round_has_one():
     assert "auc" not in tables.curve_csv([*with_auc, _point(2, 40, 0.3)])
 
 
+def test_the_errors_on_a_graph_are_columns_if_every_round_has_them():
+    on_graph = [
+        dataclasses.replace(
+            point,
+            evaluation=dataclasses.replace(
+                point.evaluation, auc=0.5, graph_error=0.25, graph_mass_error=1 / 7
+            ),
+        )
+        for point in _curve([0.75, 0.5])
+    ]
+    text = tables.curve_csv(on_graph)
+    assert ",auc,graph_error,graph_mass_error,weight_decay," in text
+    assert tables.read_curve_csv(text) == on_graph
+    assert "graph" not in tables.curve_csv([*on_graph, _point(2, 40, 0.3)])
+
+
 def test_empty_curve_reads_back():
     assert tables.read_curve_csv(tables.curve_csv([])) == []
 
