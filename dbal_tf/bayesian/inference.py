@@ -1,6 +1,7 @@
 """Predictive statistics of many items, chunk by chunk, in compiled passes."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -13,8 +14,18 @@ from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
+_VALUES = 2**22  # of pixels in a chunk at most: large images have large activations
 _SAMPLES = 50  # a tile of samples: bounds the memory whatever T is
 _KEPT = 2  # so few tiles are drawn once and kept for all chunks
+
+
+def chunk_size(image_shape: Sequence[int]) -> int:
+    """Returns how many images of a shape `[h, w, k]` a replica takes at once.
+
+    >>> chunk_size((28, 28, 1)), chunk_size((224, 224, 3))
+    (2000, 27)
+    """
+    return max(1, min(_ITEMS, _VALUES // math.prod(image_shape)))
 
 
 class Predictor:
@@ -64,7 +75,8 @@ class Predictor:
 
         kept = [*map(draw, tiles)] if len(tiles) <= _KEPT else None
         chunks = []
-        step = _ITEMS * self._strategy.num_replicas_in_sync
+        items = chunk_size(np.shape(images)[1:])
+        step = items * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
             chunk = np.asarray(images[start : start + step], np.float32)
             features = self._run(self._features, self._spread(chunk))
