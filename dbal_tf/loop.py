@@ -206,15 +206,10 @@ class _Rounds:
             "evaluate", "Evaluator", "test", lambda s: self._evaluator.run(model, dataset, s)
         )
         if self._on_graph:
-            plain, massed = clock(
-                "evaluate",
-                "GraphClassifier",
-                "graph",
-                lambda _: self._graph_classifier.run(dataset, labels),
+            measured = functools.partial(
+                self._graph_classifier.run, evaluation, dataset, labels
             )
-            evaluation = dataclasses.replace(
-                evaluation, graph_error=plain, graph_mass_error=massed
-            )
+            evaluation = clock("evaluate", "GraphClassifier", "graph", lambda _: measured())
         evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query, bought = None, None, None
         if index < config.rounds:

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from dbal_tf.acquisition import random_subset
-from dbal_tf.artifacts import Dataset, Examples, Labels, Query, Scores
+from dbal_tf.artifacts import Dataset, Evaluation, Examples, Labels, Query, Scores
 from dbal_tf.baselines.graph import Graph, check_memory, pixels, similarity_graph
 from dbal_tf.baselines.harmonic import class_mass_normalised, harmonic
 from dbal_tf.baselines.mbr import MinimumBayesRisk, risk
@@ -124,8 +124,8 @@ class GraphClassifier:
 
     graph: ImageGraph
 
-    def run(self, dataset: Dataset, labels: Labels) -> tuple[float, float]:
-        """Returns its test error, plain and with class mass normalisation.
+    def run(self, evaluation: Evaluation, dataset: Dataset, labels: Labels) -> Evaluation:
+        """Returns an evaluation with its test errors: plain, and with class masses.
 
         The solution is transductive: test images are nodes without a label.
         The masses are the shares of the classes among the labels.
@@ -137,9 +137,10 @@ class GraphClassifier:
         is_free_n = ~np.isin(np.arange(len(probs_nc)), rows)
         massed_uc = class_mass_normalised(probs_nc[is_free_n], counts_c / len(labels))
         tests, classes = len(dataset.test), dataset.test_labels.classes
-        return (
-            metrics.error(probs_nc[-tests:], classes),
-            metrics.error(massed_uc[-tests:], classes),
+        return dataclasses.replace(
+            evaluation,
+            graph_error=metrics.error(probs_nc[-tests:], classes),
+            graph_mass_error=metrics.error(massed_uc[-tests:], classes),
         )
 
 

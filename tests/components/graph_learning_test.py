@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dbal_tf.artifacts import Labels
+from dbal_tf.artifacts import Evaluation, Labels
 from dbal_tf.baselines import graph as graphs
 from dbal_tf.baselines.graph import knn_graph, pixels
 from dbal_tf.baselines.harmonic import harmonic
@@ -12,6 +12,7 @@ from dbal_tf.components.graph_learning import GraphAcquirer, GraphClassifier, Im
 from dbal_tf.core import InputError
 
 GRAPH = ImageGraph(neighbors=5, scale=0.0)
+_NETWORKS = Evaluation(0.5, 1.0, 0.5, 0.1, 0.5, 1.0)
 
 
 @pytest.fixture
@@ -65,7 +66,8 @@ def test_labels_of_one_class_are_refused(toy, initial):
 
 
 def test_the_classifier_is_transductive(toy, initial):
-    plain, massed = GraphClassifier(GRAPH).run(toy, initial)
+    measured = GraphClassifier(GRAPH).run(_NETWORKS, toy, initial)
+    assert (measured.error, measured.nll) == (_NETWORKS.error, _NETWORKS.nll)
     outside = set(toy.splits.validation_ids)
     nodes = toy.train.select(np.array([i for i in toy.train.ids if i not in outside]))
     images = np.concatenate([nodes.images, toy.test.images])
@@ -73,12 +75,13 @@ def test_the_classifier_is_transductive(toy, initial):
         knn_graph(pixels(images), 5), nodes.rows(initial.ids), initial.classes, 3
     )
     wrong = probs_nc[-31:].argmax(axis=1) != toy.test_labels.classes
-    assert plain == pytest.approx(wrong.mean())
-    assert 0 <= massed <= 0.4
+    assert measured.graph_error == pytest.approx(wrong.mean())
+    assert 0 <= measured.graph_mass_error <= 0.4
     everything = toy.hidden.select(
         np.concatenate([toy.splits.initial_ids, toy.splits.pool_ids])
     )
-    assert GraphClassifier(GRAPH).run(toy, everything)[0] <= plain
+    all_known = GraphClassifier(GRAPH).run(_NETWORKS, toy, everything)
+    assert all_known.graph_error <= measured.graph_error
 
 
 def test_images_are_joined_once(toy, initial, monkeypatch):
@@ -89,7 +92,7 @@ def test_images_are_joined_once(toy, initial, monkeypatch):
     )
     graph = ImageGraph(5, 0.0)
     for _ in range(2):
-        GraphClassifier(graph).run(toy, initial)
+        GraphClassifier(graph).run(_NETWORKS, toy, initial)
         GraphAcquirer(2, 0, graph).run(toy, initial, toy.splits.pool_ids, 0)
     assert len(calls) == 2
 
