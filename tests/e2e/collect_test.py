@@ -1,0 +1,53 @@
+"""What tools/collect_results.py keeps of a run is enough to report and to audit it."""
+
+import pathlib
+import runpy
+import shutil
+import sys
+
+import pytest
+
+from dbal_tf import audit
+from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.store import Store
+
+_TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "collect_results.py"))
+
+
+@pytest.fixture
+def collect(monkeypatch):
+    def run(out, *runs):
+        monkeypatch.setattr(
+            sys, "argv", ["collect_results.py", f"--out={out}", *map(str, runs)]
+        )
+        _TOOL["main"]()
+
+    return run
+
+
+def test_a_run_of_a_grid_keeps_its_place_and_its_numbers(
+    finished_run, tmp_path, collect, capsys
+):
+    grid, out = tmp_path / "grid", tmp_path / "out"
+    shutil.copytree(finished_run, grid / "bald" / "0")
+    collect(out, grid)
+    kept = out / "bald" / "0"
+    assert {path.name for path in kept.iterdir()} == {
+        *("curve.csv", "flags.cfg", "picks.csv", "versions.json")
+    }
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("| bald/0 | -") and line.endswith("| 0123456789ab |")
+    assert is_published(kept)
+    with Store(finished_run) as store:
+        curve = store.curve()
+    assert [p.evaluation for p in read_run(kept).curve] == [p.evaluation for p in curve]
+    assert "dir=" not in (kept / "flags.cfg").read_text()
+    assert audit.audit(kept)
+    assert "WRONG" not in capsys.readouterr().out
+
+
+def test_a_run_that_has_not_ended_is_left_out(finished_run, tmp_path, collect):
+    with Store(finished_run) as store:
+        store.reopen_last()
+    collect(tmp_path / "out", finished_run)
+    assert not list((tmp_path / "out").rglob("*"))
