@@ -6,11 +6,11 @@ from this one place.
 """
 
 import dataclasses
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from dbal_tf.core import InputError
+from dbal_tf.limits import check_limits, option
 
 EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
@@ -20,173 +20,164 @@ DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-
-
-def _option(default: Any, help: str, **limits: Any) -> Any:
-    """A field with its flag's help line and its limits.
-
-    Limits: `choices`; `at_least`, `at_most`, `above`; `identity=False` for a
-    setting that may differ when a run goes on.
-    """
-    return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """The settings of an experiment; every field is a flag of the same name."""
 
-    experiment: str = _option(
+    experiment: str = option(
         "run",
         "What to run. For the paper's: --flagfile=configs/figure1.cfg and its neighbours.",
         choices=EXPERIMENTS,
     )
-    only: tuple[str, ...] = _option(
+    only: tuple[str, ...] = option(
         (),
         "Runs of the experiment to do now, by their folders: bald/0,random or empty for all.",
         identity=False,
     )
-    report_only: bool = _option(
+    report_only: bool = option(
         False, "Do no run; draw the report of the runs that are there.", identity=False
     )
-    acquisition: tuple[str, ...] = _option(
+    acquisition: tuple[str, ...] = option(
         ("var_ratios",),
         "Acquisition function, or mbr, which asks by the expected risk on a graph of the "
         "images; a comma-separated list runs each and compares them. Paper: all.",
         choices=TECHNIQUES,
     )
-    var_ratios: str = _option(
+    var_ratios: str = option(
         "mean",
         "Variation ratios as 1 - max of the mean probabilities (mean, the paper's "
         "equation) or 1 - share of the modal class (votes, the authors' code).",
         choices=("mean", "votes"),
     )
-    posterior: str = _option(
+    posterior: str = option(
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout is a faster "
         "mc_dropout. Paper: mc_dropout; deterministic for its section 5.2.",
         choices=POSTERIORS,
     )
-    dataset: str = _option(
+    dataset: str = option(
         "mnist",
         "Images to learn from. digits needs no download; tfrecord need not fit into "
         "memory. Paper: mnist.",
         choices=DATASETS,
     )
-    data_dir: str = _option(
+    data_dir: str = option(
         "",
         "Folder with the data set's files; for mnist the idx files, gzipped or "
         "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
         identity=False,
     )
-    classes: tuple[str, ...] = _option(
+    classes: tuple[str, ...] = option(
         (),
         "Classes to tell apart, by their names; images of others are left out. Empty: all. "
         "Paper, section 5.3: 2,8.",
     )
-    model: str = _option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
-    kernel_size: int = _option(
+    model: str = option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    kernel_size: int = option(
         4,
         "Height and width of bayesian_cnn's kernels. Paper: 4; the authors' code for "
         "Table 1: 3.",
         at_least=1,
         at_most=14,
     )
-    rounds: int = _option(
+    rounds: int = option(
         98,
         "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
         at_least=0,
         identity=False,
     )
-    acquisition_size: int = _option(10, "Images bought per query. Paper: 10.", at_least=1)
-    initial_per_class: int = _option(
+    acquisition_size: int = option(10, "Images bought per query. Paper: 10.", at_least=1)
+    initial_per_class: int = option(
         2, "Images per class in the initial set. Paper: 2, so 20 in all.", at_least=1
     )
-    validation_size: int = _option(
+    validation_size: int = option(
         100, "Images kept for choosing hyper-parameters. Paper: 100.", at_least=1
     )
-    pool_size: int = _option(
+    pool_size: int = option(
         0,
         "Images in the pool at most, a random part, once for all rounds; 0: all. The "
         "authors' code for section 5.3: 5000.",
         at_least=0,
     )
-    num_samples: int = _option(
+    num_samples: int = option(
         100, "Posterior samples T per image, for scores and test error. Paper: 100.", at_least=1
     )
-    pool_subset: int = _option(
+    pool_subset: int = option(
         0,
         "Score a fresh random subset of so many pool images each round; 0: the "
         "whole pool. The authors' code: 2000.",
         at_least=0,
     )
-    refine: int = _option(
+    refine: int = option(
         0,
         "Score all with the fast gaussian_dropout, then so many of the best with exact "
         "mc_dropout, and choose from those; 0: one pass. 500 does well.",
         at_least=0,
     )
-    refine_samples: int = _option(
+    refine_samples: int = option(
         2000, "Posterior samples T per image in the second pass of --refine.", at_least=1
     )
-    graph_neighbors: int = _option(
+    graph_neighbors: int = option(
         10,
         "Near images that mbr's graph joins each one to; 0: all images to each other.",
         at_least=0,
     )
-    graph_scale: float = _option(
+    graph_scale: float = option(
         0.0,
         "Width of the kernel of mbr's graph, in distances of pixels of 0 to 1; 0: the median "
         "length of its edges.",
         at_least=0.0,
         at_most=1e6,
     )
-    repetitions: int = _option(
+    repetitions: int = option(
         1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
     )
-    repetition: int = _option(0, "Number of the first repetition.", at_least=0)
-    epochs: int = _option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
-    batch_size: int = _option(128, "Images per training step. Paper: 128.", at_least=1)
-    remainder: str = _option(
+    repetition: int = option(0, "Number of the first repetition.", at_least=0)
+    epochs: int = option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
+    batch_size: int = option(128, "Images per training step. Paper: 128.", at_least=1)
+    remainder: str = option(
         "merge",
         "An epoch's last batch of under 16 images: merge it into the one before, "
         "or keep it, as the authors' code does.",
         choices=("merge", "keep"),
     )
-    learning_rate: float = _option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
-    weight_decay: str = _option(
+    learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
+    weight_decay: str = option(
         "2.5",
         "c of the penalty (c/N) * sum of squares on the first dense layer, or "
         "auto: chosen on the validation set. The authors' code: 2.5.",
+        number_or="auto",
     )
-    strategy: str = _option(
+    strategy: str = option(
         "auto",
         "Devices: one (none), all (mirrored), all if there are several GPUs (auto), or those "
         "of all processes that TF_CONFIG names (multi_worker).",
         choices=STRATEGIES,
         identity=False,
     )
-    mixed_precision: bool = _option(
+    mixed_precision: bool = option(
         False,
         "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
         "that have bfloat16 units.",
     )
-    jit_compile: bool = _option(False, "Let XLA compile the graphs; on CPUs it is slower.")
-    oracle: str = _option("dataset", "Who labels what is asked.", choices=ORACLES)
-    seed: int = _option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
-    run_dir: str = _option(
+    jit_compile: bool = option(False, "Let XLA compile the graphs; on CPUs it is slower.")
+    oracle: str = option("dataset", "Who labels what is asked.", choices=ORACLES)
+    seed: int = option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
+    run_dir: str = option(
         "",
         "Folder that the run writes to and goes on from. "
         "Empty: runs/<dataset>-<acquisition>-<posterior>-<seed>.",
         identity=False,
     )
-    export_every: int = _option(
+    export_every: int = option(
         0,
         "Export a SavedModel every so many rounds; 0: at the end only.",
         at_least=0,
         identity=False,
     )
-    bless_max_error: float = _option(
+    bless_max_error: float = option(
         0.0,
         "Of the rounds of --export_every, export those alone whose test error, a "
         "share, is at most this and below that of the last one exported; 0: all.",
@@ -194,13 +185,13 @@ class Config:
         at_most=1.0,
         identity=False,
     )
-    keep_scores: bool = _option(
+    keep_scores: bool = option(
         False, "Write every round's scores of all scored images.", identity=False
     )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            check_limits(field, getattr(self, field.name))
         for name, noun in (("acquisition", "technique"), ("classes", "class")):
             names = getattr(self, name)
             if len(set(names)) != len(names):
@@ -212,8 +203,6 @@ class Config:
                 f"--classes={self.classes[0]} is one class; expected two at least, or none "
                 "for all; name another."
             )
-        if self.weight_decay != "auto":
-            _check_weight_decay(self.weight_decay)
         for name in ("pool_subset", "refine"):
             if 0 < getattr(self, name) < self.acquisition_size:
                 raise InputError(
@@ -301,40 +290,3 @@ def from_flags(values: dict[str, Any]) -> Config:
 def _parse(flagfile: str) -> dict[str, str]:
     lines = (line.strip() for line in flagfile.splitlines())
     return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))
-
-
-def _check(field: dataclasses.Field, value: Any) -> None:
-    """Raises an InputError if a setting is outside its limits."""
-    limits = field.metadata
-    values: Iterable[Any] = value if isinstance(value, tuple) else (value,)
-    if field.default and value == ():
-        raise InputError(f"--{field.name} is empty; expected {_one_of(limits['choices'])}.")
-    for one in values:
-        problem = None
-        if "choices" in limits and one not in limits["choices"]:
-            problem = _one_of(limits["choices"])
-        elif "at_least" in limits and not one >= limits["at_least"]:  # NaN is not.
-            problem = f"at least {limits['at_least']}"
-        elif "at_most" in limits and not one <= limits["at_most"]:
-            problem = f"at most {limits['at_most']}"
-        elif "above" in limits and not limits["above"] < one < float("inf"):
-            problem = f"a finite number above {limits['above']:g}"
-        elif isinstance(one, str) and _UNWRITABLE.search(one):
-            one, problem = ascii(one), "UTF-8 text without control characters"
-        if problem:
-            raise InputError(f"--{field.name}={one} cannot be used; expected {problem}.")
-
-
-def _check_weight_decay(text: str) -> None:
-    try:
-        good = 0 <= float(text) < float("inf")
-    except ValueError:
-        good = False
-    if not good:
-        raise InputError(
-            f"--weight_decay={text} cannot be used; expected a number from 0 or auto."
-        )
-
-
-def _one_of(choices: Iterable[str]) -> str:
-    return "one of " + ", ".join(choices)

@@ -27,6 +27,7 @@ LAYERS = (
         "core",
         "artifacts",
         "config",
+        "limits",
         "seeds",
         "store",
         "schema",
