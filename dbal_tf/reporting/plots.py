@@ -71,7 +71,7 @@ def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None
 
 
 def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
-    """Draws plots like that of `plot_learning_curves` side by side.
+    """Draws plots like that of `plot_learning_curves` side by side, on equal error axes.
 
     Args:
         paths: The files to write: PNG, SVG or whatever their suffixes say.
@@ -94,10 +94,11 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     colours = _colours(dict.fromkeys(name for panel in shown for name in panel.lines))
+    drawn = np.concatenate([errors.ravel() for panel in shown for errors in _errors(panel)])
     for axes, panel in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):
-        _draw_panel(axes, panel, colours)
+        _draw_panel(axes, panel, colours, drawn)
     for path in paths:
         picture = io.BytesIO()
         # Neither random names nor dates: the same curves make the same file.
@@ -112,15 +113,22 @@ def _started(panel: Panel) -> Panel:
     return dataclasses.replace(panel, lines=lines)
 
 
-def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str]) -> None:
-    references = {n: line for n, line in panel.references.items() if n in panel.lines}
-    for name, (labels, errors) in references.items():
+def _errors(panel: Panel) -> list[np.ndarray]:
+    """The errors of all that is drawn in a panel."""
+    references = [line for name, line in panel.references.items() if name in panel.lines]
+    return [errors for _, errors in (*panel.lines.values(), *references)]
+
+
+def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str], drawn: np.ndarray) -> None:
+    """Draws a panel; its axis holds the errors `drawn` in any of the figure."""
+    for name, (labels, errors) in panel.references.items():
+        if name not in panel.lines:
+            continue
         percent = np.maximum(100 * errors.mean(axis=0), _LOWEST)
         axes.plot(labels, percent, "--", color=colours[name], linewidth=1, alpha=0.7)
     for name, (labels, errors) in panel.lines.items():
         _draw_line(axes, labels, np.maximum(100 * errors, _LOWEST), colours[name])
-    drawn = [*panel.lines.values(), *references.values()]
-    _style(axes, panel.title, np.concatenate([errors.ravel() for _, errors in drawn]))
+    _style(axes, panel.title, drawn)
     _write_names(axes, panel.lines, colours)
 
 
