@@ -64,9 +64,11 @@ def check_data(config: Config, dataset: Dataset) -> None:
     """Checks that a data set is large enough for a run, and not too large.
 
     Raises:
-        InputError: The pool is too small, or its graph too large.
+        InputError: The pool is too small, some of it has no label, or its
+            graph is too large.
     """
     check_pool(config, dataset)
+    DatasetOracle(dataset).check()
     if config.acquisition == ("mbr",):
         _image_graph(config).check(dataset)
 

@@ -38,7 +38,7 @@ def bald(statistics: PredictiveStatistics) -> tf.Tensor:
     array([0.6931472], dtype=float32)
     """
     information = entropy(statistics.mean_probs) - statistics.expected_entropy
-    disagree = tf.reduce_any(statistics.var_probs > 0, axis=-1)
+    disagree = tf.reduce_any(tf.not_equal(statistics.var_probs, 0), axis=-1)  # NaN too
     return tf.where(disagree, tf.maximum(information, 0), 0)
 
 

@@ -18,12 +18,15 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
         Positions, int64, shape `[k]`.
 
     Raises:
-        ValueError: k is outside 0 to n, or a score is not finite.
+        ValueError: k is outside 0 to n, or the scores are not one finite
+            number per item.
 
     >>> top_k(np.array([0.1, 0.7, 0.3]), k=2, seed=0)
     array([1, 2])
     """
-    scores_n = np.asarray(scores_n)
+    scores_n = np.asarray(scores_n, np.float64)
+    if scores_n.ndim != 1:
+        raise ValueError(f"Scores of shape {scores_n.shape} were given; expected one per item.")
     if not 0 <= k <= len(scores_n):
         raise ValueError(f"k={k} is outside 0 to {len(scores_n)}, the number of scores.")
     if bad := int(np.count_nonzero(~np.isfinite(scores_n))):

@@ -198,8 +198,8 @@ class MinimumBayesRisk:
 
         Raises:
             ValueError: k is outside 0 to m.
-            InputError: A candidate has a label already, or a revealed label
-                is out of range.
+            InputError: A candidate has a label already or is given twice, or a
+                revealed label is out of range.
         """
         free_u = np.flatnonzero(~self.is_labelled_n)
         order = np.random.default_rng(seed).permutation(
@@ -207,10 +207,10 @@ class MinimumBayesRisk:
         )
         if not 0 <= k <= len(order):
             raise ValueError(f"k={k} is outside 0 to {len(order)}, the number of candidates.")
-        if bad := len(np.setdiff1d(order, free_u)):
+        if bad := len(order) - len(np.intersect1d(order, free_u)):
             raise InputError(
-                f"{bad} of {len(order)} candidates are labelled or not in the graph; expected "
-                "unlabelled nodes; leave them out."
+                f"{bad} of {len(order)} candidates are labelled, not in the graph or given "
+                "twice; expected unlabelled nodes; leave them out."
             )
         state = self if reveal else self._copy()
         for position in range(k):

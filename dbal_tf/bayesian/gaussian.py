@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from dbal_tf.bayesian import graph, masks
-from dbal_tf.bayesian.packed import PackedHead
+from dbal_tf.bayesian.packed import PackedHead, bias_of, kernel_of
 from dbal_tf.core import InputError
 
 
@@ -56,13 +56,13 @@ class GaussianDropout:
         """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
         values = graph.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
-        kernel = tf.cast(tf.convert_to_tensor(dense.kernel), dense.compute_dtype)
+        kernel = tf.cast(kernel_of(dense), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
         x = tf.cast(x, kernel.dtype)
         squares = tf.cast(tf.matmul(tf.square(x), tf.square(kernel)), tf.float32)
         variance = rate / (1 - rate) * squares
         mean = tf.cast(tf.matmul(x, kernel), tf.float32)
-        return (mean + dense.bias if dense.use_bias else mean), tf.sqrt(variance)
+        return mean + bias_of(dense), tf.sqrt(variance)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A normal number and a dropout factor for each sample and unit, `[t, u]`."""
@@ -82,12 +82,12 @@ class GaussianDropout:
         def logits(sample: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             normal, kept = sample
             hidden = self._head.activation(mean + deviation * normal)
-            return tf.matmul(hidden, kept[:, tf.newaxis] * tf.convert_to_tensor(readout.kernel))
+            return tf.matmul(hidden, kept[:, tf.newaxis] * kernel_of(readout))
 
         logits_tnc = tf.map_fn(
             logits, samples, parallel_iterations=2, fn_output_signature=tf.float32
         )
-        return self._head.readout(logits_tnc + readout.bias if readout.use_bias else logits_tnc)
+        return self._head.readout(logits_tnc + bias_of(readout))
 
 
 def _head(cut: graph.Cut) -> PackedHead | None:

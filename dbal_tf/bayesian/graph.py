@@ -69,7 +69,7 @@ def trace(model: keras.Model) -> Graph:
 
     Raises:
         InputError: The model is subclassed or not built, or has not one input
-            and one output.
+            and one output, of class probabilities.
     """
     function = _functional(model)
     if len(function.inputs) != 1 or len(function.outputs) != 1:
@@ -82,6 +82,11 @@ def trace(model: keras.Model) -> Graph:
     fresh = itertools.count()
     image = Slot(next(fresh), tuple(function.inputs[0].shape[1:]))
     (output,) = _record(function, [image], fresh, calls)
+    if len(output.shape) != 1:
+        raise InputError(
+            f"Model '{model.name}' has an output of shape {(None, *output.shape)}; expected "
+            "(None, classes); end it with Flatten or pooling and a dense softmax layer."
+        )
     return Graph(tuple(calls), image, output)
 
 
@@ -111,7 +116,7 @@ def execute(
     Args:
         calls: In order.
         values: The tensor of each slot index that the calls start from.
-        override: Called as `override(call, x)` with a call's first argument;
+        override: Called as `override(call, x)` with a call's first tensor;
             what it returns, if not None, stands for the call's output.
 
     Returns:
@@ -123,7 +128,8 @@ def execute(
             lambda leaf: values[leaf.index] if isinstance(leaf, Slot) else leaf,
             (call.args, call.kwargs),
         )
-        result = override(call, args[0]) if override and args else None
+        first = values[call.inputs[0].index] if call.inputs else None
+        result = override(call, first) if override else None
         if result is None:
             if "training" in kwargs:
                 kwargs["training"] = False

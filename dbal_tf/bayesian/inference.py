@@ -1,5 +1,6 @@
 """Predictive statistics of many items, chunk by chunk, in compiled passes."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf import devices
+from dbal_tf.bayesian import graph
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
@@ -52,6 +54,9 @@ class Predictor:
         self._more = self._compiled(self._more_sums, sums, *given)
         self._probs = self._compiled(self._probs_ntc, *given)
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
+        is_half = keras.backend.standardize_dtype(network.outputs[0].dtype).endswith("float16")
+        self._tolerance = 1e-2 if is_half else 1e-3
+        network._clear_losses()  # Tracing leaves those of activities, which are symbolic.
 
     def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
@@ -62,8 +67,9 @@ class Predictor:
             seed: Seed of the samples; the same for every chunk.
 
         Raises:
-            InputError: The network's outputs are not probabilities.
-            ArithmeticError: They are not finite.
+            InputError: The network's outputs are not probabilities, or a pixel
+                value is not finite.
+            ArithmeticError: The outputs are not finite.
         """
         if not len(images):
             raise InputError("No images were given; expected at least one.")
@@ -79,7 +85,7 @@ class Predictor:
         step = items * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
             chunk = np.asarray(images[start : start + step], np.float32)
-            features = self._run(self._features, self._spread(chunk))
+            features = self._features_of(chunk)
             sums = None
             # Nothing holds a tile that is not kept, so it goes before the next one is drawn.
             for samples in kept or map(draw, tiles):
@@ -87,7 +93,7 @@ class Predictor:
                 del samples
             chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
-        _check_probs(joined.mean_probs)
+        _check_probs(joined.mean_probs, self._tolerance)
         return joined
 
     def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
@@ -99,7 +105,7 @@ class Predictor:
             num_samples: Posterior samples T, at least 1.
             seed: Seed of the samples; the same ones as for `statistics`.
         """
-        features = self._run(self._features, self._spread(np.asarray(images, np.float32)))
+        features = self._features_of(np.asarray(images, np.float32))
         seed_tensor = tf.constant(seed, tf.int64)
         parts = []
         for tile in _tiles(self.num_samples(num_samples)):
@@ -110,6 +116,15 @@ class Predictor:
     def num_samples(self, requested: int) -> int:
         """Returns how many samples are worth drawing if so many are asked."""
         return self._posterior.num_samples(requested)
+
+    def _features_of(self, chunk: np.ndarray) -> Any:
+        is_bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
+        if is_bad.any():  # Compiled convolutions may well make numbers of them.
+            raise InputError(
+                f"{is_bad.sum()} of {len(chunk)} images have a pixel value that is not finite; "
+                "expected numbers; mend the images or leave them out."
+            )
+        return self._run(self._features, self._spread(chunk))
 
     def _plus(self, sums: Any, features: Any, samples: Any) -> Any:
         if sums is None:
@@ -195,7 +210,18 @@ def predictive_statistics(
 
 
 def predictor_for(network: keras.Model, posterior: str) -> Predictor:
-    """Returns the one predictor of a network and a posterior, made when needed."""
+    """Returns the one predictor of a network and a posterior, made when needed.
+
+    It is made anew if the network's layers have changed; weights may change.
+
+    Raises:
+        InputError: There is no such posterior, or the network cannot be used.
+    """
+    if not isinstance(network, keras.Model):
+        raise InputError(
+            f"The model is a {type(network).__module__}.{type(network).__name__}; expected a "
+            "Sequential or Functional model of Keras 3."
+        )
     if posterior not in POSTERIORS:
         raise InputError(
             f"posterior={posterior!r} cannot be used; expected one of {', '.join(POSTERIORS)}."
@@ -203,9 +229,38 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
     # Kept by the network itself, past Keras's tracking of attributes: the two
     # refer to each other, and go together.
     predictors = network.__dict__.setdefault("_dbal_tf_predictors", {})
-    if posterior not in predictors:
-        predictors[posterior] = Predictor(network, posterior)
-    return predictors[posterior]
+    made_of = _Parts.of(network)
+    if posterior not in predictors or predictors[posterior][0] != made_of:
+        predictors[posterior] = made_of, Predictor(network, posterior)
+    return predictors[posterior][1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a predictor was traced from; equal as long as that is as it was."""
+
+    objects: list[Any]
+    settings: list[str]
+
+    @classmethod
+    def of(cls, network: keras.Model) -> "_Parts":
+        layers = [call.layer for call in graph.trace(network).calls]
+        variables = [x for layer in layers for x in getattr(layer, "variables", ())]
+        return cls([*layers, *variables], [*map(_settings, layers)])
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Parts)
+            and self.settings == other.settings
+            and [*map(id, self.objects)] == [*map(id, other.objects)]
+        )
+
+
+def _settings(layer: Any) -> str:
+    try:
+        return repr(layer.get_config())
+    except NotImplementedError:  # A layer of one's own need not have any.
+        return ""
 
 
 def _specs(compiled: Any) -> Any:
@@ -226,15 +281,15 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     return len(shape) == len(expected) and all(b in (a, None) for a, b in pairs)
 
 
-def _check_probs(mean_probs: np.ndarray) -> None:
+def _check_probs(mean_probs: np.ndarray, tolerance: float) -> None:
     if not np.isfinite(mean_probs).all():
         bad = int((~np.isfinite(mean_probs).all(axis=1)).sum())
         raise ArithmeticError(
             f"{bad} of {len(mean_probs)} images have non-finite probabilities."
         )
     sums = mean_probs.sum(axis=1)
-    if abs(sums - 1).max() > 1e-3 or mean_probs.min() < 0:
+    if abs(sums - 1).max() > tolerance or mean_probs.min() < 0:
         raise InputError(
-            f"The model's outputs sum to {sums.min():.3g} .. {sums.max():.3g} per image; "
+            f"The model's outputs sum to {sums.min():.4g} .. {sums.max():.4g} per image; "
             "expected class probabilities; end the model with a softmax activation."
         )

@@ -26,7 +26,9 @@ _SITES = 2**16  # layers that one sample can have
 def is_stochastic(layer: Any) -> bool:
     """Says whether a layer is a dropout layer that can be sampled.
 
-    Image augmentation layers count as deterministic: they act in training.
+    Keras's image augmentation counts as deterministic: it acts in training. A
+    layer of one's own that draws without a `keras.random.SeedGenerator` is not
+    noticed.
 
     Raises:
         InputError: The layer draws random numbers in another way.
@@ -119,6 +121,6 @@ def seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _draws(layer: keras.layers.Layer) -> bool:
-    kind = type(layer)
-    augments = kind.__module__.startswith("keras.") and kind.__name__.startswith("Random")
-    return not augments and bool(seed_states(layer))
+    augments = type(layer).__module__.startswith("keras.src.layers.preprocessing.")
+    rates = getattr(layer, "dropout", None), getattr(layer, "recurrent_dropout", None)
+    return not augments and rates != (0, 0) and bool(seed_states(layer))

@@ -92,11 +92,11 @@ class PackedHead:
         # keeps memory for each size that it has met.
         kept = tf.pad(kept, [[0, -tf.shape(kept)[0] % _MULTIPLE], [0, 0]])
         sample, unit = kept[:, 0], kept[:, 1]
-        kernel = tf.gather(tf.transpose(tf.convert_to_tensor(first.kernel)), unit)
-        next_kernel = tf.gather(tf.convert_to_tensor(second.kernel), unit)
+        kernel = tf.gather(tf.transpose(kernel_of(first)), unit)
+        next_kernel = tf.gather(kernel_of(second), unit)
         return PackedSamples(
             kernel=tf.cast(kernel * tf.gather(inputs_tf, sample), first.compute_dtype),
-            bias=tf.cast(tf.gather(_bias(first), unit), first.compute_dtype),
+            bias=tf.cast(tf.gather(bias_of(first), unit), first.compute_dtype),
             next_kernel=tf.cast(
                 next_kernel * tf.gather_nd(units_tu, kept)[:, tf.newaxis], second.compute_dtype
             ),
@@ -122,7 +122,7 @@ class PackedHead:
             parallel_iterations=2,
             fn_output_signature=samples.next_kernel.dtype,
         )
-        return self.readout(tf.cast(logits_tnc, tf.float32) + _bias(self.denses[1]))
+        return self.readout(tf.cast(logits_tnc, tf.float32) + bias_of(self.denses[1]))
 
     def noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns the noise of the first or second dropout, `[t, f]` or `[t, u]`."""
@@ -157,7 +157,8 @@ def _is_flat(call: graph.Call) -> bool:
 
 def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
     """Returns how many layers make a leading Dense with its activation, and that."""
-    if not layers or type(layers[0]) is not keras.layers.Dense:
+    plain = layers and type(layers[0]) is keras.layers.Dense
+    if not plain or layers[0].quantization_mode is not None:
         return 0, None
     activation = layers[0].activation
     if activation is not keras.activations.linear or len(layers) == 1:
@@ -177,7 +178,13 @@ def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
     return 1, activation
 
 
-def _bias(dense: keras.layers.Dense) -> tf.Tensor:
+def kernel_of(dense: keras.layers.Dense) -> tf.Tensor:
+    """Returns a dense layer's weights, float32 `[f, u]`."""
+    return tf.cast(tf.convert_to_tensor(dense.kernel), tf.float32)
+
+
+def bias_of(dense: keras.layers.Dense) -> tf.Tensor:
+    """Returns a dense layer's bias, float32 `[u]`; zeros if it has none."""
     if dense.use_bias:
-        return tf.convert_to_tensor(dense.bias)
+        return tf.cast(tf.convert_to_tensor(dense.bias), tf.float32)
     return tf.zeros([dense.units])

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from dbal_tf.core import InputError
+
+_TOLERANCE = 1e-2  # of a sum of probabilities, which may come in 16 bits
+
 
 class PredictiveStatistics(NamedTuple):
     """Statistics of `n` items over `t` samples and `c` classes.
@@ -33,14 +37,37 @@ class PredictiveStatistics(NamedTuple):
         """Returns the statistics of samples that you bring yourself.
 
         Args:
-            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1.
+            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1. Those of
+                less than 32 bits are summed up in float32.
+
+        Raises:
+            InputError: They are not probabilities of this shape.
 
         >>> stats = PredictiveStatistics.from_probs([[[1.0, 0.0], [0.0, 1.0]]])
         >>> stats.mean_probs.numpy(), stats.expected_entropy.numpy()
         (array([[0.5, 0.5]], dtype=float32), array([0.], dtype=float32))
         """
-        probs_tnc = tf.transpose(tf.convert_to_tensor(probs_ntc), [1, 0, 2])
-        return Sums.of(probs_tnc).statistics()
+        probs_ntc = tf.convert_to_tensor(probs_ntc)
+        if probs_ntc.dtype != tf.float64:
+            probs_ntc = tf.cast(probs_ntc, tf.float32)
+        _check(probs_ntc)
+        return Sums.of(tf.transpose(probs_ntc, [1, 0, 2])).statistics()
+
+
+def _check(probs_ntc: tf.Tensor) -> None:
+    if probs_ntc.shape.rank != 3 or 0 in probs_ntc.shape[1:]:
+        raise InputError(
+            f"Samples of shape {tuple(probs_ntc.shape)} were given; expected probabilities of "
+            "items, samples and classes, [n, t, c]."
+        )
+    if tf.executing_eagerly():
+        away = tf.abs(tf.reduce_sum(probs_ntc, axis=-1) - 1)
+        is_good = (away < _TOLERANCE) & (tf.reduce_min(probs_ntc, axis=-1) >= 0)
+        if bad := int(tf.size(is_good) - tf.math.count_nonzero(is_good, dtype=tf.int32)):
+            raise InputError(
+                f"{bad} of {tf.size(is_good)} samples are not class probabilities; expected "
+                "numbers from 0 on that sum to 1; apply a softmax to logits."
+            )
 
 
 def entropy(probs: tf.Tensor) -> tf.Tensor:

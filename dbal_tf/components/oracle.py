@@ -2,7 +2,10 @@
 
 import dataclasses
 
+import numpy as np
+
 from dbal_tf.artifacts import Dataset, Labels, Query
+from dbal_tf.core import InputError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -10,6 +13,20 @@ class DatasetOracle:
     """Answers from the data set's own labels, as the paper's experiments do."""
 
     dataset: Dataset
+
+    def check(self) -> None:
+        """Refuses a data set whose pool has items without a label.
+
+        Raises:
+            InputError: It cannot answer for all that may be asked.
+        """
+        pool = self.dataset.hidden.select(self.dataset.splits.pool_ids)
+        if unknown := int(np.count_nonzero(pool.classes < 0)):
+            raise InputError(
+                f"{unknown} of the {len(pool)} images of the pool have no label; expected one "
+                "for each with --oracle=dataset, which answers from the data set; label them "
+                "or leave them out."
+            )
 
     def run(self, query: Query) -> Labels:
         """Returns the labels of the query's items, in the query's order."""

@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import sys
+import tokenize
 import urllib.parse
 import zipfile
 import zlib
@@ -97,7 +98,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
     # All that zipfile and numpy raise for files that are broken or not theirs.
     except (
         *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error),
+        *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
     ) as error:
         raise InputError(
             f"{path} cannot be read ({_short(error)}); expected a zip of plain arrays, as "

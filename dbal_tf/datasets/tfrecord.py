@@ -205,6 +205,11 @@ def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str
     if path.is_file():
         lines = path.read_text("utf-8", errors="replace").splitlines()
         names = tuple(line.strip() for line in lines if line.strip())
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InputError(
+                f"{path} names '{twice[0]}' more than once; expected a class a line; name "
+                "them apart."
+            )
         origin = f"{_CLASSES_FILE} names {len(names)} classes"
     else:
         # Every class needs a labelled item, so a larger index is a mistake.

@@ -88,13 +88,15 @@ def _crossing(line: Line, threshold: float) -> str:
 def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns how many labels each technique saves against random at equal error.
 
-    Against its variant's random, or the only one that there is.
+    Against its variant's random; if random does not run under the variant,
+    against the only one that there is.
     """
     random = {g.variant.folder: g for g in groups if g.acquisition == "random"}
-    only = next(iter(random.values())) if len(random) == 1 else None
     rows = []
     for group in groups:
-        baseline = random.get(group.variant.folder, only)
+        baseline = random.get(group.variant.folder)
+        if group.variant.techniques and len(random) == 1:
+            (baseline,) = random.values()
         if baseline and group is not baseline:
             thresholds = (*experiment.thresholds, float(baseline.line.mean_p[-1]))
             rows.append([group.name, *(_saved(group, baseline, t) for t in thresholds)])

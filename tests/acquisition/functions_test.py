@@ -173,3 +173,12 @@ def test_examples_in_docstrings(module: object) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_bald_of_no_number_is_no_number() -> None:
+    got = PredictiveStatistics.from_probs(np.full((2, 3, 4), 0.25))
+    broken = got._replace(
+        mean_probs=got.mean_probs * np.array([[1], [np.nan]]),
+        var_probs=got.var_probs * np.array([[1], [np.nan]]),
+    )
+    np.testing.assert_array_equal(functions.bald(broken), [0, np.nan])

@@ -17,6 +17,8 @@ from dbal_tf.acquisition.selection import random_subset, top_k
         ([-1.0, -3.0, -2.0], 2, [0, 2]),
         ([1e-300, 0.0, 1e300], 3, [2, 0, 1]),
         ([0.5], 1, [0]),
+        (np.array([0, 1, 2], np.uint8), 2, [2, 1]),
+        ([False, True], 1, [1]),
         ([], 0, []),
     ],
 )
@@ -82,3 +84,8 @@ def test_a_random_subset():
     assert chosen.tolist() == sorted(chosen)
     assert random_subset(50, 10, seed=2).tolist() != chosen.tolist()
     assert random_subset(50, 0, seed=1).tolist() == random_subset(50, 99, 1).tolist()
+
+
+def test_a_table_of_scores_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(5, 3\) were given; expected one per item"):
+        top_k(np.zeros((5, 3)), 2, seed=0)

@@ -187,8 +187,10 @@ def test_only_candidates_are_asked_for() -> None:
     state = MinimumBayesRisk(chain(2, 1, 1), ENDS, CLASSES, 2)
     assert state.query(1, seed=0, candidates_m=np.array([1])) == [1]
     assert state.query(0, seed=0).tolist() == []
-    with pytest.raises(InputError, match="1 of 2 candidates are labelled or not in the graph"):
+    with pytest.raises(InputError, match="1 of 2 candidates are labelled, not in the graph"):
         state.query(1, seed=0, candidates_m=np.array([0, 1]))
+    with pytest.raises(InputError, match=r"1 of 2 candidates are .* given twice"):
+        state.query(1, seed=0, candidates_m=np.array([1, 1]))
     for k in (-1, 3):
         with pytest.raises(ValueError, match=f"k={k} is outside 0 to 2"):
             state.query(k, seed=0)

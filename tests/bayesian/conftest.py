@@ -193,6 +193,27 @@ def _half_precision() -> keras.Model:
     )
 
 
+def _double_precision() -> keras.Model:
+    policy = {"dtype": "float64"}
+    return _sequential(
+        layers.Flatten(**policy),
+        layers.Dropout(0.5, **policy),
+        layers.Dense(6, activation="relu", **policy),
+        layers.Dropout(0.5, **policy),
+        layers.Dense(3, activation="softmax", **policy),
+    )
+
+
+def _by_keyword() -> keras.Model:
+    """Each layer is given its input by name."""
+
+    def of(x: keras.KerasTensor) -> keras.KerasTensor:
+        x = layers.Dense(6, activation="relu")(inputs=layers.Flatten()(inputs=x))
+        return _softmax()(inputs=layers.Dropout(0.5)(inputs=x))
+
+    return _functional(of)
+
+
 _NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "paper": lambda: bayesian_cnn((28, 28, 1), 10, seed=1),
     "small_paper": lambda: bayesian_cnn(_SHAPE, 3, seed=1),
@@ -210,6 +231,8 @@ _NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "channels_first": _channels_first,
     "wide_activation": _wide_activation,
     "half_precision": _half_precision,
+    "double_precision": _double_precision,
+    "by_keyword": _by_keyword,
     "no_dropout": lambda: _sequential(layers.Flatten(), layers.Dropout(0.0), _softmax()),
     "no_softmax": lambda: _sequential(layers.Flatten(), layers.Dropout(0.5), layers.Dense(3)),
 }

@@ -165,6 +165,10 @@ def _two_inputs() -> keras.Model:
         (lambda: _OwnSequentialCall([keras.Input((4,))]), "is a _OwnSequentialCall; expected"),
         (_two_outputs, "has 1 inputs and 2 outputs; expected images in"),
         (_two_inputs, "has 2 inputs and 1 outputs; expected images in"),
+        (
+            lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 1)]),
+            r"has an output of shape \(None, 8, 8, 3\); expected \(None, classes\)",
+        ),
     ],
 )
 def test_models_that_cannot_be_used(make, message: str) -> None:

@@ -229,9 +229,83 @@ def test_probabilities_that_are_not_finite(posterior: str, build, images) -> Non
         dbal.predictive_statistics(model, images(model, 4), 5, posterior=posterior)
 
 
-def test_one_image_that_is_not_finite_is_counted(build, images) -> None:
-    model = build("residual")
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("name", ["residual", "small_paper"])
+def test_one_image_that_is_not_finite_is_counted(
+    name: str, value: float, build, images
+) -> None:
+    model = build(name)
     x = images(model, 4)
-    x[2, 3, 3] = np.inf
-    with pytest.raises(ArithmeticError, match="1 of 4 images have non-finite probabilities"):
+    x[2, 3, 3] = value
+    with pytest.raises(InputError, match="1 of 4 images have a pixel value that is not finite"):
         dbal.predictive_statistics(model, x, 5)
+
+
+def _pop(model: keras.Model) -> None:
+    model.pop()
+    model.add(layers.Dense(5, activation="softmax"))
+
+
+def _change_rates(model: keras.Model) -> None:
+    model.layers[-2].rate = 0.9
+
+
+def _adapt(model: keras.Model) -> None:
+    model.layers[-1].enable_lora(2)
+    for variable in model.layers[-1].trainable_variables:
+        variable.assign(np.full(variable.shape, 0.3))
+
+
+@pytest.mark.parametrize("change", [_pop, _change_rates, _adapt])
+def test_a_model_that_has_changed_is_asked_anew(change, build, images) -> None:
+    model = build("small_paper")
+    x = images(model, 5)
+    before = dbal.predictive_statistics(model, x, 30)
+    change(model)
+    got = dbal.predictive_statistics(model, x, 30)
+    assert got.var_probs.shape != before.var_probs.shape or (got[1] != before[1]).any()
+    for array, expected in zip(
+        got, inference.Predictor(model).statistics(x, 30, 0), strict=True
+    ):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_a_softmax_may_be_added_as_the_message_says(build, images) -> None:
+    model = build("no_softmax")
+    x = images(model, 4)
+    with pytest.raises(InputError, match="end the model with a softmax"):
+        dbal.predictive_statistics(model, x, 5)
+    model.add(layers.Softmax())
+    assert dbal.predictive_statistics(model, x, 5).mean_probs.sum() == pytest.approx(4)
+
+
+def test_probabilities_in_bfloat16_are_taken(images) -> None:
+    readout = layers.Dense(3, activation="softmax", dtype="mixed_bfloat16")
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), layers.Flatten(), readout]
+    )
+    got = dbal.predictive_statistics(model, images(model, 200), 1, posterior="deterministic")
+    assert abs(got.mean_probs.sum(axis=1) - 1).max() > 1e-3
+
+
+def test_scoring_leaves_no_symbolic_losses(images) -> None:
+    hidden = layers.Dense(4, activity_regularizer="l2")
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            hidden,
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    dbal.predictive_statistics(model, images(model, 4), 5)
+    assert [float(loss) for loss in model.losses] == []
+
+
+@pytest.mark.parametrize("model", [None, lambda x: x, "model.keras"])
+def test_what_is_no_model_is_refused(model: object) -> None:
+    with pytest.raises(
+        InputError, match=r"The model is a builtins\.\w+; expected a Sequential"
+    ):
+        dbal.predictive_statistics(model, np.zeros((2, 8, 8, 1)))

@@ -161,6 +161,7 @@ def _attention() -> layers.Layer:
         lambda: layers.GaussianNoise(0.1, name="mine"),
         lambda: layers.AlphaDropout(0.1, name="mine"),
         lambda: _OtherDropout(0.1, name="mine"),
+        lambda: layers.GRU(4, recurrent_dropout=0.1, name="mine"),
         lambda: layers.TimeDistributed(layers.Dropout(0.5), name="mine"),
         _Noisy,
         RandomNoise,
@@ -184,6 +185,9 @@ def test_other_random_layers_are_refused_by_name(make) -> None:
         (layers.Dense(3), False),
         (layers.BatchNormalization(), False),
         (layers.RandomFlip(), False),
+        (layers.MixUp(), False),
+        (layers.RandAugment(), False),
+        (layers.LSTM(4), False),
         (keras.ops.add, False),
     ],
 )

@@ -24,11 +24,11 @@ samples_of, keras_samples, z_scores, bound = (
 STOCHASTIC = (
     *("small_paper", "activations", "few_units", "residual", "nested", "shared", "branch"),
     *("spatial", "batch_norm", "gaussian", "training_true", "flat_late", "channels_first"),
-    *("wide_activation", "half_precision"),
+    *("wide_activation", "half_precision", "double_precision", "by_keyword"),
 )
 LIKE_KERAS = (
     *("activations", "residual", "nested", "shared", "spatial", "batch_norm", "gaussian"),
-    "half_precision",
+    *("half_precision", "double_precision", "by_keyword"),
 )
 
 

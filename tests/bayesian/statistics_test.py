@@ -6,6 +6,7 @@ import scipy.special
 import tensorflow as tf
 
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums, entropy
+from dbal_tf.core import InputError
 
 
 def _probs(n: int, t: int, c: int, alpha: float = 0.3) -> np.ndarray:
@@ -82,3 +83,28 @@ def test_a_small_variance_does_not_cancel() -> None:
 )
 def test_entropy(probs: list, expected: float) -> None:
     assert float(entropy(np.array(probs))) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("probs", "message"),
+    [
+        (np.full((4, 3), 0.5), r"shape \(4, 3\) were given; expected probabilities of items"),
+        (np.zeros((4, 0, 3)), r"shape \(4, 0, 3\) were given"),
+        ([[[2.0, 1.0], [0.5, 0.5]]], "1 of 2 samples are not class probabilities"),
+        ([[[1.5, -0.5]]], "1 of 1 samples are not class probabilities; .* apply a softmax"),
+        ([[[np.nan, 0.5], [np.inf, 0.0]]], "2 of 2 samples are not class probabilities"),
+    ],
+)
+def test_samples_that_are_no_probabilities(probs: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PredictiveStatistics.from_probs(probs)
+
+
+def test_samples_of_few_bits_are_summed_up_in_float32() -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (20, 5000)).astype(np.float16)
+    got = PredictiveStatistics.from_probs(probs)
+    expected = PredictiveStatistics.from_probs(probs.astype(np.float32))
+    for array, same in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array, same)
+    whole = PredictiveStatistics.from_probs([[[1, 0], [0, 1]]])
+    assert whole.mean_probs.numpy().tolist() == [[0.5, 0.5]]

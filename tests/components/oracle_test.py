@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Dataset, Labels, Query
 from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.core import InputError
 
 
 def test_labels_are_the_hidden_ones_in_the_order_of_the_query(toy):
@@ -22,3 +25,11 @@ def test_nothing_asked():
 def test_a_test_item_has_no_label_to_buy(toy):
     with pytest.raises(KeyError, match=toy.test.ids[0]):
         DatasetOracle(toy).run(Query(toy.test.ids[:1], np.zeros(1)))
+
+
+def test_a_pool_without_labels_is_refused(toy):
+    DatasetOracle(toy).check()
+    unknown = np.isin(toy.hidden.ids, toy.splits.pool_ids[:4])
+    hidden = Labels(toy.hidden.ids, np.where(unknown, -1, toy.hidden.classes))
+    with pytest.raises(InputError, match="4 of the 45 images of the pool have no label; exp"):
+        DatasetOracle(dataclasses.replace(toy, hidden=hidden)).check()

@@ -107,3 +107,12 @@ def test_votes_and_other_posteriors(tmp_path, images):
     point = np.asarray(network(images.astype(np.float32), training=False))
     probs = _call(loaded, "serving_uint8", images)["probs"]
     np.testing.assert_allclose(probs, point, atol=1e-5)
+
+
+def test_no_samples_are_refused(exported, images):
+    _, loaded = exported
+    for name in ("scores", "scores_uint8"):
+        with pytest.raises(
+            tf.errors.InvalidArgumentError, match="num_samples must be at least 1"
+        ):
+            _call(loaded, name, images, num_samples=0, seed=5)

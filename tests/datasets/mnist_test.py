@@ -257,3 +257,21 @@ def test_a_prepared_copy_of_tensorflow_datasets(
     np.testing.assert_array_equal(source.test_classes, y_test)
     assert source.train.ids[0] == "tfds-train-00000"
     assert source.test.ids[-1] == "tfds-test-00003"
+
+
+def test_an_npz_with_a_broken_header(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "mnist.npz"
+    np.savez(path, **dict(zip(_KEYS, _arrays(), strict=True)))
+    content = {name: array.read() for name, array in _members(path)}
+    header = b"{'descr': '|u1', ("
+    content["x_train.npy"] = b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in content.items():
+            archive.writestr(name, array)
+    with pytest.raises(InputError, match="cannot be read"):
+        mnist.load(str(tmp_path))
+
+
+def _members(path: pathlib.Path) -> list:
+    archive = zipfile.ZipFile(path)
+    return [(name, archive.open(name)) for name in archive.namelist()]

@@ -152,6 +152,10 @@ _BAD = {
         lambda f: (f / "classes.txt").write_text("a\nb"),
         "has label 2; expected -1 to 1, as classes.txt names 2 classes",
     ),
+    "a name twice": (
+        lambda f: (f / "classes.txt").write_text("cat\ncat\ndog"),
+        "classes.txt names 'cat' more than once; expected a class a line",
+    ),
     "no image": (_holding(_GOOD, _with(image_raw=[])), "record 1, has no feature 'image_raw'"),
     "another feature": (_holding(example(_TRAIN[3], 0, "p", True)), "no feature 'image_raw'"),
     "two shapes": (

@@ -64,6 +64,17 @@ def test_labels_saved_against_random():
     assert "95 % bootstrap" in table.notes[0]
 
 
+def test_a_variant_is_compared_with_its_own_random():
+    config = Config(experiment="table1", acquisition=("bald", "random"), initial_per_class=10)
+    first, *_, last = cells(TABLE1, config.replace(rounds=20))
+    curve = [
+        CurvePoint(i, 100 + 10 * i, Evaluation(0.02, 0, 0, 0, 0.03, 0), 2.5, {}) for i in (0, 1)
+    ]
+    groups = groups_of([Result(cell, Outcome(curve, {}, "", "")) for cell in (first, last)])
+    assert [group.name for group in groups] == ["start 20, bald", "start 100, random"]
+    assert comparison.saved(TABLE1, groups).rows == []
+
+
 def test_without_random_nothing_is_saved():
     assert comparison.saved(EXPERIMENT, _groups(bald=RANDOM)).rows == []
 
