@@ -18,6 +18,7 @@ TECHNIQUES = (*ACQUISITIONS, "mbr")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
+INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 ORACLES = ("dataset",)
 
@@ -81,6 +82,12 @@ class Config:
         "Table 1: 3.",
         at_least=1,
         at_most=14,
+    )
+    initializer: str = option(
+        "glorot_uniform",
+        "Initial weights. early_keras: Glorot's as the authors' Keras of 2015 counted, with "
+        "larger kernels at the start.",
+        choices=INITIALIZERS,
     )
     rounds: int = option(
         98,

@@ -73,6 +73,20 @@ def check_data(config: Config, dataset: Dataset) -> None:
         _image_graph(config).check(dataset)
 
 
+def make_trainer(config: Config) -> Trainer:
+    """Returns the trainer that a run with these settings has."""
+    return Trainer(
+        config.model,
+        config.epochs,
+        config.batch_size,
+        config.learning_rate,
+        config.remainder,
+        config.kernel_size,
+        config.mixed_precision,
+        config.initializer,
+    )
+
+
 def _image_graph(config: Config) -> ImageGraph:
     return ImageGraph(config.graph_neighbors, config.graph_scale)
 
@@ -154,15 +168,7 @@ class _Rounds:
         self._store, self._log, self._say = store, log, say
         self._folder = pathlib.Path(config.run_dir)
         (acquisition,) = config.acquisition
-        self._trainer = Trainer(
-            config.model,
-            config.epochs,
-            config.batch_size,
-            config.learning_rate,
-            config.remainder,
-            config.kernel_size,
-            config.mixed_precision,
-        )
+        self._trainer = make_trainer(config)
         self._evaluator = Evaluator(
             config.posterior, config.num_samples, config.bless_max_error
         )

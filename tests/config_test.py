@@ -46,6 +46,7 @@ _OTHER = Config(
     pool_size=90,
     graph_neighbors=0,
     graph_scale=0.5,
+    initializer="early_keras",
 )
 
 

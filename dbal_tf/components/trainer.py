@@ -26,6 +26,7 @@ class Trainer:
     remainder: str
     kernel_size: int = 4
     mixed_precision: bool = False
+    initializer: str = "glorot_uniform"
     _fitters: dict[tuple, Fitter] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -72,7 +73,11 @@ class Trainer:
         shape, classes = dataset.image_shape, len(dataset.class_names)
         if (shape, classes) not in self._fitters:
             self._fitters[shape, classes] = Fitter(
-                functools.partial(NETWORKS[self.model], kernel_size=self.kernel_size),
+                functools.partial(
+                    NETWORKS[self.model],
+                    kernel_size=self.kernel_size,
+                    initializer=self.initializer,
+                ),
                 shape,
                 classes,
                 self.learning_rate,

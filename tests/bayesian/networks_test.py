@@ -2,13 +2,15 @@
 
 import keras
 import numpy as np
+import pytest
 
 from dbal_tf import config
-from dbal_tf.bayesian.networks import NETWORKS, bayesian_cnn
+from dbal_tf.bayesian.networks import INITIALIZERS, NETWORKS, bayesian_cnn
 
 
 def test_every_name_of_the_flag_has_a_network() -> None:
     assert tuple(NETWORKS) == config.MODELS
+    assert tuple(INITIALIZERS) == config.INITIALIZERS
 
 
 def test_the_papers_shapes() -> None:
@@ -41,13 +43,14 @@ def test_pixel_values_are_scaled_inside() -> None:
     np.testing.assert_array_equal(network.layers[0](white), np.ones((1, 8, 8, 1)))
 
 
-def _weights(seed: int) -> list[np.ndarray]:
-    return bayesian_cnn((8, 8, 2), 3, seed).get_weights()
+def _weights(seed: int, initializer: str = "glorot_uniform") -> list[np.ndarray]:
+    return bayesian_cnn((8, 8, 2), 3, seed, initializer=initializer).get_weights()
 
 
-def test_the_seed_fixes_the_weights() -> None:
-    ours, others = _weights(5), _weights(6)
-    for one, same in zip(ours, _weights(5), strict=True):
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_the_seed_fixes_the_weights(name: str) -> None:
+    ours, others = _weights(5, name), _weights(6, name)
+    for one, same in zip(ours, _weights(5, name), strict=True):
         np.testing.assert_array_equal(one, same)
     for kernel, other in zip(ours[::2], others[::2], strict=True):
         assert (kernel != other).mean() > 0.99
@@ -57,7 +60,17 @@ def test_the_seed_fixes_the_weights() -> None:
 def test_initial_weights_are_glorot_uniform() -> None:
     for kernel in _weights(5)[::2]:
         receptive = np.prod(kernel.shape[:-2])
-        limit = np.sqrt(6 / (receptive * sum(kernel.shape[-2:])))
-        assert 0.95 * limit < np.abs(kernel).max() <= limit
-        # The mean of n uniform numbers has standard deviation limit / sqrt(3 n).
-        assert abs(kernel.mean()) < 5 * limit / np.sqrt(3 * kernel.size)
+        _check_uniform(kernel, np.sqrt(6 / (receptive * sum(kernel.shape[-2:]))))
+
+
+def test_early_keras_counts_the_output_maps_alone() -> None:
+    kernels = _weights(5, "early_keras")[::2]
+    # 4*4*2 + 32, 4*4*32 + 32, then dense layers, which are as today.
+    for kernel, fans in zip(kernels, (64, 544, 32 + 128, 128 + 3), strict=True):
+        _check_uniform(kernel, np.sqrt(6 / fans))
+
+
+def _check_uniform(kernel: np.ndarray, limit: float) -> None:
+    assert 0.95 * limit < np.abs(kernel).max() <= limit
+    # The mean of n uniform numbers has standard deviation limit / sqrt(3 n).
+    assert abs(kernel.mean()) < 5 * limit / np.sqrt(3 * kernel.size)

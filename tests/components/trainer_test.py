@@ -102,6 +102,13 @@ def test_the_kernel_size_reaches_the_network(toy):
         assert model.network.layers[1].kernel.shape[:2] == (size, size)
 
 
+def test_the_initializer_reaches_the_network(toy):
+    for name, limit in (("glorot_uniform", 0.1066), ("early_keras", 0.3536)):
+        trainer = Trainer("bayesian_cnn", 0, 8, 1e-3, "merge", initializer=name)
+        model = trainer.run(toy, toy.hidden.first(6), 0.0, seed=0)
+        assert np.abs(model.network.layers[1].kernel).max() == pytest.approx(limit, rel=0.02)
+
+
 def test_the_weight_decay_is_chosen_at_20_100_and_500_labels():
     counts = list(range(20, 1001, 10))
     due = [20] if is_choice_due(20, None, 20) else []

@@ -48,13 +48,14 @@ def test_the_stamp_says_protocol_commit_and_cost():
 
 def test_the_protocol_holds_every_setting_that_makes_the_runs():
     table = account.protocol(EXPERIMENT, CONFIG)
-    assert list(table.header) == ["flag", "start 20", "start 100"]
+    assert list(table.header) == ["flag", "start 20", "start 100", "start 100, as released"]
     rows = {row[0]: row[1:] for row in table.rows}
     varied = {"experiment", "acquisition", "repetition", "repetitions"}
     assert rows.keys() == {f"--{n}" for n in (Config.identity() | {"rounds"}) - varied}
-    assert rows["--kernel_size"] == ["4", "3"]
-    assert rows["--rounds"] == ["10", "4"]
-    assert rows["--epochs"] == ["50", "50"]
+    assert rows["--kernel_size"] == ["4", "3", "3"]
+    assert rows["--initializer"] == ["glorot_uniform", "glorot_uniform", "early_keras"]
+    assert rows["--rounds"] == ["10", "4", "4"]
+    assert rows["--epochs"] == ["50"] * 3
 
 
 def test_the_cost_of_every_run_that_has_begun():

@@ -1,0 +1,47 @@
+"""tools/refit.py fits what a run bought with its settings, and with others."""
+
+import csv
+import pathlib
+import runpy
+import sys
+
+from dbal_tf.config import Config
+from dbal_tf.experiments.run import load
+
+_TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "refit.py"))
+
+
+def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
+    config = Config(dataset="digits", kernel_size=2, epochs=25, run_dir=str(tmp_path))
+    dataset = load(config)
+    flags = config.to_flags().splitlines(keepends=True)
+    flags = [line for line in flags if not line.startswith(("--run_dir", "--data_dir"))]
+    (tmp_path / "flags.cfg").write_text("".join(flags))
+    with (tmp_path / "picks.csv").open("w") as file:
+        writer = csv.writer(file)
+        writer.writerows([("id",), *((item,) for item in dataset.splits.pool_ids[:40])])
+    settings = ("--settings=", "--settings=kernel_size=3,learning_rate=1e-12")
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["refit.py", "--data_dir=", "--labels=10,40", "--seeds=2", *settings, str(tmp_path)],
+    )
+    _TOOL["main"]()
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in capsys.readouterr().out.splitlines()[2:]
+    ]
+    assert [row[:2] for row in cells] == [
+        *(["", "10"], ["", "40"]),
+        *(
+            ["kernel_size=3,learning_rate=1e-12", "10"],
+            ["kernel_size=3,learning_rate=1e-12", "40"],
+        ),
+    ]
+    # Forty labels teach more than ten, and steps of no length nothing.
+    assert float(cells[1][2]) < float(cells[0][2]) < 90
+    assert cells[2][3] == cells[3][3]
+    ((first, second),) = _TOOL["test_errors"](
+        config, dataset, [_TOOL["picks"](tmp_path, dataset)], 2
+    )
+    assert cells[1][3] == f"{first:.2f} {second:.2f}"

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Fits the labels that a run bought with other settings: what explains a gap.
+
+    python tools/refit.py --data_dir=MNIST_DIR --labels=150,300 \\
+        --settings "" --settings kernel_size=4 --settings initializer=early_keras \\
+        docs/results/table1/authors/var_ratios/0
+
+Prints the test error (dropout off, %) after the first so many labels, for each
+of the settings and seeds. Settings are the run's own, but for those that are
+given: `name=value`, several with commas. The picks stay the run's.
+"""
+
+import argparse
+import csv
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from dbal_tf import startup
+from dbal_tf.artifacts import Dataset, Labels
+from dbal_tf.config import Config
+from dbal_tf.flagfile import from_flagfile
+
+
+def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
+    """Returns what a run labelled, in order."""
+    rows = list(csv.DictReader((run / "picks.csv").read_text().splitlines()))
+    ids = np.array([row["id"] for row in rows])
+    return dataset.hidden.select(ids)
+
+
+def test_errors(
+    config: Config, dataset: Dataset, several: Sequence[Labels], seeds: int
+) -> Iterator[list[float]]:
+    """Yields the errors in %, dropout off, of one fit a seed, for each set of labels."""
+    from dbal_tf.bayesian import metrics
+    from dbal_tf.bayesian.inference import predictive_statistics
+    from dbal_tf.loop import make_trainer
+
+    trainer, images = make_trainer(config), dataset.test.images
+
+    def error(labels: Labels, seed: int) -> float:
+        network = trainer.run(dataset, labels, float(config.weight_decay), seed).network
+        probs = predictive_statistics(network, images, 1, posterior="deterministic").mean_probs
+        return 100 * metrics.error(probs, dataset.test_labels.classes)
+
+    yield from ([error(labels, seed) for seed in range(seeds)] for labels in several)
+
+
+def main() -> None:
+    """Prints a row for each of the settings and numbers of labels."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir", required=True, help="folder with the data set")
+    parser.add_argument("--labels", default="150,300", help="numbers of labels")
+    parser.add_argument("--settings", action="append", help="name=value[,name=value ...]")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("run", type=pathlib.Path)
+    options = parser.parse_args()
+    startup.import_tensorflow()
+    from dbal_tf.experiments.run import load
+
+    flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
+    dataset = load(from_flagfile(flags))
+    bought = picks(options.run, dataset)
+    print("| settings | labels | mean | each |\n|---|---|---|---|")
+    for settings in options.settings or [""]:
+        changes = [f"--{change}\n" for change in settings.split(",") if change]
+        config = from_flagfile(flags + "".join(changes))
+        several = [bought.first(int(count)) for count in options.labels.split(",")]
+        rows = test_errors(config, dataset, several, options.seeds)
+        for labels, errors in zip(several, rows, strict=True):
+            each = " ".join(f"{error:.2f}" for error in errors)
+            mean = f"{np.mean(errors):.2f}"
+            print(f"| {settings} | {len(labels)} | {mean} | {each} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
