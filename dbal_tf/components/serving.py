@@ -82,9 +82,12 @@ class _Scoring:
         self, images: tf.Tensor, num_samples: tf.Tensor | int, seed: tf.Tensor | int
     ) -> PredictiveStatistics:
         """Returns the statistics over any number of samples, tile by tile."""
-        tf.debugging.assert_positive(num_samples, "num_samples must be at least 1.")
+        is_positive = tf.debugging.assert_positive(
+            num_samples, "num_samples must be at least 1."
+        )
         seed = tf.cast(seed, tf.int64)
-        total = tf.cast(self._posterior.num_samples(num_samples), tf.int64)
+        with tf.control_dependencies([is_positive]):
+            total = tf.cast(tf.identity(self._posterior.num_samples(num_samples)), tf.int64)
         features = self._posterior.features(images)
 
         def probs(start: tf.Tensor) -> tf.Tensor:
