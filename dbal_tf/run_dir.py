@@ -50,17 +50,31 @@ def check_run_dir(
         raise InputError(
             f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
         )
-    if differing := config.differing(flags.read_text(errors="replace"), free):
-        raise InputError(
-            f"--run_dir={folder} holds a run of other flags: {', '.join(differing)}; "
-            "give it the same flags or choose another folder."
-        )
+    check_flags(config, flags, free)
     store, curve = folder / FILE_NAME, folder / CURVE_FILE
     lost = not store.exists() or not store.stat().st_size
     if lost and curve.is_file() and len(curve.read_text().splitlines()) > 1:
         raise InputError(
             f"{store} is missing or empty, though {curve} shows committed rounds; put it back "
             "from a copy or choose another --run_dir."
+        )
+
+
+def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ()) -> None:
+    """Checks that a flagfile is that of a run with these settings.
+
+    Args:
+        config: The settings.
+        flags: The flagfile in the run's folder.
+        free: Settings that may differ.
+
+    Raises:
+        InputError: It is of another run; the message names the flags.
+    """
+    if differing := config.differing(flags.read_text(errors="replace"), free):
+        raise InputError(
+            f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
+            "give it the same flags or choose another folder."
         )
 
 

@@ -14,7 +14,6 @@ import csv
 import io
 import json
 import pathlib
-import shutil
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.auditing.facts import find_runs
@@ -22,7 +21,7 @@ from dbal_tf.files import write_atomically
 from dbal_tf.flagfile import from_flagfile
 from dbal_tf.records import Records
 from dbal_tf.reporting.plots import plot_learning_curves
-from dbal_tf.reporting.tables import read_curve_csv
+from dbal_tf.reporting.tables import curve_csv, read_curve_csv
 
 _PHASES = ("train", "score", "evaluate", "label")
 
@@ -62,6 +61,11 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     """Copies one run's results; returns its curve and the versions that made it."""
     records = Records.of(run)
     curve, versions = records.curve(), records.run().versions
+    lines = (run / "flags.cfg").read_text().splitlines(keepends=True)
+    flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))
+    kept = out / "flags.cfg"
+    if kept.exists() and from_flagfile(flags).differing(kept.read_text()):
+        raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
     picks = io.StringIO()
     writer = csv.writer(picks, lineterminator="\n")
     writer.writerow(("round", "rank", "id", "class", "score"))
@@ -77,11 +81,8 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     )
     write_atomically(out / "picks.csv", picks.getvalue())
     write_atomically(out / "versions.json", json.dumps(versions, indent=2) + "\n")
-    shutil.copy(run / "curve.csv", out / "curve.csv")
-    flags = (run / "flags.cfg").read_text().splitlines()
-    local = ("--run_dir=", "--data_dir=")
-    kept = [line for line in flags if not line.startswith(local)]
-    write_atomically(out / "flags.cfg", "\n".join(kept) + "\n")
+    write_atomically(out / "curve.csv", curve_csv(curve))
+    write_atomically(out / "flags.cfg", flags)
     return curve, versions
 
 

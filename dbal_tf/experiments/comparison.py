@@ -8,7 +8,7 @@ import numpy as np
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Experiment
 from dbal_tf.experiments.groups import Group
-from dbal_tf.experiments.published import Numbers, authors_curve
+from dbal_tf.experiments.published import Numbers, Published, authors_curve
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
@@ -22,35 +22,35 @@ _DASH = "-"
 def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns errors, first crossings and areas of all techniques."""
     end, thresholds = max(group.last for group in groups), experiment.thresholds
+    start = max(int(group.line.labels_p[0]) for group in groups)
     checkpoints = [*(count for count in experiment.checkpoints if count < end), end]
     header = [
         "technique",
         "runs",
         *(f"error at {count}" for count in checkpoints),
         *(f"first ≤ {100 * threshold:.0f} %" for threshold in thresholds),
-        "mean error",
+        f"mean error from {start} on",
         "at the end, dropout off",
     ]
     return Table(
         "Test error (%) and labels",
         header,
-        [_summary_row(group, checkpoints, thresholds) for group in groups],
+        [_summary_row(group, start, checkpoints, thresholds) for group in groups],
         (
-            "Mean over the repetitions (least to most). First crossing of the mean curve, in "
-            "labels; the curve may rise again. Mean error: area under the curve, from the "
-            "first to the last label, over that distance. Dropout off: one pass, as the "
-            "authors' code measures.",
+            "Mean over the repetitions (least to most); between two rounds, of the round "
+            "before. First crossing of the mean curve, in labels (of the repetitions' own); a "
+            "curve may rise again. Mean error: area under the curve, over the labels that all "
+            "rows have. Dropout off: one pass, as the authors' code measures.",
         ),
     )
 
 
 def _summary_row(
-    group: Group, checkpoints: Sequence[int], thresholds: Sequence[float]
+    group: Group, start: int, checkpoints: Sequence[int], thresholds: Sequence[float]
 ) -> list[str]:
     line, last = group.line, group.last
-    first = int(line.labels_p[0])
     areas = [
-        curves.mean_error(line.labels_p, errors_p, first, last) for errors_p in line.errors_rp
+        curves.mean_error(line.labels_p, errors_p, start, last) for errors_p in line.errors_rp
     ]
     return [
         group.name,
@@ -88,15 +88,15 @@ def _crossing(line: Line, threshold: float) -> str:
 def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns how many labels each technique saves against random at equal error.
 
-    Against its variant's random; if random does not run under the variant,
-    against the only one that there is.
+    Networks only, each against the random of its variant or of the variant's
+    baseline.
     """
-    random = {g.variant.folder: g for g in groups if g.acquisition == "random"}
+    networks = [group for group in groups if group.measure == "error"]
+    random = {g.variant.folder: g for g in networks if g.acquisition == "random"}
     rows = []
-    for group in groups:
-        baseline = random.get(group.variant.folder)
-        if group.variant.techniques and len(random) == 1:
-            (baseline,) = random.values()
+    for group in networks:
+        own = random.get(group.variant.folder)
+        baseline = own or random.get(group.variant.baseline)
         if baseline and group is not baseline:
             thresholds = (*experiment.thresholds, float(baseline.line.mean_p[-1]))
             rows.append([group.name, *(_saved(group, baseline, t) for t in thresholds)])
@@ -109,22 +109,31 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
         ],
         rows,
         (
-            f"Of the labels that random needs, by first crossings of the mean curves. In "
-            f"brackets the {100 * curves.CONFIDENCE:.0f} % bootstrap interval over the common "
-            f"repetitions ({curves.RESAMPLES} draws; coarse with three). Without brackets: one "
-            "repetition, or a draw that does not reach the error.",
+            "Of the labels that random needs, by first crossings of the mean curves of the "
+            "common repetitions. >: random does not reach the error; a dash: the technique "
+            f"does not. In brackets the {100 * curves.CONFIDENCE:.0f} % bootstrap interval "
+            f"over these repetitions ({curves.RESAMPLES} draws; of fewer than five, simply "
+            "their range). Without: one repetition, or a draw that does not reach the error.",
         ),
     )
 
 
 def _saved(group: Group, baseline: Group, threshold: float) -> str:
-    labels = curves.labels_saved(group.line, baseline.line, threshold)
-    if labels is None:
+    pair = group.line, baseline.line
+    common = [r for r in group.line.repetitions if r in baseline.line.repetitions]
+    if not common:
         return _DASH
-    needed = labels + curves.first_crossing(group.line.labels_p, group.line.mean_p, threshold)
-    interval = curves.labels_saved_interval(group.line, baseline.line, threshold)
+    ours, needed = (
+        curves.first_crossing(line.labels_p, line.of(common).mean_p, threshold) for line in pair
+    )
+    if ours is None:
+        return _DASH
+    if needed is None:
+        last = int(baseline.line.labels_p[-1])
+        return f"> {last - ours} of > {last}"
+    interval = curves.labels_saved_interval(*pair, threshold)
     several = f" [{interval[0]} to {interval[1]}]" if interval else ""
-    return f"{labels} of {needed}{several}"
+    return f"{needed - ours} of {needed}{several}"
 
 
 def differences(panels: Sequence[Sequence[Group]]) -> Table:
@@ -148,16 +157,26 @@ def differences(panels: Sequence[Sequence[Group]]) -> Table:
         "Paired differences of test error, in points",
         ["difference", "at labels", "pairs", "mean", "least to most"],
         rows,
-        ("Within a repetition: the same split, initial weights and masks. Negative: the first "
-         "is better.",),
-    )  # fmt: skip
+        (
+            "Within a repetition: the same split and first labels, and in rounds of the same "
+            "number the same initial weights and masks, but for another machine's or commit's "
+            "rounding. Negative: the first is better.",
+        ),
+    )
+
+
+def comparable(config: Config, group: Group) -> Published | None:
+    """Returns what was published of a group's runs, if it is of the same images."""
+    published = group.variant.published
+    same = config.dataset == "mnist" and published and set(config.classes) == published.classes
+    return published if same else None
 
 
 def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
     """Returns the authors' curves at the report's numbers of labels, beside ours."""
     rows = []
-    for group in groups if config.dataset == "mnist" else ():
-        published = group.variant.published
+    for group in groups:
+        published = comparable(config, group)
         curve = published and authors_curve(published.curves, group.acquisition)
         if curve and not published.numbers and group.measure == "error":
             theirs = Line(*curve, (0,))
@@ -173,18 +192,26 @@ def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Grou
 
 
 def against_paper(config: Config, groups: Sequence[Group]) -> Table:
-    """Returns ours beside the published numbers; no rows for other data than MNIST."""
+    """Returns ours beside the published numbers; no rows for other images."""
     rows = []
     sources, defects = [], []
-    for group in groups if config.dataset == "mnist" else ():
-        published = group.variant.published
+    for group in groups:
+        published = comparable(config, group)
         if published and group.acquisition in published.numbers:
             rows += _against(group, published.numbers[group.acquisition], published.not_counted)
             sources.append(published.source)
             defects.append(published.numbers[group.acquisition].defect)
     return Table(
         "Ours and the paper's",
-        ["technique", "what", "ours", "dropout off", "paper", "difference", "within tolerance"],
+        [
+            "technique",
+            "what",
+            "ours",
+            "dropout off",
+            "paper",
+            "ours - paper",
+            "within tolerance",
+        ],
         rows,
         (
             f"Paper: {'; '.join(dict.fromkeys(sources))}. Its error is measured with dropout "

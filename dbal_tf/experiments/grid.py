@@ -30,6 +30,8 @@ class Variant:
             so that all variants end with as many labels.
         published: What its runs are compared with; None: nothing.
         techniques: Those of `--acquisition` that run under it; empty: all.
+        baseline: The folder of the variant whose random its runs are compared
+            with, if random does not run under it; empty: none.
     """
 
     folder: str = ""
@@ -37,6 +39,7 @@ class Variant:
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     published: Published | None = None
     techniques: tuple[str, ...] = ()
+    baseline: str = ""
 
     def settings(self, config: Config) -> Config:
         """Returns the settings with the variant's changes."""

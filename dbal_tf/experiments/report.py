@@ -67,7 +67,7 @@ def _panels(experiment: Experiment, config: Config, groups: Sequence[Group]) -> 
 def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict[str, Group]]:
     """The groups by their panel's title and their name there.
 
-    Panels of a technique hold each the last variant's random beside it.
+    Panels of a technique hold every variant's random beside it.
     """
     panels: dict[str, dict[str, Group]] = {}
     if experiment.panels == "measure":
@@ -83,7 +83,7 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
     random: dict[str, Group] = {}
     for group in groups:
         if group.acquisition == "random":
-            random["random"] = group
+            random[group.name] = group
         else:
             panels.setdefault(group.acquisition, {})[group.variant.title] = group
     return {title: panel | random for title, panel in panels.items()} or {"random": random}
@@ -91,8 +91,8 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
 
 def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, tuple]]:
     for name, group in panel.items():
-        published = group.variant.published
-        if published and config.dataset == "mnist" and group.measure == "error":
+        published = comparison.comparable(config, group)
+        if published and group.measure == "error":
             curve = authors_curve(published.curves, group.acquisition)
             if curve is not None:
                 yield name, curve
@@ -100,7 +100,7 @@ def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, 
 
 def _legend(config: Config, groups: Sequence[Group]) -> list[str]:
     sentences = ["Lines: mean test error over the repetitions; bands: least to most."]
-    if config.dataset == "mnist" and any(group.variant.published for group in groups):
+    if any(comparison.comparable(config, group) for group in groups):
         sentences.append("Dashed: the authors' stored curves, means of their runs.")
     return sentences
 

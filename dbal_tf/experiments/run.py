@@ -15,7 +15,7 @@ from dbal_tf.experiments.outcome import is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.files import write_atomically
 from dbal_tf.reporting import tables
-from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_run_dir
+from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_flags, check_run_dir
 from dbal_tf.schema import FILE_NAME
 from dbal_tf.seeds import seed_for
 
@@ -89,7 +89,10 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
         parts = {cell.path.split("/")[0] for cell in grid}
         check_run_dir(config, free=_VARIED, beside=parts)
     for cell in grid:
-        if not is_published(pathlib.Path(cell.config.run_dir)):
+        cell_folder = pathlib.Path(cell.config.run_dir)
+        if is_published(cell_folder):
+            check_flags(cell.config, cell_folder / FLAGS_FILE)
+        else:
             check_run_dir(cell.config)
 
 

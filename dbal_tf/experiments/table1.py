@@ -24,6 +24,7 @@ EXPERIMENT = Experiment(
             AS_RELEASED,
             published.TABLE1_START100,
             techniques=("var_ratios",),
+            baseline="authors",
         ),
     ),
     captions=(

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dbal_tf.artifacts import CurvePoint
-from dbal_tf.reporting.tables import errors_by_labels
+from dbal_tf.reporting.tables import ROUNDING, errors_by_labels
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,8 +56,7 @@ def first_crossing(labels_p: np.ndarray, errors_p: np.ndarray, threshold: float)
 
     The curve may rise above it again. None if it is never reached.
     """
-    # The mean of three errors of 0.1 is more than 0.1 by rounding.
-    below = np.flatnonzero(errors_p <= threshold + _ROUNDING)
+    below = np.flatnonzero(errors_p <= threshold + ROUNDING)
     return int(labels_p[below[0]]) if len(below) else None
 
 

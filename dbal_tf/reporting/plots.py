@@ -24,6 +24,7 @@ _COLOURS = {
     "random": "#666666",
 }
 _POSTERIOR_COLOURS = {"Bayesian": "#D55E00", "deterministic": "#0072B2"}
+_RANDOM_COLOURS = ("#666666", "#A0A0A0")
 _OTHER_COLOURS = ("#000000", "#3C9BD6", "#B8860B", "#8E44AD")
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _FINE_TICKS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80)
@@ -137,8 +138,11 @@ def _colours(names: Iterable[str]) -> dict[str, str]:
     names = list(names)
     free = [*_OTHER_COLOURS, *(c for name, c in _COLOURS.items() if name not in names)]
     known = _COLOURS | _POSTERIOR_COLOURS
-    others = [name for name in names if name not in known]
-    return known | {name: free[i % len(free)] for i, name in enumerate(others)}
+    random = [name for name in names if name.endswith(", random")]
+    others = [name for name in names if name not in known and name not in random]
+    for some, colours in ((random, _RANDOM_COLOURS), (others, free)):
+        known |= {name: colours[i % len(colours)] for i, name in enumerate(some)}
+    return known
 
 
 def _draw_line(axes: "Axes", labels: np.ndarray, percent: np.ndarray, colour: str) -> None:
@@ -187,7 +191,8 @@ def _write_names(
     names = sorted(ends, key=ends.__getitem__)
     percents = [max(100 * ends[name], _LOWEST) for name in names]
     heights = _apart((np.log(percents) - low) / (high - low))
-    heights += max(0, _LABEL_SPACING / 2 - heights[0])
+    lowest = _LABEL_SPACING * (np.arange(len(heights)) + 0.5)
+    heights = np.maximum(heights, lowest)
     for name, height in zip(names, heights, strict=True):
         axes.text(
             *(1.02, height, name),

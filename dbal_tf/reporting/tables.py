@@ -25,6 +25,7 @@ _MEASURES = tuple(
 )
 _OPTIONAL_MEASURES = ("auc", "graph_error", "graph_mass_error")
 _THRESHOLDS = (0.10, 0.05)
+ROUNDING = 1e-9  # The mean of three errors of 0.1 is more than 0.1.
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -238,7 +239,7 @@ def _comparison_cells(
         there = before and count <= points[-1][0]
         cells.append(f"{f'{100 * before[-1]:.2f}' if there else '-':>7}")
     for threshold in _THRESHOLDS:
-        needed = next((reached for reached, error in points if error <= threshold), "-")
+        needed = next((n for n, error in points if error <= threshold + ROUNDING), "-")
         cells.append(f"{needed:>6}")
     seconds = sum(sum(point.seconds.values()) for curve in repetitions for point in curve)
     return [*cells, f"{seconds / 60:7.1f}"]

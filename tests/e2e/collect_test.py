@@ -51,3 +51,21 @@ def test_a_run_that_has_not_ended_is_left_out(finished_run, tmp_path, collect):
         store.reopen_last()
     collect(tmp_path / "out", finished_run)
     assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_the_kept_curve_is_the_stores(finished_run, tmp_path, collect):
+    (finished_run / "curve.csv").unlink(missing_ok=True)
+    collect(tmp_path / "out", finished_run)
+    with Store(finished_run) as store:
+        curve = store.curve()
+    assert len(read_run(tmp_path / "out" / finished_run.name).curve) == len(curve)
+
+
+def test_another_run_is_not_overwritten(finished_run, tmp_path, collect):
+    out = tmp_path / "out"
+    collect(out, finished_run)
+    collect(out, finished_run)
+    kept = out / finished_run.name / "flags.cfg"
+    kept.write_text(kept.read_text().replace("--seed=7", "--seed=8"))
+    with pytest.raises(SystemExit, match="holds another run than"):
+        collect(out, finished_run)

@@ -37,7 +37,8 @@ def test_the_summary():
     table = comparison.summary(EXPERIMENT, _groups(random=RANDOM, bald=((0.4, 0.2),)))
     assert table.header == [
         *("technique", "runs", "error at 100", "error at 300", "error at 420"),
-        *("first ≤ 10 %", "first ≤ 5 %", "mean error", "at the end, dropout off"),
+        *("first ≤ 10 %", "first ≤ 5 %", "mean error from 20 on"),
+        "at the end, dropout off",
     ]
     assert table.rows == [
         [
@@ -59,9 +60,41 @@ def test_labels_saved_against_random():
     assert table.rows == [
         # Random needs 320 and 420 labels; its draws 220 or 320 and 420 labels.
         ["bald", "200 of 320 [100 to 200]", "100 of 420 [100 to 100]", "100 of 420"],
-        ["mean_std", "100 of 320", "0 of 420", "-"],
+        # Of the one repetition that both have: random reaches 10 % at 220, 5 % at 420.
+        ["mean_std", "0 of 220", "0 of 420", "-"],
     ]
     assert "95 % bootstrap" in table.notes[0]
+
+
+def test_random_need_not_reach_the_error():
+    curves = {"random": ((0.4, 0.3, 0.2, 0.15, 0.08),), "bald": ((0.4, 0.3, 0.05, 0.05, 0.05),)}
+    table = comparison.saved(EXPERIMENT, _groups(**curves))
+    assert table.rows == [["bald", "200 of 420", "> 200 of > 420", "200 of 420"]]
+
+
+def test_areas_are_compared_over_the_labels_that_all_have():
+    config = Config(experiment="table1", acquisition=("bald",), rounds=5, acquisition_size=20)
+    ours, authors = cells(TABLE1, config)
+
+    def of(cell, labels, errors):
+        curve = [
+            CurvePoint(i, n, Evaluation(e, 0, 0, 0, e, 0), 2.5, {})
+            for i, (n, e) in enumerate(zip(labels, errors, strict=True))
+        ]
+        return Result(cell, Outcome(curve, {}, "", ""))
+
+    groups = groups_of(
+        [of(ours, (20, 100, 120), (0.8, 0.2, 0.2)), of(authors, (100, 120), (0.4, 0.2))]
+    )
+    table = comparison.summary(TABLE1, groups)
+    column = table.header.index("mean error from 100 on")
+    assert [row[column] for row in table.rows] == ["20.00", "30.00"]
+
+
+def test_other_classes_are_not_compared_with_the_paper():
+    groups = _groups(bald=((0.4, 0.09, 0.09, 0.04, 0.04),))
+    assert comparison.against_paper(CONFIG, groups).rows
+    assert not comparison.against_paper(CONFIG.replace(classes=("3", "8")), groups).rows
 
 
 def test_a_variant_is_compared_with_its_own_random():
@@ -172,6 +205,10 @@ def test_the_authors_errors_stand_beside_ours():
     ]
     assert [row[0] for row in table.rows[2:]] == ["near images, mbr"] * 2
     saved = comparison.saved(FIGURE3, groups)
-    assert [row[0] for row in saved.rows] == [group.name for group in groups[1:]]
+    assert [row[0] for row in saved.rows] == [
+        group.name for group in groups[1:] if group.measure == "error"
+    ]
+    three = config.replace(classes=("3", "8"))
+    assert not comparison.authors_errors(FIGURE3, three, groups).rows
     digits = config.replace(dataset="digits")
     assert not comparison.authors_errors(FIGURE3, digits, groups).rows

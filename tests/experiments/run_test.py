@@ -11,6 +11,7 @@ from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.experiments.run import load, run
 from dbal_tf.files import write_atomically
 from dbal_tf.reporting import tables
+from dbal_tf.reporting.tables import curve_csv
 
 
 def test_each_repetition_and_seed_has_its_own_split(tiny):
@@ -94,6 +95,21 @@ def test_a_part_can_be_done_here_and_the_rest_be_copied(tiny, recorded, tmp_path
     run(config.replace(report_only=True), lambda _: None)
     assert recorded == []
     assert "4 of 4 runs are finished." in (folder / "report.md").read_text()
+
+
+def test_a_published_run_of_other_flags_is_not_taken(tiny, write_run):
+    config = tiny.replace(experiment="figure1", acquisition=("bald",))
+    (cell,) = _grid(config)
+    write_run(cell, [0.5, 0.4, 0.3, 0.2])
+    folder = pathlib.Path(cell.config.run_dir)
+    write_atomically(folder / "curve.csv", curve_csv(read_run(folder).curve))
+    (folder / "versions.json").write_text("{}")
+    (folder / "metadata.db").unlink()
+    with pytest.raises(
+        InputError, match=r"bald/0 holds .*--pool_subset=70 \(the run has --pool_"
+    ):
+        run(config.replace(report_only=True, pool_subset=70), pytest.fail)
+    run(config.replace(report_only=True), lambda _: None)
 
 
 def test_a_report_needs_neither_the_flags_of_the_folder_nor_the_data(
