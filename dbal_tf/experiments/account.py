@@ -65,7 +65,7 @@ def protocol(experiment: Experiment, config: Config) -> Table:
         for field in dataclasses.fields(Config)
         if field.name in (Config.identity() | {"rounds"}) - varied
     ]
-    titles = [variant.title or "all runs" for variant in experiment.variants]
+    titles = [variant.title or variant.folder or "all runs" for variant in experiment.variants]
     texts = [one.texts() for one in settings]
     rows = [[f"--{name}", *(of[name] for of in texts)] for name in names]
     return Table("Protocol", ["flag", *titles], rows)

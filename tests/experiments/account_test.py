@@ -5,6 +5,8 @@ import dataclasses
 from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments import account
+from dbal_tf.experiments.figure1 import EXPERIMENT as FIGURE1
+from dbal_tf.experiments.figure3 import EXPERIMENT as FIGURE3
 from dbal_tf.experiments.grid import Result, cells
 from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.table1 import EXPERIMENT
@@ -56,6 +58,12 @@ def test_the_protocol_holds_every_setting_that_makes_the_runs():
     assert rows["--initializer"] == ["glorot_uniform", "glorot_uniform", "early_keras"]
     assert rows["--rounds"] == ["10", "4", "4"]
     assert rows["--epochs"] == ["50"] * 3
+
+
+def test_the_protocol_names_every_variant():
+    assert account.protocol(FIGURE1, CONFIG).header == ["flag", "all runs"]
+    of_three = account.protocol(FIGURE3, CONFIG).header
+    assert of_three[:3] == ["flag", "bayesian", "deterministic"]
 
 
 def test_the_cost_of_every_run_that_has_begun():
