@@ -138,9 +138,13 @@ def _saved(group: Group, baseline: Group, threshold: float) -> str:
 
 def differences(panels: Sequence[Sequence[Group]]) -> Table:
     """Returns paired differences between the techniques of each panel."""
-    rows = []
+    rows: list[list[str]] = []
+    seen: list[set[str]] = []
     for panel in panels:
         for one, other in itertools.combinations(panel, 2):
+            if {one.name, other.name} in seen:
+                continue
+            seen.append({one.name, other.name})
             last = min(one.last, other.last)
             points = 100 * curves.paired_differences(one.line, other.line, last)
             if len(points):
