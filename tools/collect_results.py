@@ -3,10 +3,11 @@
 
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
-For each finished run: curve.csv, flags.cfg, picks.csv (round, rank, id, label,
-score) and versions.json. For single runs: curve.png of all that the folder then
-holds. Of a grid each run keeps its place, and `--report_only` reports what is
-kept. The table, in Markdown, is made from the runs' stores.
+For each finished run, with `--unfinished` for any: curve.csv, flags.cfg,
+picks.csv (round, rank, id, class, score) and versions.json. For single runs:
+curve.png of all that the folder then holds. Of a grid each run keeps its place,
+and `--report_only` reports what is kept. The table, in Markdown, is made from
+the runs' stores.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--title", default="MNIST, whole pool, T = 100")
     parser.add_argument("--at", type=int, nargs="+", default=[100, 200, 340, 500, 1000])
+    parser.add_argument("--unfinished", action="store_true", help="runs under way too")
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
@@ -40,7 +42,7 @@ def main() -> None:
         for run in find_runs(folder):
             name = str(run.relative_to(folder))
             name = run.name.removeprefix("mnist-") if name == "." else name
-            if is_finished(run):
+            if options.unfinished or is_finished(run):
                 curve, versions = collect(run, options.out / name)
                 print(row(name, curve, options.at, versions["commit"]))
     curves = {
@@ -78,6 +80,7 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
             row.score,
         )
         for row in records.label_rows()
+        if row.round is None or row.round < len(curve)  # The run may go on meanwhile.
     )
     write_atomically(out / "picks.csv", picks.getvalue())
     write_atomically(out / "versions.json", json.dumps(versions, indent=2) + "\n")

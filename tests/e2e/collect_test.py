@@ -46,11 +46,20 @@ def test_a_run_of_a_grid_keeps_its_place_and_its_numbers(
     assert "WRONG" not in capsys.readouterr().out
 
 
-def test_a_run_that_has_not_ended_is_left_out(finished_run, tmp_path, collect):
+def test_a_run_that_has_not_ended_is_left_out_unless_asked_for(
+    finished_run, tmp_path, collect, capsys
+):
     with Store(finished_run) as store:
         store.reopen_last()
+        curve = store.curve()
     collect(tmp_path / "out", finished_run)
     assert not list((tmp_path / "out").rglob("*"))
+    collect(tmp_path / "out", "--unfinished", finished_run)
+    kept = tmp_path / "out" / finished_run.name
+    assert len(read_run(kept).curve) == len(curve)
+    capsys.readouterr()
+    assert audit.audit(kept)
+    assert "WRONG" not in capsys.readouterr().out
 
 
 def test_the_kept_curve_is_the_stores(finished_run, tmp_path, collect):
