@@ -105,7 +105,8 @@ class Pusher:
 
 def _expected(dataset: Dataset, scores: Scoring) -> dict[str, np.ndarray]:
     """What the exported model must answer; see `export_check.problems`."""
-    images, samples = dataset.test.images[:_CHECK_IMAGES], np.int64(_CHECK_SAMPLES)
+    images = np.asarray(dataset.test.images[:_CHECK_IMAGES])
+    samples = np.int64(_CHECK_SAMPLES)
     answers = (scores(images.astype(np.float32), samples, np.int64(seed)) for seed in (0, 1))
     return {
         "images": images,

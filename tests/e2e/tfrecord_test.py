@@ -46,6 +46,11 @@ def test_two_rounds_are_those_of_arrays(tiny, shards, tmp_path, no_export, monke
     assert len(arrays[0]) == 40
 
 
+def test_a_run_on_shards_exports_its_model(tiny, shards):
+    run(tiny.replace(rounds=0, dataset="tfrecord", data_dir=str(shards)), lambda _: None)
+    assert pathlib.Path(tiny.run_dir, "export/0/complete.json").is_file()
+
+
 @pytest.fixture(scope="module")
 def make_tfrecord():
     """The module of the tool of that name."""
