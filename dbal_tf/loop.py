@@ -22,6 +22,7 @@ from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
+from dbal_tf.continuity import check_continuity, other_devices
 from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.files import write_atomically
 from dbal_tf.provenance import versions
@@ -99,7 +100,8 @@ def _run_in(
 ) -> list[CurvePoint]:
     """Does what `run` promises, in the folder of this process."""
     folder, flags = pathlib.Path(config.run_dir), config.to_flags()
-    made_by = versions()
+    replicas = strategy.num_replicas_in_sync
+    made_by = {**versions(), "replicas": str(replicas)}
     if not (folder / FLAGS_FILE).exists():
         write_atomically(folder / FLAGS_FILE, flags)
     with Store(folder) as store:
@@ -114,6 +116,9 @@ def _run_in(
             dataset.class_names,
             dataset.ids_by_use(),
         )
+        check_continuity(store.records, config, dataset, lambda ids: oracle.run(_unscored(ids)))
+        if notice := other_devices(store.records, replicas):
+            say(notice)
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:
             store.reopen_last()

@@ -127,6 +127,11 @@ class Store:
                 f"with {known[:12]}; give it the same data or choose another --run_dir."
             )
 
+    @property
+    def records(self) -> Records:
+        """All that is kept, to read."""
+        return self._records
+
     def labels(self, every_state: bool = False) -> Labels:
         """Returns the labels in the order in which they were bought.
 

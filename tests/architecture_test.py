@@ -27,6 +27,7 @@ LAYERS = (
         "core",
         "artifacts",
         "config",
+        "continuity",
         "limits",
         "seeds",
         "store",
