@@ -51,7 +51,7 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
         if cell.path in finished:
-            say("finished before")
+            say(f"finished before{_unless_exported(finished[cell.path])}")
             _write_curve(finished[cell.path])
         else:
             loop.run(cell.config, datasets[_split(cell.config)], say)
@@ -67,6 +67,14 @@ def _write_curve(result: Result) -> None:
     path, text = folder / CURVE_FILE, tables.curve_csv(result.record.curve)
     if not is_published(folder) and (not path.is_file() or path.read_text() != text):
         write_atomically(path, text)
+
+
+def _unless_exported(result: Result) -> str:
+    """Says how a run that was cut short gets its SavedModel."""
+    folder = pathlib.Path(result.cell.config.run_dir)
+    if is_published(folder) or any(folder.glob("export/[0-9]*/saved_model.pb")):
+        return ""
+    return f", but no model was exported; --rounds={len(result.record.curve)} exports one"
 
 
 def check_folders(config: Config, grid: Sequence[Cell]) -> None:

@@ -1,4 +1,5 @@
 import pathlib
+import shutil
 
 import pytest
 
@@ -77,6 +78,14 @@ def test_finished_runs_are_not_done_again(tiny, recorded):
     assert lines[:2] == [f"bald, repetition 0: {config.run_dir}/bald/0", "finished before"]
     assert [len(of_name) for of_name in curves.values()] == [2, 2]
     assert (pathlib.Path(config.run_dir) / "flags.cfg").read_text() == more.to_flags()
+
+
+def test_a_run_that_was_cut_short_says_how_it_gets_its_model(tiny, recorded):
+    run(tiny, lambda _: None)
+    shutil.rmtree(pathlib.Path(tiny.run_dir, "export"))
+    lines = []
+    run(tiny.replace(rounds=1), lines.append)
+    assert lines[1] == "finished before, but no model was exported; --rounds=4 exports one"
 
 
 def test_a_part_can_be_done_here_and_the_rest_be_copied(tiny, recorded, tmp_path):
