@@ -40,6 +40,8 @@ EXPERIMENT = Experiment(
         "near images or of all with a kernel of scale 1 or 2. The left plot is the network's "
         "error, whoever chose its labels; the others are the harmonic solution's own, "
         "transductive: the test images are nodes of its graph.",
+        "With two classes max_entropy and var_ratios rank the images alike: where their runs "
+        "differ, rounding is all that does.",
         "The authors begin with 100 images of one class, so their curves begin at chance, and "
         "their MBR is not that of Zhu et al.: its kernel grows with the distance, and true "
         "labels enter its risk.",

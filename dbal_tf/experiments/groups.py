@@ -61,6 +61,11 @@ class Group:
         return [_by(self.measure, result.curve) for result in self.results]
 
     @property
+    def is_finished(self) -> bool:
+        """Whether its line is made of finished runs."""
+        return any(result.is_finished for result in self.results)
+
+    @property
     def last(self) -> int:
         """The number of labels at the end."""
         config = self.results[0].cell.config

@@ -55,6 +55,7 @@ class Published:
         curves: The `curve` of `authors_curves.csv`; empty: none.
         not_counted: Labels that the counts leave out: those of the start.
         classes: The classes that were told apart; empty: all.
+        same_protocol: Whether it is the protocol of the runs that stand beside.
     """
 
     source: str
@@ -62,6 +63,7 @@ class Published:
     curves: str = ""
     not_counted: int = 0
     classes: frozenset[str] = frozenset()
+    same_protocol: bool = True
 
 
 FIGURE1 = Published(
@@ -94,7 +96,7 @@ _TABLE1 = {
     "max_entropy": Numbers(165, 355),
     "mean_std": Numbers(230, 695, defect=AS_CODED),
 }
-TABLE1_START20 = Published("Table 1", _TABLE1, "", not_counted=20)
+TABLE1_START20 = Published("Table 1", _TABLE1, "", not_counted=20, same_protocol=False)
 TABLE1_START100 = Published("Table 1", _TABLE1, "table1", not_counted=100)
 
 
@@ -141,7 +143,9 @@ FIGURE3_DETERMINISTIC = dataclasses.replace(FIGURE3, curves="figure3_determinist
 
 
 def authors_curve(curves: str, acquisition: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns the authors' mean curve, thinned out for a plot; its crossings are kept.
+    """Returns the authors' mean curve, thinned out for a plot.
+
+    Its first crossings of 10 % and 5 % are kept, but for those of figure 3.
 
     Args:
         curves: A `curve` of `authors_curves.csv`.

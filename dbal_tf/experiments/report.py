@@ -57,11 +57,16 @@ def _panels(experiment: Experiment, config: Config, groups: Sequence[Group]) -> 
     return [
         Panel(
             title or config.dataset,
-            {name: (g.line.labels_p, g.line.errors_rp) for name, g in of_panel.items()},
+            {name: (g.line.labels_p, g.line.errors_rp) for name, g in _drawn(of_panel)},
             dict(_references(config, of_panel)),
         )
         for title, of_panel in _by_panel(experiment, groups).items()
     ]
+
+
+def _drawn(panel: dict[str, Group]) -> list[tuple[str, Group]]:
+    """The lines of a panel from below: random's must not cover what equals it."""
+    return sorted(panel.items(), key=lambda item: item[1].acquisition != "random")
 
 
 def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict[str, Group]]:

@@ -7,7 +7,7 @@ EXPERIMENT = Experiment(
     title="The whole pool against a random 2000",
     report=report.write,
     variants=(
-        Variant("whole", "whole pool", {"pool_subset": 0}, published.FIGURE1),
+        Variant("whole", "whole pool", {"pool_subset": 0}),
         Variant("subset", "a random 2000", {"pool_subset": 2000}, published.FIGURE1),
     ),
     panels="acquisition",

@@ -49,7 +49,7 @@ def test_the_report_holds_every_part(reported):
     for heading in (
         "# Figure 1: acquisition functions, mnist",
         "## Test error (%) and labels",
-        "## Ours and the paper's",
+        "## Ours and the published numbers",
         "## Labels saved against random at equal error",
         "## Paired differences of test error, in points",
         "## Protocol",
@@ -57,7 +57,7 @@ def test_the_report_holds_every_part(reported):
     ):
         assert f"\n{heading}\n" in f"\n{text}"
     assert text.count("commit abc123; 3 runs, 16 min.") == 4
-    assert "| bald | error (%) at 1000 | 2.00 | 2.10 | 1.80 | +0.20 | yes |" in text
+    assert "| bald | error (%) at 1000 | 2.00 | 2.10 | 1.80 | +0.30 | yes |" in text
     assert "3 of 4 runs are finished." in lines
     assert "Missing: random/1." in lines
     assert lines[-1] == f"Report: {folder / 'report.html'}"
@@ -66,7 +66,7 @@ def test_the_report_holds_every_part(reported):
 def test_the_page_shows_the_figure_and_the_same_tables(reported):
     _, folder = reported("figure1", **ERRORS)
     text = (folder / "report.html").read_text()
-    assert "<h2>Ours and the paper&#x27;s</h2>" in text
+    assert "<h2>Ours and the published numbers</h2>" in text
     assert "<td>bald</td><td>error&nbsp;(%)&nbsp;at" in text.replace(" (%)", "&nbsp;(%)")
     svg = text[text.index("<svg") : text.index("</svg>") + 6]
     assert xml.etree.ElementTree.fromstring(svg).tag.endswith("svg")
@@ -77,7 +77,7 @@ def test_the_page_shows_the_figure_and_the_same_tables(reported):
 def test_other_data_are_not_compared_with_the_paper(reported):
     _, folder = reported("figure1", dataset="digits", **ERRORS)
     text = (folder / "report.md").read_text()
-    assert "Ours and the paper's" not in text
+    assert "Ours and the published" not in text
     assert "Dashed" not in text
     assert "stroke-dasharray" not in (folder / "figure1.svg").read_text()
 
