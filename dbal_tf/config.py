@@ -109,7 +109,10 @@ class Config:
         at_least=0,
     )
     num_samples: int = option(
-        100, "Posterior samples T per image, for scores and test error. Paper: 100.", at_least=1
+        100,
+        "Posterior samples T per image, for scores and test error. Paper: 100.",
+        at_least=1,
+        at_most=1_000_000,
     )
     pool_subset: int = option(
         0,
@@ -124,7 +127,10 @@ class Config:
         at_least=0,
     )
     refine_samples: int = option(
-        2000, "Posterior samples T per image in the second pass of --refine.", at_least=1
+        2000,
+        "Posterior samples T per image in the second pass of --refine.",
+        at_least=1,
+        at_most=1_000_000,
     )
     graph_neighbors: int = option(
         10,
@@ -139,7 +145,10 @@ class Config:
         at_most=1e6,
     )
     repetitions: int = option(
-        1, "Runs per technique, each with its own split and weights. Paper: 3.", at_least=1
+        1,
+        "Runs per technique, each with its own split and weights. Paper: 3.",
+        at_least=1,
+        at_most=10_000,
     )
     repetition: int = option(0, "Number of the first repetition.", at_least=0)
     epochs: int = option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
@@ -171,7 +180,7 @@ class Config:
     )
     jit_compile: bool = option(False, "Let XLA compile the graphs; on CPUs it is slower.")
     oracle: str = option("dataset", "Who labels what is asked.", choices=ORACLES)
-    seed: int = option(0, "Root of every random number.", at_least=0, at_most=2**31 - 1)
+    seed: int = option(0, "Root of every random number.", at_least=0)
     run_dir: str = option(
         "",
         "Folder that the run writes to and goes on from. "

@@ -1,9 +1,11 @@
 """Writing files so that a reader never sees half of one, and their digests."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 
 def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
@@ -19,17 +21,29 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     data = content.encode() if isinstance(content, str) else content
+    with _one_writer(path.parent):
+        try:
+            with open(partial, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        except BaseException:
+            # On a full disk the half that was written would keep the room.
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def _one_writer(folder: pathlib.Path) -> Iterator[None]:
+    """Waits until no other process writes here: both would have the same partial."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        # On a full disk the half that was written would keep the room.
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def digest(path: pathlib.Path) -> str:

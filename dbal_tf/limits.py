@@ -7,16 +7,21 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_MOST = 2**31 - 1
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
     """Returns a dataclass field with its flag's help line and its limits.
 
-    Limits: `choices`; `at_least`, `at_most`, `above`; `number_or`, the one word
+    Limits: `choices`; `at_least`, `at_most` (of whole numbers what 32 bits
+    hold, if nothing is said), `above`; `number_or`, the one word
     that may stand for a number from 0; `identity=False` for a setting that may
     differ when a run goes on.
     """
+    if type(default) is int:
+        limits.setdefault("at_most", _MOST)
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 

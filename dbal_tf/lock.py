@@ -36,7 +36,7 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
             file.flush()
             yield
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _locked(path: pathlib.Path) -> TextIO:

@@ -112,7 +112,7 @@ class Records:
         """Reads a run's store as it is now, of whatever version, and leaves it so.
 
         Raises:
-            InputError: There is none, or it is of a newer version.
+            InputError: There is none, it cannot be opened, or it is of a newer version.
             sqlite3.DatabaseError: It is damaged.
         """
         path = run_dir / schema.FILE_NAME
@@ -121,8 +121,16 @@ class Records:
                 f"{run_dir} has no {schema.FILE_NAME}; expected the folder of a run."
             )
         memory = sqlite3.connect(":memory:", isolation_level=None)
-        with contextlib.closing(schema.read_only(path)) as database:
-            database.backup(memory)
+        try:
+            with contextlib.closing(schema.read_only(path)) as database:
+                # Waits for seconds if it is locked; a backup alone would for ever.
+                database.execute("BEGIN")
+                database.execute("SELECT 1 FROM sqlite_master").fetchone()
+                database.backup(memory)
+        except sqlite3.OperationalError as error:
+            raise InputError(
+                f"{path} cannot be opened ({error}); make it readable, and end what holds it."
+            ) from error
         schema.check(memory, path)
         schema.upgrade(memory.execute, schema.version(memory))
         return cls(memory)

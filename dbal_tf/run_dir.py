@@ -29,7 +29,7 @@ def check_run_dir(
     """
     folder = pathlib.Path(config.run_dir)
     try:
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        existing = next(p for p in (folder, *folder.absolute().parents) if _is_there(p))
     except OSError as error:  # A name that is too long.
         raise InputError(
             f"--run_dir={folder} cannot be used ({error.strerror}); choose another."
@@ -53,11 +53,15 @@ def check_run_dir(
     check_flags(config, flags, free)
     store, curve = folder / FILE_NAME, folder / CURVE_FILE
     lost = not store.exists() or not store.stat().st_size
-    if lost and curve.is_file() and len(curve.read_text().splitlines()) > 1:
+    if lost and curve.is_file() and len(curve.read_text(errors="replace").splitlines()) > 1:
         raise InputError(
             f"{store} is missing or empty, though {curve} shows committed rounds; put it back "
             "from a copy or choose another --run_dir."
         )
+
+
+def _is_there(path: pathlib.Path) -> bool:
+    return path.exists() or path.is_symlink()  # A link may lead nowhere.
 
 
 def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ()) -> None:

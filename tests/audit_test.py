@@ -1,6 +1,7 @@
 """Every corruption that is planted in a run is found and named."""
 
 import contextlib
+import functools
 import pathlib
 import shutil
 import sqlite3
@@ -243,6 +244,31 @@ _CORRUPTIONS = {
         "store is whole",
         "it is damaged (a value cannot be read: ",
     ),
+    "a split lost": (
+        _sql("DELETE FROM splits WHERE split = 'pool'"),
+        "items are in their split",
+        "train-5 was bought but is in no split",
+    ),
+    "the ids of all items lost": (
+        _sql("DELETE FROM splits WHERE split = 'train'"),
+        "items are in their split",
+        "labelled, unlabelled and validation items are not all items",
+    ),
+    "a round's labels taken back": (
+        _sql("UPDATE labels SET state = 'skipped' WHERE round = 1"),
+        "queries are those of the store",
+        "rounds/0001/query.csv is not what the store says",
+    ),
+    "a round far away": (
+        _sql("UPDATE rounds SET round = 1000000000 WHERE round = 2"),
+        "rounds follow each other",
+        "round 2 is missing",
+    ),
+    "a query that is one long field": (
+        _edit("rounds/0001/query.csv", "id,", 'id,"' + "x" * 200_000),
+        "queries are those of the store",
+        "a value cannot be read: field larger than field limit",
+    ),
     "a database damaged": (_damage, "store is whole", "it is damaged"),
 }
 
@@ -266,6 +292,28 @@ def test_a_run_as_it_was_written_passes(finished_run, capsys):
     assert all(line.endswith("  ok") for line in lines)
     assert len(lines) == 16
     assert {p: p.read_bytes() for p in finished_run.rglob("*") if p.is_file()} == before
+
+
+def test_a_curve_that_a_kill_left_a_line_behind_passes(finished_run, capsys):
+    curve = finished_run / "curve.csv"
+    lines = curve.read_text().splitlines(keepends=True)
+    curve.write_text("".join(lines[:-1]))
+    assert audit.main([str(finished_run)]) == 0
+    curve.write_text("".join(lines[:-2]))
+    assert audit.main([str(finished_run)]) == 1
+    assert "line 3 of curve.csv is not what the store says" in capsys.readouterr().out
+
+
+def test_a_store_that_another_program_holds_is_no_damage(finished_run, monkeypatch, capsys):
+    waits_less = functools.partial(sqlite3.connect, timeout=0.1)
+    with contextlib.closing(sqlite3.connect(finished_run / FILE_NAME)) as holder:
+        holder.execute("PRAGMA journal_mode = DELETE")
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        (finished_run / f"{FILE_NAME}-wal").touch()
+        monkeypatch.setattr(sqlite3, "connect", waits_less)
+        assert audit.main([str(finished_run)]) == 2
+    assert "cannot be opened (database is locked)" in capsys.readouterr().err
 
 
 def test_a_folder_of_runs_is_audited_run_by_run(finished_run, capsys):

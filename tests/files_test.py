@@ -1,5 +1,7 @@
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -21,6 +23,18 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
         write_atomically(path, "new")
         assert reader.read() == "long old content"
     assert path.read_text() == "new"
+
+
+def test_two_processes_may_write_the_same_file(tmp_path):
+    code = (
+        "import pathlib, sys; from dbal_tf.files import write_atomically\n"
+        "for _ in range(200): write_atomically(pathlib.Path(sys.argv[1]), sys.argv[2] * 9)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "same")]
+    writers = [subprocess.Popen([*command, text]) for text in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert (tmp_path / "same").read_text() in ("a" * 9, "b" * 9)
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

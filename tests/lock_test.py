@@ -52,6 +52,12 @@ def test_it_is_free_after_the_block_even_by_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_removed_by_hand_hides_no_error(tmp_path):
+    with pytest.raises(ValueError, match="the real one"), lock.hold(tmp_path):
+        (tmp_path / lock.FILE_NAME).unlink()
+        raise ValueError("the real one")
+
+
 def test_a_file_that_the_holder_before_removed_is_not_locked(tmp_path, monkeypatch):
     path = tmp_path / lock.FILE_NAME
     opened = []

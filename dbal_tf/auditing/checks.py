@@ -1,5 +1,6 @@
 """What must hold of a run. Each check yields what does not, a phrase each."""
 
+import csv
 from collections.abc import Callable, Iterator
 
 from dbal_tf.auditing import folder, purchases
@@ -36,7 +37,7 @@ def check(one: Check, facts: Facts) -> tuple[bool, str]:
         return True, _line(one, f"not recorded: {reason}")
     except InputError as error:
         problems = [str(error).rstrip(".")]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, LookupError, OSError, csv.Error) as error:
         problems = [f"a value cannot be read: {error}"]
     if not problems:
         return True, _line(one, "ok")

@@ -15,8 +15,10 @@ _ROUNDING = 1e-5  # of float32 scores
 def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
     """Committed rounds are 0, 1, 2 and so on, and only they bought."""
     numbers = [row.point.round for row in facts.rounds]
-    for number in sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers)):
-        yield f"round {number} is missing"
+    for number, found in enumerate(sorted(numbers)):
+        if number != found:
+            yield f"round {number} is missing"
+            break
     bought = {row.round for row in facts.labels if row.round is not None}
     for number in sorted(bought - set(numbers)):
         yield f"round {number} bought labels but is not committed"
@@ -84,13 +86,17 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
             yield f"the ids of {name} were changed"
     for row in facts.labels:
         wanted = "initial" if row.round is None else "pool"
-        if row.item not in ids[wanted]:
+        if row.item not in ids.get(wanted, ()):
             where = [name for name, of_use in ids.items() if row.item in of_use]
             yield f"{row.item} was bought but is {' and '.join(where) or 'in no'} split"
     labelled = {row.item for row in facts.labels}
+    if missing := {"initial", "validation", "pool", "test"} - ids.keys():
+        yield f"the ids of {' and '.join(sorted(missing))} are missing"
+        return
     parts = (labelled, ids["pool"] - labelled, ids["validation"])
     together = [item for part in parts for item in part]
-    if ids_digest(together) != facts.splits["train"].sha256:
+    train = facts.splits.get("train")
+    if train is None or ids_digest(together) != train.sha256:
         yield "labelled, unlabelled and validation items are not all items"
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import sqlite3
@@ -46,8 +47,7 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     """
     path = run_dir / FILE_NAME
     if is_published(run_dir):
-        curve = read_curve_csv((run_dir / CURVE_FILE).read_text())
-        return Outcome(curve, json.loads((run_dir / VERSIONS_FILE).read_text()), "", "")
+        return _published(run_dir)
     if not path.is_file() or not path.stat().st_size:
         return None
     try:
@@ -59,6 +59,20 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
         raise InputError(damage_sentence(run_dir, error)) from error
     curve = [one.point for one in rounds]
     return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")
+
+
+def _published(run_dir: pathlib.Path) -> Outcome:
+    try:
+        curve = read_curve_csv((run_dir / CURVE_FILE).read_text())
+        versions = json.loads((run_dir / VERSIONS_FILE).read_text())
+        if not all(math.isfinite(point.evaluation.error) for point in curve):
+            raise ValueError("an error is no number")
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(
+            f"{run_dir} holds {CURVE_FILE} or {VERSIONS_FILE} that cannot be read ({error}); "
+            "put them back from a copy."
+        ) from error
+    return Outcome(curve, versions, "", "")
 
 
 def is_published(run_dir: pathlib.Path) -> bool:

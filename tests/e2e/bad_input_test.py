@@ -193,6 +193,8 @@ _LIMITS = (
     ("repetitions", "0", "at least 1"),
     ("repetition", "-1", "at least 0"),
     ("epochs", "0", "at least 1"),
+    ("epochs", "100000000000000000000", "at most 2147483647"),
+    ("num_samples", "2000000", "at most 1000000"),
     ("batch_size", "-128", "at least 1"),
     ("learning_rate", "0.0", "a finite number above 0"),
     ("learning_rate", "inf", "a finite number above 0"),
@@ -431,6 +433,11 @@ _RUN_DIRS = {
     ),
     "run_dir is a file": Case(
         _DIGITS, ("--run_dir=run cannot be written",), _file("run", b"a file")
+    ),
+    "run_dir is a link to nowhere": Case(
+        _DIGITS,
+        ("--run_dir=run cannot be written",),
+        lambda folder: (folder / "run").symlink_to("gone"),
     ),
     "run_dir below a file": Case(
         f"{_DIGITS} --run_dir=run/a/b",

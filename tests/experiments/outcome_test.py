@@ -81,6 +81,22 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
         read_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("versions.json", "{"),
+        ("curve.csv", ""),
+        ("curve.csv", curve_csv([POINT]) + "1,2,nan\n"),
+    ],
+)
+def test_published_results_that_cannot_be_read(tmp_path, name, text):
+    (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=r"versions\.json that cannot be read"):
+        read_run(tmp_path)
+
+
 def test_published_results_are_read_without_a_store(tmp_path):
     (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
     assert read_run(tmp_path) is None
