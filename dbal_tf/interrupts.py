@@ -34,9 +34,7 @@ def _handle(number: int, frame: Any) -> None:
 def raising() -> Iterator[None]:
     """Turns SIGINT and SIGTERM into `Interrupted` inside the block."""
     _state["asked"] = 0
-    # What the caller ignores stays ignored: a job of a script, in the background.
-    heeded = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    previous = {number: signal.signal(number, _handle) for number in heeded}
+    previous = {number: signal.signal(number, _handle) for number in _SIGNALS}
     try:
         yield
     finally:

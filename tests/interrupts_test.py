@@ -60,15 +60,6 @@ def test_an_old_signal_does_not_stop_the_next_write():
         pass
 
 
-def test_a_signal_that_the_caller_ignores_stays_ignored():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with interrupts.raising():
-            _send(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_handlers_are_put_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with interrupts.raising():
