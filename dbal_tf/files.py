@@ -40,7 +40,8 @@ def _one_writer(folder: pathlib.Path) -> Iterator[None]:
     """Waits until no other process writes here: both would have the same partial."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # Network folders may not be lockable.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

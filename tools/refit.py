@@ -31,7 +31,7 @@ def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
 
 
 def test_errors(
-    config: Config, dataset: Dataset, several: Sequence[Labels], seeds: int
+    config: Config, dataset: Dataset, several: Sequence[Labels], seeds: Sequence[int]
 ) -> Iterator[list[float]]:
     """Yields the errors in %, dropout off, of one fit a seed, for each set of labels."""
     from dbal_tf.bayesian import metrics
@@ -45,7 +45,7 @@ def test_errors(
         probs = predictive_statistics(network, images, 1, posterior="deterministic").mean_probs
         return 100 * metrics.error(probs, dataset.test_labels.classes)
 
-    yield from ([error(labels, seed) for seed in range(seeds)] for labels in several)
+    yield from ([error(labels, seed) for seed in seeds] for labels in several)
 
 
 def main() -> None:
@@ -54,7 +54,8 @@ def main() -> None:
     parser.add_argument("--data_dir", required=True, help="folder with the data set")
     parser.add_argument("--labels", default="150,300", help="numbers of labels")
     parser.add_argument("--settings", action="append", help="name=value[,name=value ...]")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first_seed", type=int, default=0)
     parser.add_argument("run", type=pathlib.Path)
     options = parser.parse_args()
     startup.import_tensorflow()
@@ -63,12 +64,13 @@ def main() -> None:
     flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
     dataset = load(from_flagfile(flags))
     bought = picks(options.run, dataset)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     print("| settings | labels | mean | each |\n|---|---|---|---|")
     for settings in options.settings or [""]:
         changes = [f"--{change}\n" for change in settings.split(",") if change]
         config = from_flagfile(flags + "".join(changes))
         several = [bought.first(int(count)) for count in options.labels.split(",")]
-        rows = test_errors(config, dataset, several, options.seeds)
+        rows = test_errors(config, dataset, several, seeds)
         for labels, errors in zip(several, rows, strict=True):
             each = " ".join(f"{error:.2f}" for error in errors)
             mean = f"{np.mean(errors):.2f}"

@@ -42,6 +42,6 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
     assert float(cells[1][2]) < float(cells[0][2]) < 90
     assert cells[2][3] == cells[3][3]
     ((first, second),) = _TOOL["test_errors"](
-        config, dataset, [_TOOL["picks"](tmp_path, dataset)], 2
+        config, dataset, [_TOOL["picks"](tmp_path, dataset)], range(2)
     )
     assert cells[1][3] == f"{first:.2f} {second:.2f}"

@@ -74,6 +74,13 @@ def test_random_need_not_reach_the_error():
     assert table.rows == [["bald", "200 of 420", "> 200 of > 420", "200 of 420"]]
 
 
+def test_random_under_way_is_no_baseline_and_not_past_reaching():
+    groups = _groups(random=((0.4, 0.3),), bald=((0.4, 0.09, 0.09, 0.04, 0.04),))
+    assert comparison.saved(EXPERIMENT, groups).rows == [["bald", "-", "-", "-"]]
+    rows = comparison.against_paper(CONFIG, groups).rows
+    assert {row[-1] for row in rows if row[0] == "random"} == {"not finished"}
+
+
 def test_areas_are_compared_over_the_labels_that_all_have():
     config = Config(experiment="table1", acquisition=("bald",), rounds=5, acquisition_size=20)
     ours, authors = cells(TABLE1, config)

@@ -1,5 +1,6 @@
 """Reading a run's store leaves its folder as it was."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -14,6 +15,9 @@ from dbal_tf.reporting.tables import curve_csv
 from dbal_tf.store import Store
 
 POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})
+NO_NUMBER = dataclasses.replace(
+    POINT, evaluation=dataclasses.replace(POINT.evaluation, error=float("nan"))
+)
 VERSIONS = {"commit": "abc", "python": "3.12"}
 
 
@@ -86,7 +90,7 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
     [
         ("versions.json", "{"),
         ("curve.csv", ""),
-        ("curve.csv", curve_csv([POINT]) + "1,2,nan\n"),
+        ("curve.csv", curve_csv([NO_NUMBER])),
     ],
 )
 def test_published_results_that_cannot_be_read(tmp_path, name, text):
