@@ -5,7 +5,8 @@
 
 A folder of several runs is checked run by run; so are published results
 (curve.csv, picks.csv, flags.cfg, versions.json), as far as they go. Ends with
-status 1 if a check fails, 2 if there is nothing to check. Changes nothing.
+status 1 if a check fails, 2 if there is nothing to check or a store cannot be
+opened. Changes nothing.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from dbal_tf.auditing.checks import CHECKS, check
+from dbal_tf.auditing.checks import CHECKS, UNREADABLE, check
 from dbal_tf.auditing.facts import find_runs, read_facts
 from dbal_tf.auditing.lineage import lineage
 from dbal_tf.core import InputError
@@ -42,7 +43,8 @@ def audit(folder: pathlib.Path) -> bool:
     """Prints a line per check of one run; returns whether all passed.
 
     Raises:
-        InputError: The folder does not hold what a run writes.
+        InputError: The folder does not hold what a run writes, or its store
+            cannot be opened.
     """
     print(folder)
     try:
@@ -56,16 +58,28 @@ def audit(folder: pathlib.Path) -> bool:
     return all(passed for passed, _ in outcomes)
 
 
+def _lineage(folder: pathlib.Path, name: str) -> str:
+    try:
+        return lineage(read_facts(folder), name)
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(
+            f"{folder} holds a value that cannot be read ({error!r}), expected what a run "
+            "writes; audit it without --lineage to see what is wrong."
+        ) from error
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; returns its exit status."""
     options = _options(arguments)
     try:
         runs = [run for folder in options.run_dirs for run in find_runs(folder)]
         if options.lineage:
-            print(*(lineage(read_facts(run), options.lineage) for run in runs), sep="\n\n")
+            print(*(_lineage(run, options.lineage) for run in runs), sep="\n\n")
             return 0
         return 0 if all([audit(run) for run in runs]) else 1
-    except (InputError, sqlite3.DatabaseError) as error:
+    except (InputError, sqlite3.DatabaseError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2
 

@@ -304,5 +304,5 @@ def from_flags(values: dict[str, Any]) -> Config:
 
 
 def _parse(flagfile: str) -> dict[str, str]:
-    lines = (line.strip() for line in flagfile.splitlines())
+    lines = (line.strip() for line in flagfile.split("\n"))
     return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))

@@ -1,6 +1,7 @@
 """Reading the flagfile that a run wrote, without the command line."""
 
 import dataclasses
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,9 @@ def from_flagfile(text: str) -> Config:
         InputError: A flag is unknown, or its value cannot be used.
     """
     values: dict[str, Any] = {}
-    for line in text.splitlines():
+    # Lines end at \n alone here; splitlines ends them at other characters too.
+    for line in io.StringIO(text):
+        line = line.removesuffix("\n")
         name, _, value = line.removeprefix("--").partition("=")
         try:
             values[name] = _READ[type(_FIELDS[name].default)](value)
@@ -41,5 +44,5 @@ def from_flagfile(text: str) -> Config:
 def identity_lines(text: str) -> str:
     """Returns those lines of a flagfile that are part of what its run is."""
     free = _FIELDS.keys() - Config.identity()
-    lines = text.splitlines(keepends=True)
+    lines = io.StringIO(text)
     return "".join(x for x in lines if x.removeprefix("--").partition("=")[0] not in free)

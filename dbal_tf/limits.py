@@ -35,13 +35,27 @@ def check_limits(field: dataclasses.Field, value: Any) -> None:
         raise InputError(
             f"--{field.name} is empty; expected {_one_of(field.metadata['choices'])}."
         )
-    for one in value if isinstance(value, tuple) else (value,):
-        if isinstance(one, str) and _UNWRITABLE.search(one):
-            one, expected = ascii(one), "UTF-8 text without control characters"
+    listed = isinstance(value, tuple)
+    for one in value if listed else (value,):
+        if expected := _unwritable(one, listed):
+            one = ascii(one)
         else:
             expected = _expected(field, one)
         if expected:
             raise InputError(f"--{field.name}={one} cannot be used; expected {expected}.")
+
+
+def _unwritable(value: Any, listed: bool) -> str | None:
+    """What was expected instead of text that a flagfile cannot keep; None if it can."""
+    if not isinstance(value, str):
+        return None
+    if _UNWRITABLE.search(value):
+        return "UTF-8 text without control characters"
+    if value != value.strip():
+        return "text without spaces at its ends"
+    if listed and ("," in value or value.startswith('"')):
+        return "a name without commas that does not begin with a quotation mark"
+    return None
 
 
 def _expected(field: dataclasses.Field, value: Any) -> str | None:

@@ -35,8 +35,8 @@ def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
             f"are in {_save(run_dir, _csv(rows)).name} beside it"
         )
     return (
-        f"{run_dir / FILE_NAME} is damaged ({problem}); {saved}; put it back from a copy or "
-        "choose another --run_dir."
+        f"{run_dir / FILE_NAME} is damaged ({problem}); {saved}; remove {FILE_NAME}-wal and "
+        f"{FILE_NAME}-shm, if there, then put it back from a copy or choose another --run_dir."
     )
 
 

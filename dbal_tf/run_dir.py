@@ -52,6 +52,10 @@ def check_run_dir(
         )
     check_flags(config, flags, free)
     store, curve = folder / FILE_NAME, folder / CURVE_FILE
+    if _is_there(store) and not store.is_file():
+        raise InputError(
+            f"{store} is not a file; put it back from a copy or choose another --run_dir."
+        )
     lost = not store.exists() or not store.stat().st_size
     if lost and curve.is_file() and len(curve.read_text(errors="replace").splitlines()) > 1:
         raise InputError(

@@ -187,6 +187,11 @@ def test_every_number_has_a_limit():
     assert numbers == {name for name, value in _LIMITED if not isinstance(value, str | tuple)}
 
 
+def test_every_count_has_a_largest():
+    counts = {name for name, field in _FIELDS.items() if type(field.default) is int}
+    assert counts == {name for name in counts if "at_most" in _FIELDS[name].metadata}
+
+
 @pytest.mark.parametrize("decay", ["auto", "0", "2.5", "1e-3"])
 def test_good_weight_decays(decay):
     assert Config(weight_decay=decay).weight_decay == decay

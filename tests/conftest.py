@@ -1,7 +1,9 @@
 """What tests share: where the real data is, a toy data set, runs, the program."""
 
+import json
 import os
 import pathlib
+import signal
 
 import numpy as np
 import pytest
@@ -73,6 +75,13 @@ def toy() -> Dataset:
     )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_are_heeded() -> None:
+    """In a shell's background SIGINT is ignored, and what is started there inherits that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def tiny(tmp_path: pathlib.Path) -> Config:
     """Settings of a run of seconds in a folder of its own."""
@@ -135,6 +144,8 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
                 ):
                     (folder / "export/2" / part).parent.mkdir(parents=True, exist_ok=True)
                     (folder / "export/2" / part).write_text(part)
+                told = {"labels": 7, "dataset_checksum": "c" * 64}
+                (folder / "export/2/complete.json").write_text(json.dumps(told))
             measures = Evaluation(0.5 - index / 10, 1.0, 0.5, 0.25, 0.5, 1.25)
             point = CurvePoint(index, 3 + 2 * index, measures, 2.5, {"train": 1.0})
             executions = [

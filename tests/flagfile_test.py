@@ -13,6 +13,20 @@ def test_a_flagfile_reads_back_to_its_settings():
     assert from_flagfile("--rounds=7\n") == Config(rounds=7)
 
 
+def test_a_line_ends_at_a_newline_alone():
+    text = "--run_dir=a\x0b--seed=5\n"
+    with pytest.raises(InputError, match=r"--run_dir='a.x0b--seed=5' cannot be used"):
+        from_flagfile(text)
+    assert identity_lines(text) == ""
+    assert Config(run_dir="a").differing(text) == []
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\x1e"])
+def test_what_a_reader_may_take_for_the_end_of_a_line_is_refused(character):
+    with pytest.raises(InputError, match="expected UTF-8 text without control characters"):
+        Config(run_dir=f"a{character}--seed=5")
+
+
 @pytest.mark.parametrize(
     "line", ["--roundz=7", "--rounds=many", "--keep_scores=maybe", "--=1", "rounds 7"]
 )

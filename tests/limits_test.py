@@ -23,7 +23,7 @@ _FIELDS = {field.name: field for field in dataclasses.fields(_Settings)}
     ("name", "value"),
     [
         *(("share", 0), ("share", 1), ("rate", 1e-300), ("names", ())),
-        *(("penalty", "auto"), ("penalty", "0.5"), ("penalty", "0"), ("names", ("a", "b"))),
+        *(("penalty", "auto"), ("penalty", "0.5"), ("penalty", "0"), ("names", ("a b", '1"'))),
     ],
 )
 def test_what_keeps_to_its_limits(name, value):
@@ -41,6 +41,12 @@ def test_what_keeps_to_its_limits(name, value):
         ("penalty", "Auto", "a number from 0 or auto"),
         ("penalty", "-1", "a number from 0 or auto"),
         ("names", ("fine", "a\nb"), "UTF-8 text without control characters"),
+        ("names", ("fine", "a\x85b"), "UTF-8 text without control characters"),
+        ("names", ("fine", "a\u2028b"), "UTF-8 text without control characters"),
+        ("names", ("fine", " a"), "text without spaces at its ends"),
+        ("names", ("fine", "a\xa0"), "text without spaces at its ends"),
+        ("names", ("fine", "a,b"), "a name without commas"),
+        ("names", ("fine", '"a'), "a name without commas"),
     ],
 )
 def test_what_does_not(name, value, expected):

@@ -1,9 +1,11 @@
+import contextlib
 import os
 import sqlite3
 
 import numpy as np
 import pytest
 
+from dbal_tf import schema
 from dbal_tf.artifacts import Labels
 from dbal_tf.core import InputError
 from dbal_tf.records import Records, ids_digest, labels_digest, pack_ids, unpack_ids
@@ -45,6 +47,34 @@ def test_a_read_only_folder_can_be_read(finished_run):
         assert len(Records.of(finished_run).curve()) == 3
     finally:
         finished_run.chmod(0o700)
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_store_that_another_program_holds_cannot_be_opened(finished_run, monkeypatch, mode):
+    holder = sqlite3.connect(finished_run / FILE_NAME, isolation_level=None)
+    # Without a log the reader looks for no lock, so it is made to.
+    monkeypatch.setattr(
+        schema,
+        "read_only",
+        lambda path: sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0.1),
+    )
+    with contextlib.closing(holder):
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute(f"PRAGMA journal_mode = {mode}")
+        holder.execute("BEGIN EXCLUSIVE")
+        holder.execute("DELETE FROM events")
+        with pytest.raises(InputError, match=r"cannot be opened \(database is locked\); make"):
+            Records.of(finished_run)
+
+
+def test_a_store_that_cannot_be_read_is_not_called_damaged(finished_run, monkeypatch):
+    def refuse(path):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(schema, "read_only", refuse)
+    sentence = rf"{FILE_NAME} cannot be opened \(unable to open database file\); make"
+    with pytest.raises(InputError, match=sentence):
+        Records.of(finished_run)
 
 
 def test_what_is_no_run(tmp_path):

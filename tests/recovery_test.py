@@ -9,8 +9,8 @@ def test_all_of_a_whole_store_is_saved(finished_run):
     sentence = damage_sentence(finished_run, "torn page")
     assert sentence == (
         f"{finished_run / FILE_NAME} is damaged (torn page); 7 labels and 3 rounds could be "
-        "read and are in recovered.csv beside it; put it back from a copy or choose another "
-        "--run_dir."
+        "read and are in recovered.csv beside it; remove metadata.db-wal and metadata.db-shm, "
+        "if there, then put it back from a copy or choose another --run_dir."
     )
     with open(finished_run / "recovered.csv") as file:
         rows = list(csv.DictReader(file))
@@ -36,7 +36,9 @@ def test_nothing_is_overwritten_and_the_same_is_not_saved_twice(finished_run):
 
 def test_nothing_is_written_if_nothing_can_be_read(tmp_path):
     (tmp_path / FILE_NAME).write_bytes(b"thesis " * 999)
-    assert "; nothing of it could be read; put it back" in damage_sentence(tmp_path, "torn")
+    assert "; nothing of it could be read; remove metadata.db-wal" in damage_sentence(
+        tmp_path, "torn"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 

@@ -9,6 +9,11 @@ from dbal_tf.auditing.shared import NotRecorded
 from dbal_tf.core import InputError
 
 Check = Callable[[Facts], Iterator[str]]
+# What comes of values that no run writes.
+UNREADABLE = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    csv.Error,
+)
 CHECKS: tuple[Check, ...] = (
     folder.flags_are_those_of_the_run,
     purchases.rounds_follow_each_other,
@@ -37,7 +42,9 @@ def check(one: Check, facts: Facts) -> tuple[bool, str]:
         return True, _line(one, f"not recorded: {reason}")
     except InputError as error:
         problems = [str(error).rstrip(".")]
-    except (TypeError, ValueError, LookupError, OSError, csv.Error) as error:
+    except OSError as error:
+        problems = [f"a file cannot be read: {error}"]
+    except UNREADABLE as error:
         problems = [f"a value cannot be read: {error}"]
     if not problems:
         return True, _line(one, "ok")

@@ -111,7 +111,7 @@ def _results(folder: pathlib.Path) -> Facts:
     try:
         versions = json.loads(read_text(folder / "versions.json"))
         labels = _picks(read_text(folder / PICKS_FILE))
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise InputError(
             f"{folder} holds versions.json or {PICKS_FILE} that cannot be read ({error}); "
             "expected what tools/collect_results.py writes."

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import json
 import math
 from collections.abc import Iterator
 
 from dbal_tf.auditing.facts import Facts, read_text
-from dbal_tf.auditing.shared import NotRecorded, asked_in, technique
+from dbal_tf.auditing.shared import NotRecorded, asked_in, recorded_since, technique
 from dbal_tf.files import digest
 from dbal_tf.flagfile import from_flagfile
 from dbal_tf.reporting import tables
@@ -37,12 +38,10 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
     """`curve.csv` shows the committed rounds, to the last digit."""
     if not facts.has_store:
         raise NotRecorded("a store")
-    shown = read_text(facts.folder / CURVE_FILE).splitlines()
-    kept = tables.curve_csv([row.point for row in facts.rounds]).splitlines()
-    if (
-        len(kept) > 1 and shown == kept[:-1]
-    ):  # It is written after the commit, where a kill may fall.
-        return
+    text, points = read_text(facts.folder / CURVE_FILE), [row.point for row in facts.rounds]
+    if points and text == tables.curve_csv(points[:-1]):
+        return  # A round is committed before its line is written.
+    shown, kept = text.splitlines(), tables.curve_csv(points).splitlines()
     for number in range(max(len(shown), len(kept))):
         if shown[number : number + 1] != kept[number : number + 1]:
             yield f"line {number + 1} of {CURVE_FILE} is not what the store says"
@@ -66,19 +65,21 @@ def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
             for row in asked_in(facts, index)
             if row.state == "labelled"
         ]
-        columns = kept[0] if kept else ()
+        columns = kept[0] if kept else ("id",)
         if [{name: row.get(name) for name in columns} for row in shown] != kept:
             yield f"{uri} is not what the store says"
 
 
 def seeds_derive(facts: Facts) -> Iterator[str]:
     """Every seed comes from the root seed, repetition, round and purpose."""
-    known = [row for row in facts.executions if row.purpose]
-    if not known:
+    if recorded_since(facts) == math.inf:
         raise NotRecorded("what seeds were for")
     root, repetition = facts.config.seed, facts.config.repetition
-    for row in known:
-        if row.seed != seed_for(root, repetition, row.round, row.purpose):
+    for row in facts.executions:
+        if not row.purpose:
+            if row.round >= recorded_since(facts):
+                yield f"round {row.round} does not say what {row.component} was seeded for"
+        elif row.seed != seed_for(root, repetition, row.round, row.purpose):
             yield f"round {row.round} seeded {row.component} with {row.seed}"
 
 
@@ -103,14 +104,20 @@ def artifacts_are_whole(facts: Facts) -> Iterator[str]:
     """What rounds left on disk is there, with its checksum."""
     if not facts.has_store:
         raise NotRecorded("artifacts")
-    if facts.artifacts and not any(row.sha256 for row in facts.artifacts):
+    if facts.artifacts and recorded_since(facts) == math.inf:
         raise NotRecorded("checksums")
     for row in facts.artifacts:
         path = facts.folder / row.uri
-        if not path.exists():
-            yield f"{row.uri} is missing"
-        elif row.sha256 and digest(path) != row.sha256:
-            yield f"{row.uri} was changed: its checksum is another"
+        try:
+            if not path.exists():
+                yield f"{row.uri} is missing"
+            elif row.sha256 is None:
+                if row.round >= recorded_since(facts):
+                    yield f"{row.uri} has no checksum, though its round recorded others"
+            elif digest(path) != row.sha256:
+                yield f"{row.uri} was changed: its checksum is another"
+        except OSError as error:
+            yield f"{row.uri} cannot be read ({error.strerror})"
 
 
 def exports_are_complete(facts: Facts) -> Iterator[str]:
@@ -122,7 +129,16 @@ def exports_are_complete(facts: Facts) -> Iterator[str]:
         for part in (*_EXPORTED, *([_MARKER] if row.sha256 else [])):
             if not (facts.folder / row.uri / part).is_file():
                 yield f"{row.uri} has no {part}"
+        yield from _of_other_data(facts, f"{row.uri}/{_MARKER}")
     last = len(facts.rounds) - 1
     ended = facts.rounds and not asked_in(facts, last)
     if ended and last not in {row.round for row in exports}:
         yield f"round {last} was the last but has no export"
+
+
+def _of_other_data(facts: Facts, uri: str) -> Iterator[str]:
+    """An export says of which data it is, if it is not older than that."""
+    path = facts.folder / uri
+    told = json.loads(read_text(path)) if path.is_file() else {}
+    if told.get("dataset_checksum", facts.run.checksum) != facts.run.checksum:
+        yield f"{uri} is of other data than the store"

@@ -5,7 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dbal_tf.auditing.facts import Facts
-from dbal_tf.auditing.shared import NotRecorded, asked_in, labels_of_model, technique
+from dbal_tf.auditing.shared import (
+    NotRecorded,
+    asked_in,
+    labels_of_model,
+    recorded_since,
+    technique,
+)
 from dbal_tf.records import LabelRecord, ids_digest, labels_digest
 from dbal_tf.schema import LABEL_STATES
 
@@ -53,19 +59,24 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
 
 def labels_are_as_they_were_learnt(facts: Facts) -> Iterator[str]:
     """The labels before a round are those whose digest it recorded."""
-    if not any(row.labels_sha256 for row in facts.rounds):
+    if recorded_since(facts) == math.inf:
         raise NotRecorded("digests of labels")
     if any(row.state == "withdrawn" for row in facts.labels):
         raise NotRecorded("when labels were withdrawn")
     for row in facts.rounds:
-        labels = labels_of_model(facts, row.point.round)
-        if row.labels_sha256 not in (None, labels_digest(labels)):
-            yield f"the labels that round {row.point.round} learnt from were changed"
+        index = row.point.round
+        if row.labels_sha256 is None:
+            if index >= recorded_since(facts):
+                yield f"round {index} has no digest of its labels, though it recorded others"
+        elif row.labels_sha256 != labels_digest(labels_of_model(facts, index)):
+            yield f"the labels that round {index} learnt from were changed"
 
 
 def labels_are_classes(facts: Facts) -> Iterator[str]:
     """Labels are in a known state, and those learnt from are class indices."""
     classes = len(facts.run.class_names) or math.inf
+    if not facts.run.class_names and (facts.splits or recorded_since(facts) == 0):
+        yield "the names of the classes are missing"
     for row in facts.labels:
         if row.state not in LABEL_STATES:
             yield f"{row.item} is in the state '{row.state}'"
@@ -76,6 +87,9 @@ def labels_are_classes(facts: Facts) -> Iterator[str]:
 def items_are_in_their_split(facts: Facts) -> Iterator[str]:
     """Labelled, unlabelled and validation items are all; none is a test item."""
     if not facts.splits:
+        if recorded_since(facts) == 0:
+            yield "there are no splits, though the run recorded digests from its first round on"
+            return
         raise NotRecorded("splits")
     ids = {name: set(row.ids) for name, row in facts.splits.items() if row.ids is not None}
     for name, row in facts.splits.items():

@@ -1,5 +1,7 @@
 """What a check may say instead of an outcome, and what checks share."""
 
+import math
+
 import numpy as np
 
 from dbal_tf.artifacts import Labels
@@ -9,6 +11,17 @@ from dbal_tf.records import LabelRecord
 
 class NotRecorded(Exception):
     """What a check needs was not recorded; the message says what."""
+
+
+def recorded_since(facts: Facts) -> float:
+    """Returns the first round of which digests and purposes are recorded; inf if none.
+
+    An older store that was brought to today's schema has them from there on.
+    """
+    since = [row.point.round for row in facts.rounds if row.labels_sha256]
+    since += [row.round for row in facts.executions if row.purpose]
+    since += [row.round for row in facts.artifacts if row.sha256]
+    return min(since, default=math.inf)
 
 
 def labels_of_model(facts: Facts, index: int) -> Labels:

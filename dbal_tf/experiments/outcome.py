@@ -6,6 +6,8 @@ import math
 import os
 import pathlib
 import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
@@ -16,6 +18,7 @@ from dbal_tf.run_dir import CURVE_FILE
 from dbal_tf.schema import FILE_NAME
 
 VERSIONS_FILE = "versions.json"
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +46,13 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
 
     Raises:
         InputError: The store is damaged (what can be read of it is then saved
-            beside it), of a newer version, or of another program.
+            beside it), of a newer version, or of another program; or a
+            published file cannot be read.
     """
     path = run_dir / FILE_NAME
     if is_published(run_dir):
-        return _published(run_dir)
+        curve = _read(run_dir / CURVE_FILE, _curve)
+        return Outcome(curve, _read(run_dir / VERSIONS_FILE, _versions), "", "")
     if not path.is_file() or not path.stat().st_size:
         return None
     try:
@@ -61,18 +66,32 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")
 
 
-def _published(run_dir: pathlib.Path) -> Outcome:
+def _read(path: pathlib.Path, parse: Callable[[str], T]) -> T:
+    """Returns what a published file says; an error names the file."""
     try:
-        curve = read_curve_csv((run_dir / CURVE_FILE).read_text())
-        versions = json.loads((run_dir / VERSIONS_FILE).read_text())
-        if not all(math.isfinite(point.evaluation.error) for point in curve):
-            raise ValueError("an error is no number")
-    except (OSError, ValueError, InputError) as error:
+        return parse(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        problem = str(error).splitlines()[0].rstrip(".")
         raise InputError(
-            f"{run_dir} holds {CURVE_FILE} or {VERSIONS_FILE} that cannot be read ({error}); "
-            "put them back from a copy."
+            f"{path} cannot be read ({problem}); expected what tools/collect_results.py "
+            "writes; put the file back."
         ) from error
-    return Outcome(curve, versions, "", "")
+
+
+def _curve(text: str) -> list[CurvePoint]:
+    curve = read_curve_csv(text)
+    for point in curve:
+        for name, value in point.evaluation.measures().items():
+            if not math.isfinite(value):
+                raise ValueError(f"round {point.round} has {name} {value}")
+    return curve
+
+
+def _versions(text: str) -> dict[str, str]:
+    versions = json.loads(text)
+    if not isinstance(versions, dict):
+        raise ValueError(f"it holds {text[:40].strip()}, expected versions by their names")
+    return versions
 
 
 def is_published(run_dir: pathlib.Path) -> bool:

@@ -1,3 +1,7 @@
+import csv
+
+import pytest
+
 from dbal_tf.auditing import folder, purchases
 from dbal_tf.auditing.checks import CHECKS, check
 from dbal_tf.auditing.facts import read_facts
@@ -26,6 +30,33 @@ def cannot_read(facts):
 
 def cannot_compare(facts):
     yield 1 < "one"
+
+
+def cannot_find(facts):
+    yield {}["pool"]
+
+
+def cannot_open(facts):
+    yield from ()
+    raise PermissionError(13, "Permission denied", "query.csv")
+
+
+def cannot_split(facts):
+    yield from csv.reader(['"' + "x" * 200_000])
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (cannot_find, "a value cannot be read: 'pool'"),
+        (cannot_open, "a file cannot be read: [Errno 13] Permission denied: 'query.csv'"),
+        (cannot_split, "a value cannot be read: field larger than field limit"),
+    ],
+)
+def test_what_no_run_writes_is_wrong_and_no_crash(finished_run, one, says):
+    passed, line = check(one, read_facts(finished_run))
+    assert not passed
+    assert f"WRONG: {says}" in line
 
 
 def test_an_outcome_is_a_line(finished_run):

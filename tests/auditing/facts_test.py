@@ -47,6 +47,7 @@ def test_runs_are_found_in_their_folder_and_below(finished_run):
         ("picks.csv", "id,label\n"),
         ("picks.csv", "round,rank,id,class,score\n0,1,a\n"),
         ("picks.csv", ""),
+        ("picks.csv", f'"{"x" * 200_000}'),
         ("versions.json", "{"),
     ],
 )

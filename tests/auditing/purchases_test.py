@@ -36,9 +36,8 @@ def test_a_run_without_a_round_is_in_order(facts):
         assert list(one(begun)) == []
 
 
-def test_older_runs_did_not_record_everything(facts):
-    rounds = [dataclasses.replace(row, labels_sha256=None) for row in facts.rounds]
-    older = dataclasses.replace(facts, splits={}, rounds=rounds)
+def test_older_runs_did_not_record_everything(facts, as_older):
+    older = as_older(facts)
     with pytest.raises(NotRecorded, match="splits"):
         list(purchases.items_are_in_their_split(older))
     with pytest.raises(NotRecorded, match="digests of labels"):

@@ -1,7 +1,8 @@
 import dataclasses
+import math
 
 from dbal_tf.auditing.facts import read_facts
-from dbal_tf.auditing.shared import asked_in, labels_of_model, technique
+from dbal_tf.auditing.shared import asked_in, labels_of_model, recorded_since, technique
 
 
 def test_a_model_learnt_from_what_was_labelled_before_it(finished_run):
@@ -22,3 +23,11 @@ def test_what_a_round_asked_for(finished_run):
     assert len(asked_in(facts, None)) == 3
     assert asked_in(facts, 2) == []
     assert technique(facts) == "bald"
+
+
+def test_what_is_recorded_is_so_from_a_round_on(finished_run, as_older):
+    facts = read_facts(finished_run)
+    older = as_older(facts)
+    assert (recorded_since(facts), recorded_since(older)) == (0, math.inf)
+    since_1 = [*older.rounds[:1], *facts.rounds[1:]]
+    assert recorded_since(dataclasses.replace(older, rounds=since_1)) == 1

@@ -96,9 +96,24 @@ def _store(change: str = "", content: bytes | None = None, cut: int | None = Non
     return prepare
 
 
-def _lost_store(folder: pathlib.Path) -> None:
+def _lost_store(folder: pathlib.Path, curve: bytes = b"round,labels\n0,20\n") -> None:
     _store(content=b"")(folder)
-    _write(folder, "run/curve.csv", b"round,labels\n0,20\n")
+    _write(folder, "run/curve.csv", curve)
+
+
+def _dangling(name: str, prepare: Callable = lambda _: None) -> Callable:
+    """What was prepared, with a link to nothing."""
+
+    def link(folder: pathlib.Path) -> None:
+        prepare(folder)
+        (folder / name).symlink_to(folder / "nowhere")
+
+    return link
+
+
+def _store_folder(folder: pathlib.Path) -> None:
+    _run_with(seed=0)(folder)
+    _write(folder, f"run/{FILE_NAME}", None)
 
 
 def _locked(path: str, prepare: Callable) -> Callable:
@@ -192,9 +207,11 @@ _LIMITS = (
     ("graph_scale", "inf", "at most 1000000.0"),
     ("repetitions", "0", "at least 1"),
     ("repetition", "-1", "at least 0"),
+    ("repetitions", "10001", "at most 10000"),
+    ("num_samples", f"{10**20}", "at most 1000000"),
     ("epochs", "0", "at least 1"),
-    ("epochs", "100000000000000000000", "at most 2147483647"),
-    ("num_samples", "2000000", "at most 1000000"),
+    ("epochs", f"{10**20}", "at most 2147483647"),
+    ("batch_size", f"{10**20}", "at most 2147483647"),
     ("batch_size", "-128", "at least 1"),
     ("learning_rate", "0.0", "a finite number above 0"),
     ("learning_rate", "inf", "a finite number above 0"),
@@ -249,6 +266,15 @@ _FLAGS = {
     "stray argument": Case(f"{_DIGITS} rounds=3", ("'rounds=3' is not a flag", "--name=value")),
     "control characters": Case(
         f"{_DIGITS} '--data_dir=a\nb'", ("--data_dir='a\\nb' cannot be used; expected UTF-8",)
+    ),
+    "a line separator": Case(
+        f"{_DIGITS} '--run_dir=a\x85--seed=5'", ("--run_dir='a\\x85--seed=5' cannot be used",)
+    ),
+    "spaces at an end": Case(
+        f"{_DIGITS} '--run_dir=run '", ("--run_dir='run ' cannot be used; expected text",)
+    ),
+    "a class with a comma": Case(
+        f"""{_DIGITS} '--classes="2,8",3'""", ("--classes='2,8' cannot be used; expected a",)
     ),
     "not UTF-8": Case(
         f"{_DIGITS} --run_dir=r\udcffn",
@@ -434,11 +460,6 @@ _RUN_DIRS = {
     "run_dir is a file": Case(
         _DIGITS, ("--run_dir=run cannot be written",), _file("run", b"a file")
     ),
-    "run_dir is a link to nowhere": Case(
-        _DIGITS,
-        ("--run_dir=run cannot be written",),
-        lambda folder: (folder / "run").symlink_to("gone"),
-    ),
     "run_dir below a file": Case(
         f"{_DIGITS} --run_dir=run/a/b",
         ("--run_dir=run/a/b cannot be written",),
@@ -448,6 +469,14 @@ _RUN_DIRS = {
         f"{_DIGITS} --run_dir=run/a --acquisition=bald,random",
         ("--run_dir=run/a cannot be written",),
         _file("run", b"a file"),
+    ),
+    "run_dir is a link to nothing": Case(
+        _DIGITS,
+        ("--run_dir=run cannot be written: run is not a writable folder; choose another",),
+        _dangling("run"),
+    ),
+    "run_dir below a link to nothing": Case(
+        f"{_DIGITS} --run_dir=run/a", ("--run_dir=run/a cannot be written",), _dangling("run")
     ),
     "run_dir of too long a name": Case(
         f"{_DIGITS} --run_dir={'r' * 256}", ("cannot be used (File name too long)",)
@@ -487,6 +516,19 @@ _STORES = {
     ),
     "a store that is lost": Case(
         _STORED, ("run/metadata.db is missing or empty", "run/curve.csv", _ADVICE), _lost_store
+    ),
+    "a store that is lost beside a curve of other bytes": Case(
+        _STORED,
+        ("run/metadata.db is missing or empty", "run/curve.csv", _ADVICE),
+        functools.partial(_lost_store, curve=b"round,labels\n\xff\n"),
+    ),
+    "a store that is a folder": Case(
+        _STORED, ("run/metadata.db is not a file", _ADVICE), _store_folder
+    ),
+    "a store that is a link to nothing": Case(
+        _STORED,
+        ("run/metadata.db is not a file", _ADVICE),
+        _dangling(f"run/{FILE_NAME}", _run_with(seed=0)),
     ),
 }
 _CASES = {**_FLAGS, **_DATA_FILES, **_SHARDS, **_RUN_DIRS, **_STORES}

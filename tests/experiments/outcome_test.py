@@ -1,6 +1,5 @@
 """Reading a run's store leaves its folder as it was."""
 
-import dataclasses
 import json
 import shutil
 import sqlite3
@@ -15,9 +14,6 @@ from dbal_tf.reporting.tables import curve_csv
 from dbal_tf.store import Store
 
 POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})
-NO_NUMBER = dataclasses.replace(
-    POINT, evaluation=dataclasses.replace(POINT.evaluation, error=float("nan"))
-)
 VERSIONS = {"commit": "abc", "python": "3.12"}
 
 
@@ -85,22 +81,6 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
         read_run(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("versions.json", "{"),
-        ("curve.csv", ""),
-        ("curve.csv", curve_csv([NO_NUMBER])),
-    ],
-)
-def test_published_results_that_cannot_be_read(tmp_path, name, text):
-    (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
-    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
-    (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match=r"versions\.json that cannot be read"):
-        read_run(tmp_path)
-
-
 def test_published_results_are_read_without_a_store(tmp_path):
     (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
     assert read_run(tmp_path) is None
@@ -110,3 +90,26 @@ def test_published_results_are_read_without_a_store(tmp_path):
     assert (record.curve[0].evaluation, record.versions) == (POINT.evaluation, VERSIONS)
     _begin(tmp_path).__exit__()
     assert not is_published(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("versions.json", b"{", "Expecting property name"),
+        ("versions.json", b"[]", r"it holds \[\], expected versions"),
+        ("versions.json", b"\xff", "can't decode byte 0xff"),
+        ("curve.csv", b"", "The curve's first line reads ''"),
+        ("curve.csv", b"\xff", "can't decode byte 0xff"),
+        ("curve.csv", curve_csv([POINT]).replace("1.0", "nan").encode(), "round 0 has nll nan"),
+        ("curve.csv", None, "No such file"),
+    ],
+)
+def test_published_results_that_cannot_be_read_are_named(tmp_path, name, content, says):
+    (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    sentence = rf"{name} cannot be read \(.*{says}.*\); expected what .*; put the file back\.$"
+    with pytest.raises(InputError, match=sentence):
+        read_run(tmp_path)
