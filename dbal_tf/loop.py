@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from dbal_tf import lock
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
@@ -22,15 +21,16 @@ from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import Config
-from dbal_tf.continuity import check_continuity, other_devices
-from dbal_tf.devices import from_chief, is_chief, make_strategy, run_folder
-from dbal_tf.files import write_atomically
-from dbal_tf.provenance import versions
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
-from dbal_tf.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
+from dbal_tf.runtime.provenance import versions
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import Execution, Store
+from dbal_tf.store import lock
+from dbal_tf.store.continuity import check_continuity, other_devices
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
+from dbal_tf.store.writer import Execution, Store
 
 T = TypeVar("T")
 
@@ -116,8 +116,8 @@ def _run_in(
             dataset.class_names,
             dataset.ids_by_use(),
         )
-        check_continuity(store.records, config, dataset, lambda ids: oracle.run(_unscored(ids)))
-        if notice := other_devices(store.records, replicas):
+        check_continuity(store.reader, config, dataset, lambda ids: oracle.run(_unscored(ids)))
+        if notice := other_devices(store.reader, replicas):
             say(notice)
         write_atomically(folder / FLAGS_FILE, flags)
         if len(store.curve()) <= config.rounds:

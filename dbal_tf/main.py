@@ -15,8 +15,8 @@ from typing import Any
 from absl import app, flags, logging
 
 from dbal_tf import config as settings
-from dbal_tf import faults, interrupts, startup
 from dbal_tf.core import InputError
+from dbal_tf.runtime import faults, interrupts, startup
 
 FLAGS = flags.FLAGS
 _DEFINE = {
@@ -75,9 +75,9 @@ def _main(argv: list[str]) -> int:
 
 def _run(config: settings.Config) -> int:
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
-    from dbal_tf.experiments import run
+    from dbal_tf.experiments import engine
 
-    run.run(config, say=lambda line: print(line, flush=True))
+    engine.run(config, say=lambda line: print(line, flush=True))
     return 0
 
 

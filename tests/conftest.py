@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from dbal_tf import startup
 from dbal_tf.artifacts import Dataset, Examples, Labels
 from dbal_tf.config import Config
+from dbal_tf.runtime import startup
 
 startup.import_tensorflow()
 
@@ -100,10 +100,10 @@ def tiny(tmp_path: pathlib.Path) -> Config:
 @pytest.fixture
 def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
     """The folder of a run of three rounds of two items that has ended, written by hand."""
-    from dbal_tf import store as stores
     from dbal_tf.artifacts import CurvePoint, Evaluation, Query
     from dbal_tf.reporting import tables
     from dbal_tf.seeds import seed_for
+    from dbal_tf.store import writer as stores
 
     folder = tmp_path / "finished"
     names, classes = ("low", "middle", "high"), {"train-0": 0, "train-1": 1, "train-2": 2}

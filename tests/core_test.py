@@ -67,7 +67,9 @@ def test_the_oracle_answers_in_the_order_of_the_query(toy):
 
 
 def test_arrays_and_stored_images_are_images():
-    stored = StoredImages(Records.of({"a file": np.array([3, 4])}), "image", (8, 8, 1))
+    stored = StoredImages(
+        Records.from_lengths({"a file": np.array([3, 4])}), "image", (8, 8, 1)
+    )
     for images in (_IMAGES[:2], stored):
         assert isinstance(images, core.Images)
         assert images[1:].shape == (1, 8, 8, 1)

@@ -8,17 +8,19 @@ import sqlite3
 import numpy as np
 import pytest
 
-from dbal_tf import audit, lock, loop
+from dbal_tf import loop
 from dbal_tf.artifacts import Labels
-from dbal_tf.auditing.facts import read_facts
-from dbal_tf.auditing.folder import every_component_ran
-from dbal_tf.auditing.purchases import scores_are_in_range
+from dbal_tf.audit import command as audit
+from dbal_tf.audit.facts import read_facts
+from dbal_tf.audit.folder import every_component_ran
+from dbal_tf.audit.purchases import scores_are_in_range
 from dbal_tf.components.trainer import WEIGHT_DECAYS
 from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
-from dbal_tf.experiments.run import load
+from dbal_tf.experiments.engine import load
 from dbal_tf.reporting import tables
-from dbal_tf.store import FILE_NAME, Store
+from dbal_tf.store import lock
+from dbal_tf.store.writer import FILE_NAME, Store
 
 
 def _run(config, dataset=None):

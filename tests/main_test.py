@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from dbal_tf import __version__, interrupts, main
+from dbal_tf import __version__, main
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
+from dbal_tf.runtime import interrupts
 
 _COMMAND = [sys.executable, "-m", "dbal_tf.main"]
 _ROOT = pathlib.Path(__file__).parent.parent

@@ -17,8 +17,8 @@ import sys
 
 from absl import app, flags, logging
 
-from dbal_tf import startup
-from dbal_tf.files import write_atomically
+from dbal_tf.runtime import startup
+from dbal_tf.store.files import write_atomically
 
 FLAGS = flags.FLAGS
 PARTS = {"scoring": "scoring", "pool": "pool", "fit": "fit", "round": "whole_round"}
@@ -37,8 +37,8 @@ def main(argv: list[str]) -> None:
     startup.import_tensorflow()
     from benchmarks import measuring
 
-    from dbal_tf import provenance
     from dbal_tf.datasets import mnist
+    from dbal_tf.runtime import provenance
 
     names = [field.name for field in dataclasses.fields(measuring.Settings)]
     settings = measuring.Settings(**{name: FLAGS[name].value for name in names})

@@ -24,8 +24,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from dbal_tf import audit
-from dbal_tf.records import Records
+from dbal_tf.audit import command as audit
+from dbal_tf.store.reader import RunReader
 
 PHASES = ("starting", "train", "evaluate", "score", "label", "report", "commit", "export")
 _FLAGS = (
@@ -164,7 +164,7 @@ def differences(run_dir: pathlib.Path, other: pathlib.Path) -> list[str]:
 
 def facts(run_dir: pathlib.Path) -> dict[str, object]:
     """Returns all of a run that must repeat."""
-    records = Records.of(run_dir)
+    records = RunReader.open(run_dir)
     points = [row.point for row in records.rounds()]
     curve = (run_dir / "curve.csv").read_text().splitlines()
     header = curve[0].split(",")
@@ -191,10 +191,10 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     if options.warm:
-        from dbal_tf import startup
+        from dbal_tf.runtime import startup
 
         startup.import_tensorflow()
-        from dbal_tf.experiments import run  # noqa: F401
+        from dbal_tf.experiments import engine  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder  # A killed process leaves its files.
         run_dir = pathlib.Path(folder, "undisturbed")

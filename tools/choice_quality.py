@@ -15,7 +15,7 @@ import dataclasses
 import numpy as np
 import scipy.stats
 
-from dbal_tf import startup
+from dbal_tf.runtime import startup
 
 startup.import_tensorflow()
 

@@ -17,12 +17,12 @@ import json
 import pathlib
 
 from dbal_tf.artifacts import CurvePoint
-from dbal_tf.auditing.facts import find_runs
-from dbal_tf.files import write_atomically
-from dbal_tf.flagfile import from_flagfile
-from dbal_tf.records import Records
+from dbal_tf.audit.facts import find_runs
+from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tables import curve_csv, read_curve_csv
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.reader import RunReader
 
 _PHASES = ("train", "score", "evaluate", "label")
 
@@ -55,13 +55,13 @@ def main() -> None:
 
 def is_finished(run: pathlib.Path) -> bool:
     """Says whether all rounds of a run are committed."""
-    records = Records.of(run)
+    records = RunReader.open(run)
     return len(records.curve()) > from_flagfile(records.run().flags).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
     """Copies one run's results; returns its curve and the versions that made it."""
-    records = Records.of(run)
+    records = RunReader.open(run)
     curve, versions = records.curve(), records.run().versions
     lines = (run / "flags.cfg").read_text().splitlines(keepends=True)
     flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dbal_tf import startup
+from dbal_tf.runtime import startup
 
 _FURTHEST = 3  # pixels
 

@@ -13,10 +13,10 @@ import pathlib
 import numpy as np
 import scipy.spatial
 
-from dbal_tf import startup
 from dbal_tf.artifacts import Examples
-from dbal_tf.auditing.facts import read_facts
+from dbal_tf.audit.facts import read_facts
 from dbal_tf.datasets import LOADERS
+from dbal_tf.runtime import startup
 
 _RANGES = ((20, 100), (100, 300), (300, 1000))
 

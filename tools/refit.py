@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dbal_tf import startup
 from dbal_tf.artifacts import Dataset, Labels
 from dbal_tf.config import Config
-from dbal_tf.flagfile import from_flagfile
+from dbal_tf.config.flagfile import from_flagfile
+from dbal_tf.runtime import startup
 
 
 def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("run", type=pathlib.Path)
     options = parser.parse_args()
     startup.import_tensorflow()
-    from dbal_tf.experiments.run import load
+    from dbal_tf.experiments.engine import load
 
     flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
     dataset = load(from_flagfile(flags))

@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from dbal_tf import startup
 from dbal_tf.config import ACQUISITIONS, DATASETS, POSTERIORS
+from dbal_tf.runtime import startup
 
 _PER_CLASS = 30  # labels to train on
 _MIB = 2**20

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian import masks, tracing
 from dbal_tf.bayesian.packed import PackedHead, bias_of, kernel_of
 from dbal_tf.core import InputError
 
@@ -32,8 +32,8 @@ class GaussianDropout:
     """
 
     def __init__(self, network: keras.Model) -> None:
-        traced = graph.trace(network)
-        self._cut = graph.cut(traced, masks.is_stochastic)
+        traced = tracing.trace(network)
+        self._cut = tracing.cut(traced, masks.is_stochastic)
         self._input = traced.input.index
         head = _head(self._cut)
         if head is None:
@@ -46,7 +46,7 @@ class GaussianDropout:
     @staticmethod
     def fits(network: keras.Model) -> bool:
         """Says whether a network has the form that this posterior needs."""
-        return _head(graph.cut(graph.trace(network), masks.is_stochastic)) is not None
+        return _head(tracing.cut(tracing.trace(network), masks.is_stochastic)) is not None
 
     def num_samples(self, requested: int) -> int:
         """All that are asked for."""
@@ -54,7 +54,7 @@ class GaussianDropout:
 
     def features(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
-        values = graph.execute(self._cut.features, {self._input: images})
+        values = tracing.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
         kernel = tf.cast(kernel_of(dense), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
@@ -90,9 +90,9 @@ class GaussianDropout:
         return self._head.readout(logits_tnc + bias_of(readout))
 
 
-def _head(cut: graph.Cut) -> PackedHead | None:
+def _head(cut: tracing.Cut) -> PackedHead | None:
     """Returns the head if it has the right form and draws every input on its own."""
-    head = PackedHead.of(cut) if cut.head else None
+    head = PackedHead.from_cut(cut) if cut.head else None
     if head is None:
         return None
     shape = head.drops[0].inputs[0].shape

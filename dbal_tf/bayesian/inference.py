@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dbal_tf import devices
-from dbal_tf.bayesian import graph
+from dbal_tf.bayesian import tracing
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
+from dbal_tf.runtime import devices
 
 _ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
 _VALUES = 2**22  # of pixels in a chunk at most: large images have large activations
@@ -156,7 +156,7 @@ class Predictor:
         return tf.transpose(self._posterior.probs(features, samples), [1, 0, 2])
 
     def _first_sums(self, features: Any, samples: Any) -> Sums:
-        return Sums.of(self._posterior.probs(features, samples))
+        return Sums.from_probs(self._posterior.probs(features, samples))
 
     def _more_sums(self, sums: Sums, features: Any, samples: Any) -> Sums:
         return sums.plus(self._posterior.probs(features, samples))
@@ -229,7 +229,7 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
     # Kept by the network itself, past Keras's tracking of attributes: the two
     # refer to each other, and go together.
     predictors = network.__dict__.setdefault("_dbal_tf_predictors", {})
-    made_of = _Parts.of(network)
+    made_of = _Parts.from_network(network)
     if posterior not in predictors or predictors[posterior][0] != made_of:
         predictors[posterior] = made_of, Predictor(network, posterior)
     return predictors[posterior][1]
@@ -243,8 +243,8 @@ class _Parts:
     settings: list[str]
 
     @classmethod
-    def of(cls, network: keras.Model) -> "_Parts":
-        layers = [call.layer for call in graph.trace(network).calls]
+    def from_network(cls, network: keras.Model) -> "_Parts":
+        layers = [call.layer for call in tracing.trace(network).calls]
         variables = [x for layer in layers for x in getattr(layer, "variables", ())]
         return cls([*layers, *variables], [*map(_settings, layers)])
 

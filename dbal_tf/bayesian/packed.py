@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian import masks, tracing
 
 _ELEMENTWISE = {
     getattr(keras.activations, name)
@@ -51,13 +51,13 @@ class PackedHead:
         readout: What follows the second.
     """
 
-    drops: tuple[graph.Call, graph.Call]
+    drops: tuple[tracing.Call, tracing.Call]
     denses: tuple[Any, Any]
     activation: Callable[[tf.Tensor], tf.Tensor]
     readout: Callable[[tf.Tensor], tf.Tensor]
 
     @classmethod
-    def of(cls, cut: graph.Cut) -> "PackedHead | None":
+    def from_cut(cls, cut: tracing.Cut) -> "PackedHead | None":
         """Returns the packed form of a head, or None if it has another form."""
         if len(cut.boundary) != 1 or not _is_chain(cut):
             return None
@@ -136,7 +136,7 @@ class PackedHead:
         return tf.map_fn(one, indices, fn_output_signature=tf.float32)
 
 
-def _is_chain(cut: graph.Cut) -> bool:
+def _is_chain(cut: tracing.Cut) -> bool:
     """Says whether each call of the head takes the output of the one before."""
     previous = cut.boundary[0]
     for call in cut.head:
@@ -150,7 +150,7 @@ def _is_plain_flatten(layer: Any) -> bool:
     return type(layer) is keras.layers.Flatten and layer.data_format == "channels_last"
 
 
-def _is_flat(call: graph.Call) -> bool:
+def _is_flat(call: tracing.Call) -> bool:
     """Says whether a dense layer sees one vector per item."""
     return len(call.inputs[0].shape) == 1
 

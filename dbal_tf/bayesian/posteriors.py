@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian import masks, tracing
 from dbal_tf.bayesian.gaussian import GaussianDropout
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.core import InputError, Posterior
@@ -31,8 +31,8 @@ class McDropout:
     """
 
     def __init__(self, network: keras.Model, packed: bool = True) -> None:
-        traced = graph.trace(network)
-        self._cut = graph.cut(traced, masks.is_stochastic)
+        traced = tracing.trace(network)
+        self._cut = tracing.cut(traced, masks.is_stochastic)
         if not self._cut.head:
             raise InputError(
                 f"Model '{network.name}' has no dropout layer with a rate above 0; all "
@@ -44,7 +44,7 @@ class McDropout:
         for call in sites:
             masks.check_shape(call.layer, call.inputs[0].shape)
         self._sites = {id(call): number for number, call in enumerate(sites)}
-        self._packed = PackedHead.of(self._cut) if packed else None
+        self._packed = PackedHead.from_cut(self._cut) if packed else None
 
     def num_samples(self, requested: int) -> int:
         """All that are asked for."""
@@ -52,7 +52,7 @@ class McDropout:
 
     def features(self, images: tf.Tensor) -> Any:
         """The tensors at the cut before the first dropout layers."""
-        values = graph.execute(self._cut.features, {self._input: images})
+        values = tracing.execute(self._cut.features, {self._input: images})
         return [values[slot.index] for slot in self._cut.boundary]
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
@@ -74,7 +74,7 @@ class McDropout:
         )
 
     def _head(self, features: Any, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        def drop(call: graph.Call, x: Any) -> Any:
+        def drop(call: tracing.Call, x: Any) -> Any:
             site = self._sites.get(id(call))
             if site is None:
                 return None
@@ -82,14 +82,14 @@ class McDropout:
             return x * tf.cast(noise, x.dtype)
 
         values = {s.index: x for s, x in zip(self._cut.boundary, features, strict=True)}
-        return tf.cast(graph.execute(self._cut.head, values, drop)[self._output], tf.float32)
+        return tf.cast(tracing.execute(self._cut.head, values, drop)[self._output], tf.float32)
 
 
 class Deterministic:
     """The point estimate: one forward pass with dropout off, as one sample."""
 
     def __init__(self, network: keras.Model) -> None:
-        traced = graph.trace(network)
+        traced = tracing.trace(network)
         self._calls, self._input = traced.calls, traced.input.index
         self._output = traced.output.index
 
@@ -100,7 +100,7 @@ class Deterministic:
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """The class probabilities `[n, c]`."""
-        probs = graph.execute(self._calls, {self._input: images})[self._output]
+        probs = tracing.execute(self._calls, {self._input: images})[self._output]
         return tf.cast(probs, tf.float32)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:

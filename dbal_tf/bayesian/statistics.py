@@ -51,7 +51,7 @@ class PredictiveStatistics(NamedTuple):
         if probs_ntc.dtype != tf.float64:
             probs_ntc = tf.cast(probs_ntc, tf.float32)
         _check(probs_ntc)
-        return Sums.of(tf.transpose(probs_ntc, [1, 0, 2])).statistics()
+        return Sums.from_probs(tf.transpose(probs_ntc, [1, 0, 2])).statistics()
 
 
 def _check(probs_ntc: tf.Tensor) -> None:
@@ -97,7 +97,7 @@ class Sums(NamedTuple):
     votes: tf.Tensor
 
     @classmethod
-    def of(cls, probs_tnc: tf.Tensor) -> "Sums":
+    def from_probs(cls, probs_tnc: tf.Tensor) -> "Sums":
         """Returns the sums of a first tile of samples, `[t, n, c]`."""
         first = probs_tnc[0]
         count, zeros_nc = tf.zeros([], first.dtype), tf.zeros_like(first)

@@ -14,7 +14,7 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Evaluation, Model
 from dbal_tf.components import export_check
 from dbal_tf.components.serving import Scoring, serving_archive
-from dbal_tf.files import sync, write_atomically
+from dbal_tf.store.files import sync, write_atomically
 
 MARKER = "complete.json"
 _CHECK_IMAGES = 8

@@ -98,7 +98,7 @@ class _Scoring:
             return start + _TILE, sums.plus(probs(start))
 
         zero = tf.constant(0, tf.int64)
-        state = (zero + _TILE, Sums.of(probs(zero)))
+        state = (zero + _TILE, Sums.from_probs(probs(zero)))
         return tf.while_loop(lambda start, _: start < total, more, state)[1].statistics()
 
     def scores(

@@ -34,7 +34,7 @@ class Records:
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, lengths: dict[pathlib.Path, np.ndarray]) -> Self:
+    def from_lengths(cls, lengths: dict[pathlib.Path, np.ndarray]) -> Self:
         """Returns the records of files, from the bytes of each one's contents."""
         lengths = {path: each.astype(np.int64) for path, each in lengths.items()}
         ends = [np.cumsum(each + _BEFORE + _BEHIND) for each in lengths.values()]

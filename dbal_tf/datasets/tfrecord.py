@@ -104,7 +104,7 @@ class _Split:
 
 def _read_split(folder: pathlib.Path, split: str) -> _Split:
     shards = {path: _read_shard(path) for path in _paths(folder, split)}
-    records = Records.of({path: shard["length"] for path, shard in shards.items()})
+    records = Records.from_lengths({path: shard["length"] for path, shard in shards.items()})
     if not len(records):
         raise InputError(f"The shards {folder}/{split}-*.tfrecord are empty; write them again.")
 

@@ -8,7 +8,7 @@ import numpy as np
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Experiment
 from dbal_tf.experiments.groups import Group
-from dbal_tf.experiments.published import Published, authors_curve
+from dbal_tf.experiments.paper import Published, authors_curve
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table

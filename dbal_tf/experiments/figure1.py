@@ -1,12 +1,12 @@
 """`--experiment=figure1`: the acquisition functions, compared on MNIST."""
 
-from dbal_tf.experiments import published, report
+from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 EXPERIMENT = Experiment(
     title="Figure 1: acquisition functions",
     report=report.write,
-    variants=(Variant(published=published.FIGURE1),),
+    variants=(Variant(published=paper.FIGURE1),),
     captions=(
         "Mean STD is computed here over all posterior samples. In the authors' code it is the "
         "standard deviation of a single pass: every score is 0, and their curve that of random "

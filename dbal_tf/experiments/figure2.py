@@ -1,18 +1,18 @@
 """`--experiment=figure2`: a Bayesian network against a deterministic one."""
 
-from dbal_tf.experiments import published, report
+from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 EXPERIMENT = Experiment(
     title="Figure 2: Bayesian against deterministic network",
     report=report.write,
     variants=(
-        Variant("mc_dropout", "Bayesian", {"posterior": "mc_dropout"}, published.FIGURE1),
+        Variant("mc_dropout", "Bayesian", {"posterior": "mc_dropout"}, paper.FIGURE1),
         Variant(
             "deterministic",
             "deterministic",
             {"posterior": "deterministic"},
-            published.FIGURE2_DETERMINISTIC,
+            paper.FIGURE2_DETERMINISTIC,
         ),
     ),
     panels="acquisition",

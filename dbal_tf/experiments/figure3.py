@@ -1,6 +1,6 @@
 """`--experiment=figure3`: MBR and deep active learning, two digits to tell apart."""
 
-from dbal_tf.experiments import published, report
+from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 _NETWORK = ("bald", "var_ratios", "max_entropy", "random")
@@ -9,16 +9,16 @@ EXPERIMENT = Experiment(
     title="Figure 3: MBR against deep active learning",
     report=report.write,
     variants=(
-        Variant("bayesian", "", {}, published.FIGURE3, _NETWORK),
+        Variant("bayesian", "", {}, paper.FIGURE3, _NETWORK),
         Variant(
             "deterministic",
             "deterministic",
             {"posterior": "deterministic"},
-            published.FIGURE3_DETERMINISTIC,
+            paper.FIGURE3_DETERMINISTIC,
             ("max_entropy",),
             "bayesian",
         ),
-        Variant("near", "near images", {}, published.FIGURE3, ("mbr",), "bayesian"),
+        Variant("near", "near images", {}, paper.FIGURE3, ("mbr",), "bayesian"),
         Variant(
             "scale_1",
             "all, scale 1",

@@ -14,7 +14,7 @@ from dbal_tf.artifacts import CurvePoint
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.outcome import Outcome
-from dbal_tf.experiments.published import Published
+from dbal_tf.experiments.paper import Published
 
 _CLASSES = 10  # Of mnist and digits alike.
 

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.records import Records
-from dbal_tf.recovery import damage_sentence
 from dbal_tf.reporting.tables import read_curve_csv
-from dbal_tf.run_dir import CURVE_FILE
-from dbal_tf.schema import FILE_NAME
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.recovery import damage_sentence
+from dbal_tf.store.run_dir import CURVE_FILE
+from dbal_tf.store.schema import FILE_NAME
 
 VERSIONS_FILE = "versions.json"
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     if not path.is_file() or not path.stat().st_size:
         return None
     try:
-        records = Records.of(run_dir)
+        records = RunReader.open(run_dir)
         if not records.has_begun():
             return None
         run, rounds = records.run(), records.rounds()

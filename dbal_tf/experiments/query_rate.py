@@ -2,7 +2,7 @@
 
 from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant
-from dbal_tf.experiments.published import QUERY_RATE
+from dbal_tf.experiments.paper import QUERY_RATE
 
 EXPERIMENT = Experiment(
     title="Images per query",

@@ -8,10 +8,10 @@ from dbal_tf.config import Config
 from dbal_tf.experiments import account, comparison
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.experiments.groups import Group, curves_by_name, groups_of
-from dbal_tf.experiments.published import authors_curve
-from dbal_tf.files import write_atomically
+from dbal_tf.experiments.paper import authors_curve
 from dbal_tf.reporting import page, tables
 from dbal_tf.reporting.plots import Panel, plot_learning_curves, plot_panels
+from dbal_tf.store.files import write_atomically
 
 PANEL_TITLES = {
     "error": "the network",

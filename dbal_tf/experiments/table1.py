@@ -1,6 +1,6 @@
 """`--experiment=table1`: images to be bought for 10 % and for 5 % test error."""
 
-from dbal_tf.experiments import published, report
+from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 AUTHORS = {
@@ -21,13 +21,13 @@ EXPERIMENT = Experiment(
     title="Table 1: images bought for 10 % and 5 % test error",
     report=report.write,
     variants=(
-        Variant("figure1", "start 20", {}, published.TABLE1_START20),
-        Variant("authors", "start 100", AUTHORS, published.TABLE1_START100),
+        Variant("figure1", "start 20", {}, paper.TABLE1_START20),
+        Variant("authors", "start 100", AUTHORS, paper.TABLE1_START100),
         Variant(
             "as_released",
             "start 100, as released",
             AS_RELEASED,
-            published.TABLE1_START100,
+            paper.TABLE1_START100,
             techniques=("var_ratios",),
             baseline="authors",
         ),

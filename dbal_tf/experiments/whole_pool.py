@@ -1,6 +1,6 @@
 """`--experiment=whole_pool`: scoring all of the pool against a random 2000 of it."""
 
-from dbal_tf.experiments import published, report
+from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 EXPERIMENT = Experiment(
@@ -8,7 +8,7 @@ EXPERIMENT = Experiment(
     report=report.write,
     variants=(
         Variant("whole", "whole pool", {"pool_subset": 0}),
-        Variant("subset", "a random 2000", {"pool_subset": 2000}, published.FIGURE1),
+        Variant("subset", "a random 2000", {"pool_subset": 2000}, paper.FIGURE1),
     ),
     panels="acquisition",
     captions=(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dbal_tf.core import InputError
-from dbal_tf.files import write_atomically
 from dbal_tf.reporting.tables import Curves, errors_by_labels
+from dbal_tf.store.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from dbal_tf.bayesian import graph, masks
+from dbal_tf.bayesian import masks, tracing
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.bayesian.posteriors import McDropout
 
@@ -18,7 +18,7 @@ PLAIN = (
 
 
 def _head(network: keras.Model) -> PackedHead | None:
-    return PackedHead.of(graph.cut(graph.trace(network), masks.is_stochastic))
+    return PackedHead.from_cut(tracing.cut(tracing.trace(network), masks.is_stochastic))
 
 
 def _stack(*head: keras.layers.Layer) -> keras.Model:

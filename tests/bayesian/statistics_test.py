@@ -43,8 +43,8 @@ def test_from_probs_equals_numpy(dtype: type, limit: float, t: int) -> None:
 @pytest.mark.parametrize("tile", [1, 2, 7, 64, 99])
 def test_tiles_of_any_size_give_the_same(tile: int) -> None:
     probs_tnc = _probs(100, 20, 5).astype(np.float32)
-    whole = Sums.of(tf.constant(probs_tnc))
-    sums = Sums.of(tf.constant(probs_tnc[:tile]))
+    whole = Sums.from_probs(tf.constant(probs_tnc))
+    sums = Sums.from_probs(tf.constant(probs_tnc[:tile]))
     for start in range(tile, len(probs_tnc), tile):
         sums = sums.plus(tf.constant(probs_tnc[start : start + tile]))
     assert float(sums.count) == 100
@@ -58,7 +58,7 @@ def test_tiles_of_any_size_give_the_same(tile: int) -> None:
 def test_equal_passes_have_a_variance_of_exactly_zero(dtype: type) -> None:
     probs_nc = _probs(1, 200, 7)[0].astype(dtype)
     tile = tf.constant(np.repeat(probs_nc[np.newaxis], 33, axis=0))
-    got = Sums.of(tile).plus(tile).plus(tile[:1]).statistics()
+    got = Sums.from_probs(tile).plus(tile).plus(tile[:1]).statistics()
     np.testing.assert_array_equal(got.var_probs, 0)
     np.testing.assert_array_equal(got.mean_probs, probs_nc)
     np.testing.assert_array_equal(got.expected_entropy, entropy(probs_nc))

@@ -13,7 +13,7 @@ import pytest
 from tensorboard import program
 
 from dbal_tf.config import Config
-from dbal_tf.experiments.run import run
+from dbal_tf.experiments.engine import run
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: tools/browser.sh")
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dbal_tf import interrupts
 from dbal_tf.artifacts import Evaluation, Model
 from dbal_tf.components import pusher
 from dbal_tf.components.pusher import MARKER, Pusher
+from dbal_tf.runtime import interrupts
 
 _EVALUATION = Evaluation(0.25, 1.0, 0.5, 0.1, 0.3, 1.1, blessed=True)
 
@@ -138,7 +138,7 @@ def test_a_signal_during_the_check_ends_it(tmp_path, monkeypatch, number):
 _KILLED = """
 import os, pathlib, signal, sys, threading, time, types
 import numpy as np
-from dbal_tf import startup
+from dbal_tf.runtime import startup
 startup.import_tensorflow()
 import keras
 from dbal_tf.artifacts import Evaluation, Model

@@ -32,14 +32,14 @@ def files(tmp_path: pathlib.Path) -> dict[pathlib.Path, np.ndarray]:
     ],
 )
 def test_reads_known_records(files, rows, contents):
-    records = Records.of(files)
+    records = Records.from_lengths(files)
     assert len(records) == 5
     assert records.read(np.array(rows, np.int64)) == contents
 
 
 def test_says_where_a_record_is(files):
     one, two = files
-    places = [Records.of(files).place(row) for row in (0, 2, 3)]
+    places = [Records.from_lengths(files).place(row) for row in (0, 2, 3)]
     assert places == [f"{one}, record 0,", f"{one}, record 2,", f"{two}, record 0,"]
 
 
@@ -55,12 +55,14 @@ def test_reads_what_tensorflow_wrote(tmp_path_factory, data, sizes):
     flat = [content for each in contents for content in each]
     rows = data.draw(st.lists(st.integers(0, len(flat) - 1))) if flat else []
     paths = [folder / f"{index}" for index in range(len(sizes))]
-    records = Records.of({p: np.array(s, np.int32) for p, s in zip(paths, sizes, strict=True)})
+    records = Records.from_lengths(
+        {p: np.array(s, np.int32) for p, s in zip(paths, sizes, strict=True)}
+    )
     assert records.read(np.array(rows, np.int64)) == [flat[row] for row in rows]
 
 
 def test_files_that_went_or_shrank(files):
-    records, (one, two) = Records.of(files), files
+    records, (one, two) = Records.from_lengths(files), files
     one.unlink()
     two.write_bytes(two.read_bytes()[:-5])
     assert records.read(np.array([3])) == [b"f"]

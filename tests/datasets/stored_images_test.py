@@ -22,7 +22,7 @@ def _stored(path: pathlib.Path, contents: list[bytes], feature: str) -> StoredIm
     with tf.io.TFRecordWriter(str(path)) as writer:
         for content in contents:
             writer.write(content)
-    records = Records.of({path: np.array([len(content) for content in contents])})
+    records = Records.from_lengths({path: np.array([len(content) for content in contents])})
     return StoredImages(records, feature, _SHAPE)
 
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 from dbal_tf.artifacts import Labels
 from dbal_tf.config import Config
 from dbal_tf.datasets.shard_writer import example, write_shards
-from dbal_tf.store import FILE_NAME, Store
+from dbal_tf.store.writer import FILE_NAME, Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NAMES = (

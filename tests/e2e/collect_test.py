@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from dbal_tf import audit
+from dbal_tf.audit import command as audit
 from dbal_tf.experiments.outcome import is_published, read_run
-from dbal_tf.store import Store
+from dbal_tf.store.writer import Store
 
 _TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "collect_results.py"))
 

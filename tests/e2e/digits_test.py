@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from dbal_tf.config import Config
-from dbal_tf.experiments.run import run
-from dbal_tf.store import Store
+from dbal_tf.experiments.engine import run
+from dbal_tf.store.writer import Store
 
 
 @pytest.fixture(scope="module")

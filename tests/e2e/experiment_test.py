@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from dbal_tf.config import Config
-from dbal_tf.experiments.run import run
+from dbal_tf.experiments.engine import run
 
 _ROOT = pathlib.Path(__file__).parents[2]
 

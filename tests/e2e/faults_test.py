@@ -8,15 +8,17 @@ import subprocess
 
 import pytest
 
-from dbal_tf import audit, loop, store
-from dbal_tf.experiments.run import load
-from dbal_tf.records import Records
+from dbal_tf import loop
+from dbal_tf.audit import command as audit
+from dbal_tf.experiments.engine import load
+from dbal_tf.store import writer as store
+from dbal_tf.store.reader import RunReader
 
 _FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _facts(folder):
-    records = Records.of(pathlib.Path(folder))
+    records = RunReader.open(pathlib.Path(folder))
     rounds = [(row.point.evaluation, row.labels_sha256) for row in records.rounds()]
     return records.label_rows(), rounds
 

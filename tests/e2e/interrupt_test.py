@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dbal_tf.config import Config
-from dbal_tf.records import Records
+from dbal_tf.store.reader import RunReader
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def _stop(config, part, number, times=1):
 
 def _rounds(config, name):
     try:
-        return len(Records.of(pathlib.Path(config.run_dir, name, "0")).curve())
+        return len(RunReader.open(pathlib.Path(config.run_dir, name, "0")).curve())
     except ValueError:
         return 0
 

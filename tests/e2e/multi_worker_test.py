@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import sys
 
-from dbal_tf.store import Store
+from dbal_tf.store.writer import Store
 
 _TOOL = pathlib.Path(__file__).parents[2] / "tools" / "multi_worker.py"
 _FLAGS = "--dataset=digits --epochs=2 --num_samples=3 --pool_subset=50 --weight_decay=2.5"

@@ -6,7 +6,7 @@ import runpy
 import sys
 
 from dbal_tf.config import Config
-from dbal_tf.experiments.run import load
+from dbal_tf.experiments.engine import load
 
 _TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "refit.py"))
 

@@ -10,8 +10,8 @@ import pytest
 
 from dbal_tf import loop
 from dbal_tf.config import Config
-from dbal_tf.experiments.run import load
-from dbal_tf.store import Store
+from dbal_tf.experiments.engine import load
+from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import pytest
 from dbal_tf.config import Config
 from dbal_tf.datasets import digits, mnist, stored_images, tfrecord
 from dbal_tf.datasets.shard_writer import write_shards
-from dbal_tf.experiments.run import run
-from dbal_tf.store import Store
+from dbal_tf.experiments.engine import run
+from dbal_tf.store.writer import Store
 
 _TOOL = pathlib.Path(__file__).parents[2] / "tools" / "make_tfrecord.py"
 

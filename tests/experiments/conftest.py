@@ -8,7 +8,7 @@ import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
 from dbal_tf.experiments.grid import Cell
-from dbal_tf.store import Store
+from dbal_tf.store.writer import Store
 
 WriteRun = Callable[[Cell, Sequence[float]], None]
 

@@ -13,10 +13,10 @@ from benchmarks.measuring import Results, Settings, Table, seconds_of, significa
 from dbal_tf import loop
 from dbal_tf.config import Config
 from dbal_tf.datasets.source import Source
-from dbal_tf.experiments.run import load
+from dbal_tf.experiments.engine import load
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tensorboard import TensorBoardLog
-from dbal_tf.store import Store
+from dbal_tf.store.writer import Store
 
 _ROUND = 1  # in which nothing is compiled any more
 _COMPONENTS = ("train", "evaluate", "score", "label")

@@ -1,0 +1,84 @@
+"""Checks runs from what they left on disk, or says what made a number.
+
+  python -m dbal_tf.audit RUN_DIR...                    a line per check
+  python -m dbal_tf.audit RUN_DIR --lineage=point/7     what made a curve point
+
+A folder of several runs is checked run by run; so are published results
+(curve.csv, picks.csv, flags.cfg, versions.json), as far as they go. Ends with
+status 1 if a check fails, 2 if there is nothing to check or a store cannot be
+opened. Changes nothing.
+"""
+
+import argparse
+import pathlib
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dbal_tf.audit.checks import CHECKS, UNREADABLE, check
+from dbal_tf.audit.facts import find_runs, read_facts
+from dbal_tf.audit.lineage import lineage
+from dbal_tf.core import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"dbal_tf: {message}; see --help.\n")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        "dbal_tf.audit",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("run_dirs", metavar="RUN_DIR", type=pathlib.Path, nargs="+")
+    parser.add_argument("--lineage", help="model/N, score/N or point/N: of round N")
+    return parser.parse_args(arguments)
+
+
+def audit(folder: pathlib.Path) -> bool:
+    """Prints a line per check of one run; returns whether all passed.
+
+    Raises:
+        InputError: The folder does not hold what a run writes, or its store
+            cannot be opened.
+    """
+    print(folder)
+    try:
+        facts = read_facts(folder)
+    except sqlite3.DatabaseError as error:
+        print(f"  {'store is whole':<32}WRONG: it is damaged ({error})")
+        return False
+    outcomes = [check(one, facts) for one in CHECKS]
+    for _, line in outcomes:
+        print(line)
+    return all(passed for passed, _ in outcomes)
+
+
+def _lineage(folder: pathlib.Path, name: str) -> str:
+    try:
+        return lineage(read_facts(folder), name)
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        raise InputError(
+            f"{folder} holds a value that cannot be read ({error!r}), expected what a run "
+            "writes; audit it without --lineage to see what is wrong."
+        ) from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the program; returns its exit status."""
+    options = _options(arguments)
+    try:
+        runs = [run for folder in options.run_dirs for run in find_runs(folder)]
+        if options.lineage:
+            print(*(_lineage(run, options.lineage) for run in runs), sep="\n\n")
+            return 0
+        return 0 if all([audit(run) for run in runs]) else 1
+    except (InputError, sqlite3.DatabaseError, OSError) as error:
+        print(f"dbal_tf: {error}", file=sys.stderr)
+        return 2

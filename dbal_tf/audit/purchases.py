@@ -1,0 +1,153 @@
+"""Checks of what was bought: rounds, labels, splits and scores."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+from dbal_tf.audit.facts import Facts
+from dbal_tf.audit.shared import (
+    NotRecorded,
+    asked_in,
+    labels_of_model,
+    recorded_since,
+    technique,
+)
+from dbal_tf.store.reader import LabelRecord, ids_digest, labels_digest
+from dbal_tf.store.schema import LABEL_STATES
+
+_ROUNDING = 1e-5  # of float32 scores
+
+
+def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
+    """Committed rounds are 0, 1, 2 and so on, and only they bought."""
+    numbers = [row.point.round for row in facts.rounds]
+    for number, found in enumerate(sorted(numbers)):
+        if number != found:
+            yield f"round {number} is missing"
+            break
+    bought = {row.round for row in facts.labels if row.round is not None}
+    for number in sorted(bought - set(numbers)):
+        yield f"round {number} bought labels but is not committed"
+
+
+def no_id_is_bought_twice(facts: Facts) -> Iterator[str]:
+    """Every item was asked for once."""
+    for item, count in Counter(row.item for row in facts.labels).items():
+        if count > 1:
+            yield f"{item} was bought {count} times"
+
+
+def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
+    """A round bought as many as the flags say, and was trained on all before it."""
+    size, last = facts.config.acquisition_size, len(facts.rounds) - 1
+    asked = {row.round for row in facts.executions if row.component == "Oracle"}
+    initial, wanted = (
+        len(asked_in(facts, None)),
+        facts.config.initial_per_class * len(facts.run.class_names),
+    )
+    if wanted and initial != wanted:
+        yield f"there are {initial} initial labels, expected {wanted}"
+    for position, row in enumerate(facts.rounds):
+        index = row.point.round
+        ranks = sorted(row.rank for row in asked_in(facts, index))
+        # The last round of a run only measures.
+        if ranks != list(range(size)) and (ranks or position < last or index in asked):
+            yield f"round {index} has {len(ranks)} labels, expected {size} ranked from 1"
+        if row.point.labels != (known := len(labels_of_model(facts, index))):
+            yield f"round {index} counts {row.point.labels} labels, there are {known}"
+
+
+def labels_are_as_they_were_learnt(facts: Facts) -> Iterator[str]:
+    """The labels before a round are those whose digest it recorded."""
+    if recorded_since(facts) == math.inf:
+        raise NotRecorded("digests of labels")
+    if any(row.state == "withdrawn" for row in facts.labels):
+        raise NotRecorded("when labels were withdrawn")
+    for row in facts.rounds:
+        index = row.point.round
+        if row.labels_sha256 is None:
+            if index >= recorded_since(facts):
+                yield f"round {index} has no digest of its labels, though it recorded others"
+        elif row.labels_sha256 != labels_digest(labels_of_model(facts, index)):
+            yield f"the labels that round {index} learnt from were changed"
+
+
+def labels_are_classes(facts: Facts) -> Iterator[str]:
+    """Labels are in a known state, and those learnt from are class indices."""
+    classes = len(facts.run.class_names) or math.inf
+    if not facts.run.class_names and (facts.splits or recorded_since(facts) == 0):
+        yield "the names of the classes are missing"
+    for row in facts.labels:
+        if row.state not in LABEL_STATES:
+            yield f"{row.item} is in the state '{row.state}'"
+        elif row.state == "labelled" and not 0 <= row.label < classes:
+            yield f"{row.item} has class {row.label}"
+
+
+def items_are_in_their_split(facts: Facts) -> Iterator[str]:
+    """Labelled, unlabelled and validation items are all; none is a test item."""
+    if not facts.splits:
+        if recorded_since(facts) == 0:
+            yield "there are no splits, though the run recorded digests from its first round on"
+            return
+        raise NotRecorded("splits")
+    ids = {name: set(row.ids) for name, row in facts.splits.items() if row.ids is not None}
+    for name, row in facts.splits.items():
+        if row.ids is not None and (row.items, row.sha256) != (
+            len(ids[name]),
+            ids_digest(row.ids),
+        ):
+            yield f"the ids of {name} were changed"
+    for row in facts.labels:
+        wanted = "initial" if row.round is None else "pool"
+        if row.item not in ids.get(wanted, ()):
+            where = [name for name, of_use in ids.items() if row.item in of_use]
+            yield f"{row.item} was bought but is {' and '.join(where) or 'in no'} split"
+    labelled = {row.item for row in facts.labels}
+    if missing := {"initial", "validation", "pool", "test"} - ids.keys():
+        yield f"the ids of {' and '.join(sorted(missing))} are missing"
+        return
+    parts = (labelled, ids["pool"] - labelled, ids["validation"])
+    together = [item for part in parts for item in part]
+    train = facts.splits.get("train")
+    if train is None or ids_digest(together) != train.sha256:
+        yield "labelled, unlabelled and validation items are not all items"
+
+
+def scores_are_in_range(facts: Facts) -> Iterator[str]:
+    """Scores are finite, in the range of their technique, and fall with the rank.
+
+    But for mbr, which scores what is left anew after each choice.
+    """
+    labels = (row.label for row in facts.labels)
+    classes = len(facts.run.class_names) or max(labels, default=0) + 1
+    highest = {
+        "random": 0.0,
+        "bald": math.log(classes),
+        "max_entropy": math.log(classes),
+        "var_ratios": 1 - 1 / classes,
+        "mean_std": 0.5,
+    }.get(technique(facts), math.inf)
+    ranked = technique(facts) != "mbr"
+    before: LabelRecord | None = None
+    for row in facts.labels:
+        if row.round is None:
+            continue
+        known = isinstance(row.score, float)  # SQLite keeps NaN as NULL.
+        if not known or not -_ROUNDING <= row.score <= highest + _ROUNDING:
+            yield f"{row.item} has the score {row.score}, expected 0 to {highest:.4f}"
+        elif ranked and before and before.round == row.round and row.score > before.score:
+            yield f"{row.item} scores above {before.item}, which ranks before it"
+        before = row if known else None
+
+
+def bald_is_below_entropy(facts: Facts) -> Iterator[str]:
+    """No information on the weights exceeds the entropy of the label."""
+    rows = [row for row in facts.labels if row.entropy is not None and row.score is not None]
+    if technique(facts) != "bald":
+        raise NotRecorded(f"BALD, as the technique is {technique(facts)}")
+    if not rows:
+        raise NotRecorded("entropies")
+    for row in rows:
+        if not row.score <= row.entropy + _ROUNDING:
+            yield f"{row.item} has BALD {row.score} above its entropy {row.entropy}"

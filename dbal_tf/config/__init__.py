@@ -1,0 +1,29 @@
+"""The settings of an experiment, their limits, and the flagfiles that keep them."""
+
+from dbal_tf.config.settings import (
+    ACQUISITIONS,
+    DATASETS,
+    EXPERIMENTS,
+    INITIALIZERS,
+    MODELS,
+    POSTERIORS,
+    STRATEGIES,
+    TECHNIQUES,
+    Config,
+    define_flags,
+    from_flags,
+)
+
+__all__ = [
+    "ACQUISITIONS",
+    "DATASETS",
+    "EXPERIMENTS",
+    "INITIALIZERS",
+    "MODELS",
+    "POSTERIORS",
+    "STRATEGIES",
+    "TECHNIQUES",
+    "Config",
+    "define_flags",
+    "from_flags",
+]

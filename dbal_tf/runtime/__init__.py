@@ -1,0 +1,1 @@
+"""The process: TensorFlow's start, devices, signals, faults, versions."""

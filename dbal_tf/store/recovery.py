@@ -1,0 +1,78 @@
+"""What can still be read of a damaged store, saved beside it."""
+
+import contextlib
+import csv
+import io
+import pathlib
+import sqlite3
+from collections.abc import Iterator
+
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.schema import FILE_NAME, read_only
+
+_COLUMNS = {
+    "labels": ("round", "rank", "item", "class", "score", "annotator", "time", "state"),
+    "rounds": ("round", "committed", "labels", "evaluation", "weight_decay", "seconds"),
+}
+
+
+def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
+    """Saves what can be read of a damaged store; says so in one sentence.
+
+    Writes `<run_dir>/recovered.csv`, or `recovered-2.csv` and so on: what is
+    there already is never overwritten, and the store itself is left as it is.
+    Each row names its table; an initial label has an empty round.
+
+    Args:
+        run_dir: The folder of the damaged store.
+        problem: What SQLite says of it.
+    """
+    rows = {table: list(_rows(run_dir / FILE_NAME, table)) for table in _COLUMNS}
+    saved = "nothing of it could be read"
+    if any(rows.values()):
+        saved = (
+            f"{len(rows['labels'])} labels and {len(rows['rounds'])} rounds could be read and "
+            f"are in {_save(run_dir, _csv(rows)).name} beside it"
+        )
+    return (
+        f"{run_dir / FILE_NAME} is damaged ({problem}); {saved}; remove {FILE_NAME}-wal and "
+        f"{FILE_NAME}-shm, if there, then put it back from a copy or choose another --run_dir."
+    )
+
+
+def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:
+    """Yields the rows that can be read, found from both ends and one by one."""
+    with contextlib.closing(read_only(path)) as database:
+        numbers: set[int] = set()
+        for order in ("ASC", "DESC"):
+            with contextlib.suppress(sqlite3.Error):
+                for (number,) in database.execute(
+                    f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid {order}"
+                ):
+                    numbers.add(number)
+        query = f"SELECT {', '.join(_COLUMNS[table])} FROM {table} NOT INDEXED WHERE rowid = ?"
+        for number in sorted(numbers):
+            with contextlib.suppress(sqlite3.Error):
+                yield from database.execute(query, (number,))
+
+
+def _csv(rows: dict[str, list[tuple]]) -> str:
+    names = dict.fromkeys(name for columns in _COLUMNS.values() for name in columns)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["table", *names], lineterminator="\n")
+    writer.writeheader()
+    for table, columns in _COLUMNS.items():
+        for row in rows[table]:
+            writer.writerow({"table": table, **dict(zip(columns, row, strict=True))})
+    return text.getvalue()
+
+
+def _save(run_dir: pathlib.Path, text: str) -> pathlib.Path:
+    number = 1
+    while True:
+        path = run_dir / ("recovered.csv" if number == 1 else f"recovered-{number}.csv")
+        if not path.exists():
+            write_atomically(path, text)
+        if path.read_bytes() == text.encode():
+            return path
+        number += 1

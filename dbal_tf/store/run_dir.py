@@ -1,0 +1,100 @@
+"""Whether a run may begin or go on in its folder, checked before anything is written."""
+
+import os
+import pathlib
+from collections.abc import Collection
+
+from dbal_tf.artifacts import Dataset
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.store.schema import FILE_NAME
+
+FLAGS_FILE = "flags.cfg"
+CURVE_FILE = "curve.csv"
+
+
+def check_run_dir(
+    config: Config, free: Collection[str] = (), beside: Collection[str] = ()
+) -> None:
+    """Checks that a run may write to its folder; changes nothing on disk.
+
+    Args:
+        config: The settings.
+        free: Settings that may differ from those of the folder's flags.
+        beside: What a folder without flags may hold nevertheless.
+
+    Raises:
+        InputError: The folder cannot be written, holds something else, or
+            holds a run of other flags, which the message names.
+    """
+    folder = pathlib.Path(config.run_dir)
+    try:
+        existing = next(p for p in (folder, *folder.absolute().parents) if _is_there(p))
+    except OSError as error:  # A name that is too long.
+        raise InputError(
+            f"--run_dir={folder} cannot be used ({error.strerror}); choose another."
+        ) from error
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
+            "choose another."
+        )
+    # A hidden file may be a write that was cut off.
+    if existing is not folder:
+        return
+    held = {path.name for path in folder.iterdir() if path.name[0] != "."}
+    flags = folder / FLAGS_FILE
+    if not flags.is_file():
+        if held <= set(beside):
+            return
+        raise InputError(
+            f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
+        )
+    check_flags(config, flags, free)
+    store, curve = folder / FILE_NAME, folder / CURVE_FILE
+    if _is_there(store) and not store.is_file():
+        raise InputError(
+            f"{store} is not a file; put it back from a copy or choose another --run_dir."
+        )
+    lost = not store.exists() or not store.stat().st_size
+    if lost and curve.is_file() and len(curve.read_text(errors="replace").splitlines()) > 1:
+        raise InputError(
+            f"{store} is missing or empty, though {curve} shows committed rounds; put it back "
+            "from a copy or choose another --run_dir."
+        )
+
+
+def _is_there(path: pathlib.Path) -> bool:
+    return path.exists() or path.is_symlink()  # A link may lead nowhere.
+
+
+def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ()) -> None:
+    """Checks that a flagfile is that of a run with these settings.
+
+    Args:
+        config: The settings.
+        flags: The flagfile in the run's folder.
+        free: Settings that may differ.
+
+    Raises:
+        InputError: It is of another run; the message names the flags.
+    """
+    if differing := config.differing(flags.read_text(errors="replace"), free):
+        raise InputError(
+            f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
+            "give it the same flags or choose another folder."
+        )
+
+
+def check_pool(config: Config, dataset: Dataset) -> None:
+    """Checks that the pool is large enough for all rounds.
+
+    Raises:
+        InputError: It is not; the message says how many rounds it holds.
+    """
+    wanted, pool = config.rounds * config.acquisition_size, len(dataset.splits.pool_ids)
+    if wanted > pool:
+        raise InputError(
+            f"--rounds={config.rounds} of {config.acquisition_size} images need {wanted}, the "
+            f"pool holds {pool}; use at most --rounds={pool // config.acquisition_size}."
+        )

@@ -1,0 +1,132 @@
+"""What no run writes is found, named, and never a traceback."""
+
+import contextlib
+import sqlite3
+
+import pytest
+
+from dbal_tf.audit import command as audit
+from dbal_tf.audit import folder
+from dbal_tf.store import schema
+from dbal_tf.store.schema import FILE_NAME
+
+
+def _sql(*statements):
+    def plant(run):
+        with contextlib.closing(sqlite3.connect(run / FILE_NAME)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    return plant
+
+
+# What is planted, the check that finds it, and what it says.
+_DAMAGE = {
+    "seconds that are none": (
+        _sql("UPDATE rounds SET seconds = '[]' WHERE round = 1"),
+        "curve is that of the store",
+        "a value cannot be read: ",
+    ),
+    "a digest of labels taken away": (
+        _sql("UPDATE rounds SET labels_sha256 = NULL WHERE round = 1"),
+        "labels are as they were learnt",
+        "round 1 has no digest of its labels",
+    ),
+    "a purpose taken away": (
+        _sql("UPDATE executions SET purpose = NULL WHERE round = 1 AND component = 'Trainer'"),
+        "seeds derive",
+        "round 1 does not say what Trainer was seeded for",
+    ),
+    "a checksum taken away": (
+        _sql("UPDATE artifacts SET sha256 = NULL WHERE round = 1"),
+        "artifacts are whole",
+        "rounds/0001/query.csv has no checksum",
+    ),
+    "all digests of labels taken away": (
+        _sql("UPDATE rounds SET labels_sha256 = NULL"),
+        "labels are as they were learnt",
+        "round 0 has no digest of its labels",
+    ),
+    "all purposes taken away": (
+        _sql("UPDATE executions SET purpose = NULL"),
+        "seeds derive",
+        "round 0 does not say what Trainer was seeded for",
+    ),
+    "all checksums taken away": (
+        _sql("UPDATE artifacts SET sha256 = NULL"),
+        "artifacts are whole",
+        "rounds/0000/query.csv has no checksum",
+    ),
+    "the names of classes taken away": (
+        _sql("UPDATE runs SET class_names = NULL"),
+        "labels are classes",
+        "the names of the classes are missing",
+    ),
+    "the splits taken away": (
+        _sql("DELETE FROM splits"),
+        "items are in their split",
+        "there are no splits, though the run recorded digests",
+    ),
+    "the data's checksum changed": (
+        _sql("UPDATE runs SET dataset_checksum = 'd'"),
+        "exports are complete",
+        "export/2/complete.json is of other data than the store",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _DAMAGE)
+def test_what_is_planted_is_found_and_named(finished_run, capsys, name):
+    plant, check, says = _DAMAGE[name]
+    plant(finished_run)
+    assert audit.main([str(finished_run)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    [line] = [line for line in lines if line.startswith(f"  {check}  ")]
+    assert "WRONG: " in line
+    assert says in line
+
+
+def test_a_lineage_of_damaged_values_is_one_sentence(finished_run, capsys):
+    _sql("UPDATE rounds SET versions = NULL", "UPDATE runs SET versions = '{}'")(finished_run)
+    assert audit.main([str(finished_run), "--lineage=model/1"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert "holds a value that cannot be read (KeyError('dbal_tf')), expected" in err
+
+
+def test_an_older_store_that_was_upgraded_passes(finished_run, capsys):
+    """It has digests, checksums and purposes from the round on that came after."""
+    _sql(
+        "UPDATE runs SET class_names = NULL",
+        "DELETE FROM splits",
+        "UPDATE rounds SET labels_sha256 = NULL, versions = NULL WHERE round = 0",
+        "UPDATE executions SET purpose = NULL WHERE round = 0",
+        "UPDATE artifacts SET sha256 = NULL WHERE round = 0",
+    )(finished_run)
+    assert audit.main([str(finished_run)]) == 0
+    _sql("UPDATE artifacts SET sha256 = NULL WHERE round = 1")(finished_run)
+    assert audit.main([str(finished_run)]) == 1
+    assert "WRONG: rounds/0001/query.csv has no checksum" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_read_is_wrong(finished_run, capsys, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(folder, "digest", refuse)
+    assert audit.main([str(finished_run)]) == 1
+    assert "WRONG: rounds/0000/query.csv cannot be read (Permission denied) (and 2 more)" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_store_that_cannot_be_opened_is_not_called_wrong(finished_run, capsys, monkeypatch):
+    def refuse(path):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(schema, "read_only", refuse)
+    assert audit.main([str(finished_run)]) == 2
+    out, err = capsys.readouterr()
+    assert "WRONG" not in out
+    assert err.startswith(f"dbal_tf: {finished_run / FILE_NAME} cannot be opened (unable to")

@@ -1,0 +1,73 @@
+import hashlib
+
+import pytest
+
+from dbal_tf.audit.facts import read_facts
+from dbal_tf.audit.lineage import lineage
+from dbal_tf.config.flagfile import from_flagfile, identity_lines
+from dbal_tf.seeds import seed_for
+from dbal_tf.store.files import digest
+from dbal_tf.store.reader import RunReader, labels_digest
+
+
+def _entries(folder, name):
+    """The first line, and the values of the others by their names."""
+    title, *lines = lineage(read_facts(folder), name).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    entries = {}
+    for line in lines:
+        if key := line[:16].strip():
+            entries[key] = line[16:]
+        else:
+            entries[list(entries)[-1]] += " " + line[16:]
+    return title, entries
+
+
+def test_the_lineage_of_a_model(finished_run):
+    title, entries = _entries(finished_run, "model/2")
+    assert title == f"model/2 of {finished_run}"
+    labels = labels_digest(RunReader.open(finished_run).labels())
+    flags = (finished_run / "flags.cfg").read_text()
+    config = hashlib.sha256(identity_lines(flags).encode()).hexdigest()
+    assert entries == {
+        "labels": f"7: 3 to begin with, 4 bought; SHA-256 {labels}",
+        "ids": "train-0 train-1 train-2 train-5 train-6 train-7 train-8",
+        "data": f"digits, SHA-256 {'c' * 64}",
+        "config": f"SHA-256 {config}",
+        "weight decay": "2.5",
+        "code": "dbal_tf 0.1.0, commit 0123456789ab",
+        "libraries": "python 3.11.7",
+        "seeds": "root 7, repetition 0, split "
+        f"{seed_for(7, 0, 0, 'split')}, fit {seed_for(7, 0, 2, 'fit')}",
+        "export": f"export/2, SHA-256 {digest(finished_run / 'export/2')}",
+    }
+
+
+def test_the_lineage_of_scores_and_of_a_point(finished_run):
+    _, scores = _entries(finished_run, "score/1")
+    assert scores["labels"].startswith("5: 3 to begin with, 2 bought")
+    assert (
+        f"masks {seed_for(7, 0, 1, 'masks')}, ties {seed_for(7, 0, 1, 'ties')}"
+        in (scores["seeds"])
+    )
+    assert scores["technique"] == "bald by mc_dropout, 100 samples"
+    assert scores["scores"] == "train-7 0.5, train-8 0.25"
+    _, none = _entries(finished_run, "score/2")
+    assert none["scores"] == "none: the round only measured"
+    _, point = _entries(finished_run, "point/0")
+    assert point["seeds"].endswith(f"test {seed_for(7, 0, 0, 'test')}")
+    assert point["measures"] == (
+        "error 0.5, nll 1.0, brier 0.5, ece 0.25, deterministic_error 0.5, "
+        "deterministic_nll 1.25"
+    )
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_model_of_an_earlier_round_has_fewer_labels(finished_run, index):
+    assert _entries(finished_run, f"model/{index}")[1]["labels"].startswith(f"{3 + 2 * index}:")
+
+
+def test_the_digest_of_settings_does_not_depend_on_the_folder(finished_run):
+    flags = (finished_run / "flags.cfg").read_text()
+    moved = from_flagfile(flags).replace(run_dir="elsewhere", rounds=99).to_flags()
+    assert identity_lines(moved) == identity_lines(flags)
