@@ -13,6 +13,9 @@ import numpy as np
 
 from dbal_tf.core import Images
 
+PHASES = ("train", "score", "evaluate", "label", "export")
+"""What a round spends its time on, in the order in which it is shown."""
+
 
 class _Lookup:
     """Finds rows by id: 8 bytes an item, and quick for a million ids at once."""

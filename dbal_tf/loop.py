@@ -26,7 +26,7 @@ from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.runtime.provenance import versions
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import lock
+from dbal_tf.store import csv_files, lock
 from dbal_tf.store.continuity import check_continuity, other_devices
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
@@ -125,7 +125,7 @@ def _run_in(
         state = from_chief(strategy, store.snapshot())
         if not is_chief(strategy):
             store.restore(state)
-        write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
+        write_atomically(folder / CURVE_FILE, csv_files.curve_csv(store.curve()))
         with TensorBoardLog(folder / "tensorboard") as log:
             log.write_run(
                 config,
@@ -134,7 +134,7 @@ def _run_in(
             rounds = _Rounds(config, dataset, oracle, store, log, say)
             for point in rounds.remaining():
                 logging.debug("phase: report")
-                write_atomically(folder / CURVE_FILE, tables.curve_csv(store.curve()))
+                write_atomically(folder / CURVE_FILE, csv_files.curve_csv(store.curve()))
                 say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
         return store.curve()[: config.rounds + 1]
 
@@ -250,7 +250,7 @@ class _Rounds:
         bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
         names = self._dataset.class_names
         paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
-        write_atomically(paths["query"], tables.query_csv(query, bought, names))
+        write_atomically(paths["query"], csv_files.query_csv(query, bought, names))
         if self._config.keep_scores:
             content = io.BytesIO()
             np.savez_compressed(content, ids=scores.ids, values=scores.values)

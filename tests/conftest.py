@@ -12,6 +12,7 @@ from absl.testing import flagsaver
 from dbal_tf.artifacts import Dataset, Examples, Labels
 from dbal_tf.config import Config
 from dbal_tf.runtime import startup
+from dbal_tf.store import csv_files
 
 startup.import_tensorflow()
 
@@ -101,7 +102,6 @@ def tiny(tmp_path: pathlib.Path) -> Config:
 def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
     """The folder of a run of three rounds of two items that has ended, written by hand."""
     from dbal_tf.artifacts import CurvePoint, Evaluation, Query
-    from dbal_tf.reporting import tables
     from dbal_tf.seeds import seed_for
     from dbal_tf.store import writer as stores
 
@@ -134,7 +134,9 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
                 bought = Labels(ids, np.array([1, 2]))
                 artifacts = {"query": f"rounds/{index:04d}/query.csv"}
                 (folder / artifacts["query"]).parent.mkdir(parents=True)
-                (folder / artifacts["query"]).write_text(tables.query_csv(query, bought, names))
+                (folder / artifacts["query"]).write_text(
+                    csv_files.query_csv(query, bought, names)
+                )
                 calls |= {"PoolScorer": "masks", "Acquirer": "ties", "Oracle": "oracle"}
             else:
                 artifacts = {"saved_model": "export/2"}
@@ -153,7 +155,7 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
                 for name, purpose in calls.items()
             ]
             store.commit(point, query, bought, "dataset", executions, artifacts)
-        (folder / "curve.csv").write_text(tables.curve_csv(store.curve()))
+        (folder / "curve.csv").write_text(csv_files.curve_csv(store.curve()))
     return folder
 
 

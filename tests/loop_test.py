@@ -19,7 +19,7 @@ from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.engine import load
 from dbal_tf.reporting import tables
-from dbal_tf.store import lock
+from dbal_tf.store import csv_files, lock
 from dbal_tf.store.writer import FILE_NAME, Store
 
 
@@ -126,9 +126,9 @@ def test_labelled_unlabelled_and_validation_are_all(finished):
 
 def test_the_curve_on_disk_is_that_of_the_store(finished):
     text = (finished.folder / "curve.csv").read_text()
-    assert text == tables.curve_csv(finished.curve)
-    read = tables.read_curve_csv(text)
-    assert tables.curve_csv(read) == text
+    assert text == csv_files.curve_csv(finished.curve)
+    read = csv_files.read_curve_csv(text)
+    assert csv_files.curve_csv(read) == text
     assert [p.evaluation.error for p in read] == [p.evaluation.error for p in finished.curve]
     with Store(finished.folder) as store:
         assert store.curve() == finished.curve

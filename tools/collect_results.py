@@ -20,7 +20,7 @@ from dbal_tf.artifacts import CurvePoint
 from dbal_tf.audit.facts import find_runs
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.reporting.plots import plot_learning_curves
-from dbal_tf.reporting.tables import curve_csv, read_curve_csv
+from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.reader import RunReader
 

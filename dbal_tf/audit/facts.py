@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.core import InputError
-from dbal_tf.reporting.tables import read_curve_csv
+from dbal_tf.store.csv_files import read_curve_csv
 from dbal_tf.store.reader import (
     ArtifactRecord,
     ExecutionRecord,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dbal_tf.audit.facts import Facts, read_text
 from dbal_tf.audit.shared import NotRecorded, asked_in, recorded_since, technique
 from dbal_tf.config.flagfile import from_flagfile
-from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
+from dbal_tf.store import csv_files
 from dbal_tf.store.files import digest
 from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE
 
@@ -39,9 +39,9 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
     if not facts.has_store:
         raise NotRecorded("a store")
     text, points = read_text(facts.folder / CURVE_FILE), [row.point for row in facts.rounds]
-    if points and text == tables.curve_csv(points[:-1]):
+    if points and text == csv_files.curve_csv(points[:-1]):
         return  # A round is committed before its line is written.
-    shown, kept = text.splitlines(), tables.curve_csv(points).splitlines()
+    shown, kept = text.splitlines(), csv_files.curve_csv(points).splitlines()
     for number in range(max(len(shown), len(kept))):
         if shown[number : number + 1] != kept[number : number + 1]:
             yield f"line {number + 1} of {CURVE_FILE} is not what the store says"

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 
+from dbal_tf.artifacts import PHASES
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.reporting.page import Table
-from dbal_tf.reporting.tables import PHASES, duration
+from dbal_tf.reporting.tables import duration
 
 
 def status(results: Sequence[Result]) -> list[str]:

@@ -13,8 +13,8 @@ from dbal_tf.experiments.grid import Cell, Result, cells, chosen
 from dbal_tf.experiments.groups import curves_by_name
 from dbal_tf.experiments.outcome import is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
-from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
+from dbal_tf.store import csv_files
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_flags, check_run_dir
 from dbal_tf.store.schema import FILE_NAME
@@ -64,7 +64,7 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
 def _write_curve(result: Result) -> None:
     """Writes a finished run's curve.csv if it was killed between commit and that."""
     folder = pathlib.Path(result.cell.config.run_dir)
-    path, text = folder / CURVE_FILE, tables.curve_csv(result.record.curve)
+    path, text = folder / CURVE_FILE, csv_files.curve_csv(result.record.curve)
     if not is_published(folder) and (not path.is_file() or path.read_text() != text):
         write_atomically(path, text)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.reporting.tables import read_curve_csv
+from dbal_tf.store.csv_files import read_curve_csv
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.recovery import damage_sentence
 from dbal_tf.store.run_dir import CURVE_FILE

@@ -1,138 +1,19 @@
-"""Learning curves and queries as text: CSV files, progress lines, a comparison.
+"""Learning curves as text for a person: progress lines and a comparison.
 
-The files keep every number exactly, so that a curve that was read back is the
-curve that was written; the lines for a person are rounded and at most 79
-columns wide.
+Numbers are rounded, lines at most 79 columns wide.
 """
 
-import csv
-import dataclasses
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
-from dbal_tf.core import InputError
+from dbal_tf.artifacts import PHASES, CurvePoint
 
 Curves = Mapping[str, Sequence[Sequence[CurvePoint]]]
 
-PHASES = ("train", "score", "evaluate", "label")
-_MEASURES = tuple(
-    field.name
-    for field in dataclasses.fields(Evaluation)
-    if field.default is dataclasses.MISSING
-)
-_OPTIONAL_MEASURES = ("auc", "graph_error", "graph_mass_error")
 _THRESHOLDS = (0.10, 0.05)
 ROUNDING = 1e-9  # The mean of three errors of 0.1 is more than 0.1.
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
-
-
-def curve_csv(curve: Sequence[CurvePoint]) -> str:
-    """Returns a learning curve as the text of `curve.csv`.
-
-    Args:
-        curve: One point per round.
-
-    Returns:
-        A header and a line a round: errors as shares 0 to 1, likelihoods in
-        nats, seconds to the millisecond (0 for a phase that did not happen);
-        the AUC and a graph's errors if every round has them. All numbers but
-        the seconds are written so that they read back equal.
-    """
-    evaluations = [point.evaluation for point in curve]
-    measures = _MEASURES + tuple(
-        name
-        for name in _OPTIONAL_MEASURES
-        if evaluations and all(getattr(one, name) is not None for one in evaluations)
-    )
-    return _csv(
-        _columns(measures),
-        (
-            [
-                point.round,
-                point.labels,
-                *(repr(float(getattr(point.evaluation, name))) for name in measures),
-                repr(float(point.weight_decay)),
-                *(f"{point.seconds.get(phase, 0.0):.3f}" for phase in PHASES),
-            ]
-            for point in curve
-        ),
-    )
-
-
-def read_curve_csv(text: str) -> list[CurvePoint]:
-    """Returns the learning curve in the text of a `curve.csv`.
-
-    Raises:
-        InputError: The text is not what `curve_csv` writes.
-    """
-    header, *lines = text.splitlines() or [""]
-    measures = _MEASURES + tuple(n for n in _OPTIONAL_MEASURES if n in header.split(","))
-    if header != ",".join(_columns(measures)):
-        raise InputError(
-            f"The curve's first line reads {header!r}; expected "
-            f"{','.join(_columns(_MEASURES))!r}; give a curve.csv that a run wrote."
-        )
-    return [_curve_point(line, number, measures) for number, line in enumerate(lines, start=2)]
-
-
-def _columns(measures: Sequence[str]) -> tuple[str, ...]:
-    seconds = (f"{phase}_seconds" for phase in PHASES)
-    return ("round", "labels", *measures, "weight_decay", *seconds)
-
-
-def _curve_point(line: str, number: int, measures: Sequence[str]) -> CurvePoint:
-    columns = _columns(measures)
-    try:
-        row = dict(zip(columns, line.split(","), strict=True))
-        return CurvePoint(
-            round=int(row["round"]),
-            labels=int(row["labels"]),
-            evaluation=Evaluation(**{name: float(row[name]) for name in measures}),
-            weight_decay=float(row["weight_decay"]),
-            seconds={phase: float(row[f"{phase}_seconds"]) for phase in PHASES},
-        )
-    except ValueError:
-        raise InputError(
-            f"Line {number} of the curve reads {line!r}; expected "
-            f"{len(columns)} numbers; give a curve.csv that a run wrote."
-        ) from None
-
-
-def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
-    """Returns a round's query and its answers as the text of `query.csv`.
-
-    Args:
-        query: The items that were asked for.
-        labels: Their labels, in any order; others may be among them.
-        class_names: One name per class index.
-
-    Returns:
-        A header and a line an item, best first, with its rank from 1 and the
-        name of its class. An exact score's standard error is 0.
-    """
-    classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
-    errors = (
-        np.zeros(len(query.ids)) if query.standard_errors is None else query.standard_errors
-    )
-    items = zip(query.ids.tolist(), query.scores.tolist(), errors.tolist(), strict=True)
-    return _csv(
-        ("id", "score", "standard_error", "rank", "label"),
-        (
-            (item, repr(score), f"{error:.3g}", rank, class_names[classes[item]])
-            for rank, (item, score, error) in enumerate(items, start=1)
-        ),
-    )
-
-
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def progress_header() -> str:

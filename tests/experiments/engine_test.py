@@ -10,8 +10,8 @@ from dbal_tf.experiments.engine import load, run
 from dbal_tf.experiments.grid import cells
 from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
-from dbal_tf.reporting import tables
-from dbal_tf.reporting.tables import curve_csv
+from dbal_tf.store import csv_files
+from dbal_tf.store.csv_files import curve_csv
 from dbal_tf.store.files import write_atomically
 
 
@@ -200,7 +200,9 @@ def test_a_run_that_was_killed_behind_its_last_commit_gets_its_curve(tiny, recor
     run(tiny, lambda _: None)
     recorded.clear()
     path = pathlib.Path(tiny.run_dir) / "curve.csv"
-    whole = path.read_text() if path.exists() else tables.curve_csv(read_run(path.parent).curve)
+    whole = (
+        path.read_text() if path.exists() else csv_files.curve_csv(read_run(path.parent).curve)
+    )
     path.write_text("".join(whole.splitlines(keepends=True)[:-1]))
     run(tiny, lambda _: None)
     assert path.read_text() == whole

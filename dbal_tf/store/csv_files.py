@@ -1,0 +1,138 @@
+"""The CSV files in a run's folder: `curve.csv` and `query.csv`.
+
+They keep every number exactly, so that a curve that was read back is the
+curve that was written.
+"""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from dbal_tf.artifacts import PHASES, CurvePoint, Evaluation, Labels, Query
+from dbal_tf.core import InputError
+
+_MEASURES = tuple(
+    field.name
+    for field in dataclasses.fields(Evaluation)
+    if field.default is dataclasses.MISSING
+)
+_OPTIONAL_MEASURES = ("auc", "graph_error", "graph_mass_error")
+_SECONDS = "_seconds"
+
+
+def curve_csv(curve: Sequence[CurvePoint]) -> str:
+    """Returns a learning curve as the text of `curve.csv`.
+
+    Args:
+        curve: One point per round.
+
+    Returns:
+        A header and a line a round: errors as shares 0 to 1, likelihoods in
+        nats, seconds to the millisecond (0 for a phase that did not happen);
+        the AUC and a graph's errors if every round has them. All numbers but
+        the seconds are written so that they read back equal.
+    """
+    evaluations = [point.evaluation for point in curve]
+    measures = _MEASURES + tuple(
+        name
+        for name in _OPTIONAL_MEASURES
+        if evaluations and all(getattr(one, name) is not None for one in evaluations)
+    )
+    return _csv(
+        _columns(measures),
+        (
+            [
+                point.round,
+                point.labels,
+                *(repr(float(getattr(point.evaluation, name))) for name in measures),
+                repr(float(point.weight_decay)),
+                *(f"{point.seconds.get(phase, 0.0):.3f}" for phase in PHASES),
+            ]
+            for point in curve
+        ),
+    )
+
+
+def read_curve_csv(text: str) -> list[CurvePoint]:
+    """Returns the learning curve in the text of a `curve.csv`.
+
+    The seconds of a phase may be missing: results that were published before
+    exports were timed have none of those.
+
+    Raises:
+        InputError: The text is not what `curve_csv` writes.
+    """
+    header, *lines = text.splitlines() or [""]
+    names = header.split(",")
+    measures = _MEASURES + tuple(name for name in _OPTIONAL_MEASURES if name in names)
+    phases = tuple(phase for phase in PHASES if f"{phase}_seconds" in names)
+    columns = _columns(measures, phases)
+    if header != ",".join(columns):
+        raise InputError(
+            f"The curve's first line reads {header!r}; expected "
+            f"{','.join(_columns(_MEASURES))!r}; give a curve.csv that a run wrote."
+        )
+    return [_curve_point(line, number, columns) for number, line in enumerate(lines, start=2)]
+
+
+def _columns(measures: Sequence[str], phases: Sequence[str] = PHASES) -> tuple[str, ...]:
+    seconds = (f"{phase}{_SECONDS}" for phase in phases)
+    return ("round", "labels", *measures, "weight_decay", *seconds)
+
+
+def _curve_point(line: str, number: int, columns: Sequence[str]) -> CurvePoint:
+    try:
+        row = dict(zip(columns, line.split(","), strict=True))
+        return CurvePoint(
+            round=int(row.pop("round")),
+            labels=int(row.pop("labels")),
+            weight_decay=float(row.pop("weight_decay")),
+            seconds={
+                name.removesuffix(_SECONDS): float(row.pop(name))
+                for name in columns
+                if name.endswith(_SECONDS)
+            },
+            evaluation=Evaluation(**{name: float(value) for name, value in row.items()}),
+        )
+    except ValueError:
+        raise InputError(
+            f"Line {number} of the curve reads {line!r}; expected "
+            f"{len(columns)} numbers; give a curve.csv that a run wrote."
+        ) from None
+
+
+def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
+    """Returns a round's query and its answers as the text of `query.csv`.
+
+    Args:
+        query: The items that were asked for.
+        labels: Their labels, in any order; others may be among them.
+        class_names: One name per class index.
+
+    Returns:
+        A header and a line an item, best first, with its rank from 1 and the
+        name of its class. An exact score's standard error is 0.
+    """
+    classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+    errors = (
+        np.zeros(len(query.ids)) if query.standard_errors is None else query.standard_errors
+    )
+    items = zip(query.ids.tolist(), query.scores.tolist(), errors.tolist(), strict=True)
+    return _csv(
+        ("id", "score", "standard_error", "rank", "label"),
+        (
+            (item, repr(score), f"{error:.3g}", rank, class_names[classes[item]])
+            for rank, (item, score, error) in enumerate(items, start=1)
+        ),
+    )
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
