@@ -7,14 +7,18 @@ once and that never changes; positions in an array never leave a function.
 
 import dataclasses
 import functools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from dbal_tf.core import Images
+from dbal_tf.core import Images, InputError
 
 PHASES = ("train", "score", "evaluate", "label", "export")
 """What a round spends its time on, in the order in which it is shown."""
+
+LABEL_STATES = ("labelled", "skipped", "unsure")
+"""What an answer to a query may be."""
 
 
 class _Lookup:
@@ -72,25 +76,45 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labels:
-    """The classes of some items, in the order in which they were bought.
+    """Answers: the classes of some items, in the order in which they were asked for.
 
     Attributes:
         ids: Item ids, shape `[n]`.
-        classes: Class indices, int64, shape `[n]`.
+        classes: Class indices, int64, shape `[n]`; -1 where there is none.
+        states: One of `LABEL_STATES` each, shape `[n]`; None if all are
+            `labelled`. Only these are learnt from; a skipped or unsure item
+            is not asked for again.
     """
 
     ids: np.ndarray
     classes: np.ndarray
+    states: np.ndarray | None = None
+
+    @classmethod
+    def from_answers(cls, answers: Mapping[str, int | str]) -> "Labels":
+        """Returns labels from a class index, `"skipped"` or `"unsure"` for each id.
+
+        Raises:
+            InputError: An answer is none of these.
+
+        >>> Labels.from_answers({"cat.jpg": 2, "dark.jpg": "unsure"}).classes
+        array([ 2, -1])
+        """
+        for item, answer in answers.items():
+            if isinstance(answer, str) and answer not in LABEL_STATES[1:]:
+                raise InputError(
+                    f"The answer for {item} is {answer!r}; expected a class index, "
+                    f"{' or '.join(map(repr, LABEL_STATES[1:]))}."
+                )
+        given = list(answers.values())
+        return cls(
+            np.array(list(answers), np.str_),
+            np.array([-1 if isinstance(one, str) else one for one in given], np.int64),
+            np.array([one if isinstance(one, str) else LABEL_STATES[0] for one in given]),
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def plus(self, other: "Labels") -> "Labels":
-        """Returns these labels followed by the others."""
-        return Labels(
-            np.concatenate([self.ids, other.ids]),
-            np.concatenate([self.classes, other.classes]),
-        )
 
     @functools.cached_property
     def _lookup(self) -> _Lookup:
@@ -99,11 +123,19 @@ class Labels:
     def select(self, ids: np.ndarray) -> "Labels":
         """Returns the labels of these ids, in this order."""
         rows = self._lookup.known_rows(ids)
-        return Labels(self.ids[rows], self.classes[rows])
+        states = None if self.states is None else self.states[rows]
+        return Labels(self.ids[rows], self.classes[rows], states)
 
     def first(self, count: int) -> "Labels":
-        """Returns the labels that were bought first."""
-        return Labels(self.ids[:count], self.classes[:count])
+        """Returns the labels that were asked for first."""
+        states = None if self.states is None else self.states[:count]
+        return Labels(self.ids[:count], self.classes[:count], states)
+
+    def rows(self) -> Iterator[tuple[str, int | None, str]]:
+        """Yields the id, the class index (None if there is none) and the state of each."""
+        states = np.full(len(self), LABEL_STATES[0]) if self.states is None else self.states
+        for item, label, state in zip(self.ids, self.classes, states, strict=True):
+            yield str(item), int(label) if state == LABEL_STATES[0] else None, str(state)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,9 +188,9 @@ class Dataset:
         """Height, width and channels of an image."""
         return self.train.images.shape[1:]
 
-    def unlabelled(self, labels: Labels) -> np.ndarray:
-        """Returns the ids of the pool that are not among `labels`."""
-        rows = self._pool_lookup.rows(labels.ids)
+    def unlabelled(self, answered: np.ndarray) -> np.ndarray:
+        """Returns the ids of the pool that are not among `answered`."""
+        rows = self._pool_lookup.rows(answered)
         return np.delete(self.splits.pool_ids, rows[rows >= 0])
 
     def ids_by_use(self) -> dict[str, list[str]]:
@@ -261,16 +293,17 @@ class Scores:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Query:
-    """The items to be labelled next, best first.
+    """Items to be labelled, best first.
 
-    On disk, with the labels that came back: `rounds/0007/query.csv` with the
-    columns id, score, standard_error, rank and label.
+    On disk, with the answers: `rounds/0007/query.csv` with the columns id,
+    score, standard_error, rank and label.
 
     Attributes:
         ids: Item ids, shape `[k]`.
         scores: Their acquisition scores, float64, shape `[k]`.
-        standard_errors: How far the scores may be off because the posterior
-            samples are few, float64, shape `[k]`; None if they are exact.
+        standard_errors: Standard error of each score, because the posterior
+            samples are finitely many, float64, shape `[k]`; None if the scores
+            are exact.
         entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
@@ -278,6 +311,18 @@ class Query:
     scores: np.ndarray
     standard_errors: np.ndarray | None = None
     entropies: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Any) -> "Query":
+        """Returns the items at these positions: a slice or an array."""
+        return Query(
+            self.ids[rows],
+            self.scores[rows],
+            None if self.standard_errors is None else self.standard_errors[rows],
+            None if self.entropies is None else self.entropies[rows],
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +334,7 @@ class CurvePoint:
         labels: Labels that the model was trained on.
         evaluation: The model's evaluation.
         weight_decay: The c of the penalty c/N.
-        seconds: Wall time by phase: train, score, evaluate, label.
+        seconds: Wall time by phase, of `PHASES`.
     """
 
     round: int

@@ -1,28 +1,28 @@
 """The nouns of deep Bayesian active learning, and the loop that uses them.
 
-    dataset = ExampleGen(...).run()
-    labels = oracle.run(initial query)
+    dataset = ExampleGen.from_config(config).run(seed)
     for round in range(rounds + 1):
-        model = trainer.run(dataset, labels, seed)           # q(w) from scratch
-        evaluation = evaluator.run(model, dataset, seed)     # all test items
-        scores = scorer.run(model, dataset, labels, seed)    # a(x) for the pool
-        query = acquirer.run(scores, seed)                   # argmax a(x)
-        labels = labels.plus(oracle.run(query))              # y for what was asked
-        store.commit(round, ...)                             # now it happened
-    pusher.run(model, evaluation, ...)                       # SavedModel
+        model = trainer.run(fitter, dataset, labels, ...)    # q(w), from fresh weights
+        evaluation = evaluator.run(model, dataset, seed)     # on all test items
+        pusher.run(model, dataset, evaluation, ...)          # SavedModel, when it is due
+        scores, query = chooser.run(model, labels, pool)     # a(x), and argmax a(x)
+        store.ask(point, query, ...)                         # committed: it is asked
+        store.tell(oracle.run(query), ...)                   # committed: y for what was asked
+        labels = store.reader.labels()
 
-`loop.py` is this, with resume and reporting. Components are frozen
-dataclasses of their parameters with one method `run`; what they exchange is
-in `artifacts.py`.
+`loop.py` is this, with resume and reporting. The last round only measures.
+Components are frozen dataclasses of their parameters with a `from_config` and
+one method `run`; what they exchange is in `artifacts.py`.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from dbal_tf.artifacts import Labels, Query
+    from dbal_tf.artifacts import Evaluation, Examples, Labels, Model, Query, Scores
     from dbal_tf.bayesian.statistics import PredictiveStatistics
 
 
@@ -89,8 +89,38 @@ class AcquisitionFunction(Protocol):
         """Returns `scores_n`, float64 `[n]`; higher is better."""
 
 
+SeedFor = Callable[[str], int]
+"""Gives a round's seed for a purpose, such as `"masks"`."""
+
+
+class Chooser(Protocol):
+    """Decides which items are to be labelled next.
+
+    The items are ranked by the posterior of a network, or by a graph of the
+    images; what a round does is the same.
+    """
+
+    def run(
+        self, model: "Model", labels: "Labels", unlabelled: "Examples", seed_for: SeedFor
+    ) -> "tuple[Scores, Query]":
+        """Returns a score for each candidate, and the query.
+
+        The query is ranked, best first. It may hold more items than are asked
+        for: the rest is a reserve, for items that cannot be labelled.
+        """
+
+    def evaluate(self, evaluation: "Evaluation", labels: "Labels") -> "Evaluation":
+        """Returns the evaluation with the errors of a classifier of its own, if it has one."""
+
+
 class Oracle(Protocol):
-    """Whoever labels what is asked: a data set, a file or a person."""
+    """Whoever labels what is asked: a data set, a file or a person.
+
+    Attributes:
+        annotator: Their name in the store.
+    """
+
+    annotator: str
 
     def run(self, query: "Query") -> "Labels":
-        """Returns the labels of the query's items, in the query's order."""
+        """Returns answers to some or all of the query's items."""

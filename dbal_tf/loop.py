@@ -1,42 +1,54 @@
-"""The active learning loop: the only file that knows the order of components."""
+"""The active learning loop: the only file that knows the order of components.
 
-import dataclasses
+    with Run.open(config, dataset) as run:
+        while query := run.ask():
+            run.tell(oracle.run(query))
+
+A round is two transactions: `ask` trains, evaluates, scores and commits the
+query; `tell` commits the answers. A run can stop between them and wait.
+"""
+
+import contextlib
 import functools
 import io
 import pathlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
-from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.bayesian.fitting import Fitter
+from dbal_tf.bayesian.networks import NetworkFactory, model_name, source_digest
 from dbal_tf.components.evaluator import Evaluator
-from dbal_tf.components.graph_learning import GraphAcquirer, GraphClassifier, ImageGraph
+from dbal_tf.components.example_gen import load
+from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
 from dbal_tf.components.oracle import DatasetOracle
-from dbal_tf.components.pool_scorer import PoolScorer
+from dbal_tf.components.posterior_choice import PosteriorChooser
 from dbal_tf.components.pusher import Pusher
+from dbal_tf.components.reporter import Reporter, Say
 from dbal_tf.components.trainer import Trainer, is_choice_due
-from dbal_tf.config import Config
+from dbal_tf.config import GRAPH_TECHNIQUES, Config
+from dbal_tf.core import Chooser, SeedFor
 from dbal_tf.reporting import tables
-from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.runtime.provenance import versions
 from dbal_tf.seeds import seed_for
-from dbal_tf.store import csv_files, lock
-from dbal_tf.store.continuity import check_continuity, other_devices
+from dbal_tf.store import layout, lock
+from dbal_tf.store.answers import check_answers
+from dbal_tf.store.clock import Clock
+from dbal_tf.store.continuity import changed_since, check_continuity
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_pool, check_run_dir
-from dbal_tf.store.writer import Execution, Store
+from dbal_tf.store.rows import RunRecord
+from dbal_tf.store.run_dir import check_pool, check_run_dir
+from dbal_tf.store.writer import Store
 
-T = TypeVar("T")
 
-
-def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[CurvePoint]:
+def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
     """Runs one technique once, from wherever its folder says that it stands.
+
+    The data set answers what is asked, as in the paper's experiments.
 
     Args:
         config: The settings, with one acquisition function.
@@ -49,294 +61,326 @@ def run(config: Config, dataset: Dataset, say: Callable[[str], Any]) -> list[Cur
     Raises:
         InputError: The folder or the data do not fit the settings.
     """
-    check_run_dir(config)
-    check_data(config, dataset)
-    strategy = make_strategy(config.strategy)
-    with run_folder(strategy, config.run_dir) as run_dir, strategy.scope():
-        folder = pathlib.Path(run_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        with lock.hold(folder):
-            if is_chief(strategy):
-                check_run_dir(config)  # Another run may have begun here meanwhile.
-            return _run_in(strategy, config.replace(run_dir=run_dir), dataset, say)
+    oracle = DatasetOracle(dataset)
+    oracle.check()
+    with Run.open(config, dataset, say=say) as active:
+        while query := active.ask():
+            logging.debug("phase: label")
+            start = time.perf_counter()
+            labels = oracle.run(query)
+            active.tell(labels, oracle.annotator, time.perf_counter() - start)
+        return active.curve()
 
 
 def check_data(config: Config, dataset: Dataset) -> None:
     """Checks that a data set is large enough for a run, and not too large.
 
     Raises:
-        InputError: The pool is too small, some of it has no label, or its
-            graph is too large.
+        InputError: The pool is too small, or its graph is too large.
     """
     check_pool(config, dataset)
-    DatasetOracle(dataset).check()
-    if config.acquisition == ("mbr",):
-        _image_graph(config).check(dataset)
+    if config.acquisition[0] in GRAPH_TECHNIQUES:
+        ImageGraph.from_config(config).check(dataset)
 
 
-def make_trainer(config: Config) -> Trainer:
-    """Returns the trainer that a run with these settings has."""
-    return Trainer(
-        config.model,
-        config.epochs,
-        config.batch_size,
-        config.learning_rate,
-        config.remainder,
-        config.kernel_size,
-        config.mixed_precision,
-        config.initializer,
-    )
+class Run:
+    """One technique, run once in a folder: it asks for labels and is told them.
 
+    Made by `Run.open`, which holds the folder's lock until `close`. A folder
+    that holds a run already goes on from where that stands.
 
-def _image_graph(config: Config) -> ImageGraph:
-    return ImageGraph(config.graph_neighbors, config.graph_scale)
-
-
-def _run_in(
-    strategy: tf.distribute.Strategy,
-    config: Config,
-    dataset: Dataset,
-    say: Callable[[str], Any],
-) -> list[CurvePoint]:
-    """Does what `run` promises, in the folder of this process."""
-    folder, flags = pathlib.Path(config.run_dir), config.to_flags()
-    replicas = strategy.num_replicas_in_sync
-    made_by = {**versions(), "replicas": str(replicas)}
-    if not (folder / FLAGS_FILE).exists():
-        write_atomically(folder / FLAGS_FILE, flags)
-    with Store(folder) as store:
-        oracle = DatasetOracle(dataset)
-        initial = oracle.run(_unscored(dataset.splits.initial_ids))
-        store.start(
-            flags,
-            dataset.checksum,
-            made_by,
-            initial,
-            config.oracle,
-            dataset.class_names,
-            dataset.ids_by_use(),
-        )
-        check_continuity(store.reader, config, dataset, lambda ids: oracle.run(_unscored(ids)))
-        if notice := other_devices(store.reader, replicas):
-            say(notice)
-        write_atomically(folder / FLAGS_FILE, flags)
-        if len(store.curve()) <= config.rounds:
-            store.reopen_last()
-        state = from_chief(strategy, store.snapshot())
-        if not is_chief(strategy):
-            store.restore(state)
-        write_atomically(folder / CURVE_FILE, csv_files.curve_csv(store.curve()))
-        with TensorBoardLog(folder / "tensorboard") as log:
-            log.write_run(
-                config,
-                {"data": dataset.checksum, "labels": str(len(store.labels())), **made_by},
-            )
-            rounds = _Rounds(config, dataset, oracle, store, log, say)
-            for point in rounds.remaining():
-                logging.debug("phase: report")
-                write_atomically(folder / CURVE_FILE, csv_files.curve_csv(store.curve()))
-                say(tables.progress_line(point, config.rounds, _seconds_left(config, point)))
-        return store.curve()[: config.rounds + 1]
-
-
-@dataclasses.dataclass(eq=False)
-class _Clock:
-    """Times the components of one round and notes what they were seeded with."""
-
-    seed_of: Callable[[str], int]
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    executions: list[Execution] = dataclasses.field(default_factory=list)
-
-    def __call__(self, phase: str, component: str, purpose: str, call: Callable[[int], T]) -> T:
-        seed, start = self.seed_of(purpose), time.perf_counter()
-        logging.debug("phase: %s", phase)
-        result = call(seed)
-        spent = time.perf_counter() - start
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
-        self.executions.append(Execution(component, seed, spent, purpose))
-        return result
-
-
-class _Rounds:
-    """The rounds of one run, each committed as it ends."""
+    Attributes:
+        config: The settings.
+        dataset: What is learnt from. `dataset.train.select(query.ids).images`
+            are the images of a query.
+    """
 
     def __init__(
         self,
         config: Config,
         dataset: Dataset,
-        oracle: DatasetOracle,
+        store: Store,
+        reporter: Reporter,
+        learner: "_Learner",
+        stack: contextlib.ExitStack,
+    ) -> None:
+        """Use `Run.open`."""
+        self.config, self.dataset = config, dataset
+        self._store, self._reporter, self._learner = store, reporter, learner
+        self._stack = stack
+
+    @classmethod
+    def open(
+        cls,
+        config: Config,
+        dataset: Dataset | None = None,
+        *,
+        model: NetworkFactory | None = None,
+        say: Say = lambda line: None,
+    ) -> Self:
+        """Begins a run in `config.run_dir`, or goes on with the one that is there.
+
+        Args:
+            config: The settings, with one acquisition function.
+            dataset: What to learn from; None: what the settings name.
+            model: Makes the network: `model(image_shape, num_classes, seed)`
+                returns a built `keras.Model`. Takes the place of `--model`.
+            say: Called with each line for the user.
+
+        Raises:
+            InputError: The folder is in use, or it or the data do not fit the
+                settings.
+        """
+        if model is not None:
+            config = config.replace(model=model_name(model))
+        trainer = Trainer.from_config(config, model)
+        check_run_dir(config)
+        dataset = load(config) if dataset is None else dataset
+        check_data(config, dataset)
+        with contextlib.ExitStack() as stack:
+            strategy = make_strategy(config.strategy)
+            run_dir = stack.enter_context(run_folder(strategy, config.run_dir))
+            stack.enter_context(strategy.scope())
+            folder = pathlib.Path(run_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock.hold(folder))
+            if is_chief(strategy):
+                check_run_dir(config)  # Another run may have begun here meanwhile.
+            config = config.replace(run_dir=run_dir)
+            store = stack.enter_context(Store(folder))
+            made_by = {**versions(), "replicas": str(strategy.num_replicas_in_sync)}
+            if digest := source_digest(trainer.network):
+                made_by["model"] = f"{config.model} {digest}"
+            _start(store, config, dataset, made_by, say)
+            state = from_chief(strategy, store.snapshot())
+            if not is_chief(strategy):
+                store.restore(state)
+            reporter = stack.enter_context(Reporter(config, dataset, store, say))
+            reporter.show_run(made_by)
+            learner = _Learner(config, dataset, trainer, store, reporter)
+            return cls(config, dataset, store, reporter, learner, stack.pop_all())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._stack.__exit__(*exception)
+
+    def close(self) -> None:
+        """Frees the folder. What is committed stays."""
+        self._stack.close()
+
+    def curve(self) -> list[CurvePoint]:
+        """Returns the rounds so far, one point each."""
+        return self._store.reader.curve()[: self.config.rounds + 1]
+
+    def ask(self) -> Query | None:
+        """Returns the items to be labelled next, best first; None: the budget is spent.
+
+        As long as the round waits for answers, asks for what is missing, and
+        trains nothing. In the place of an item that was skipped, or that the
+        annotator was unsure of, comes the next best one.
+
+        Raises:
+            ArithmeticError: A loss, a probability or a score is not finite.
+        """
+        reader, size = self._store.reader, self.config.acquisition_size
+        last = len(reader.curve()) - 1
+        if 0 <= last < self.config.rounds:
+            if len(query := reader.pending(size)):
+                return query
+            self._reporter.show_end(last)
+        while (index := self._learner.next_round()) is not None:
+            self._learner.run(index)
+            self._reporter.write_curve()
+            if len(query := reader.pending(size)):
+                return query
+            self._reporter.show_end(index)
+        return None
+
+    def tell(
+        self, labels: Labels, annotator: str = "person", seconds: float | None = None
+    ) -> None:
+        """Commits answers to some or all of what was asked.
+
+        An answer to an item that has one already, of whatever round, corrects
+        it: later rounds learn the new class, earlier ones stay as they are.
+
+        Args:
+            labels: The answers; see `Labels.from_answers`.
+            annotator: Whose they are.
+            seconds: How long all of them took together, if that is known.
+
+        Raises:
+            InputError: An item was never asked for, is given twice, or a class
+                is out of range. Nothing is committed then.
+        """
+        reader = self._store.reader
+        last = len(reader.curve()) - 1
+        check_answers(reader, labels, last, len(self.dataset.class_names))
+        logging.debug("phase: tell")
+        self._store.tell(last, labels, annotator, seconds)
+        self._reporter.write_curve()
+        if last < self.config.rounds and not len(reader.pending(self.config.acquisition_size)):
+            self._reporter.show_end(last)
+
+
+class _Learner:
+    """Does rounds up to their query: what `Run.ask` has done when nothing is pending.
+
+    What takes seconds to build, such as the compiled network, is built by the
+    first round that needs it: a run that only waits does not.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        trainer: Trainer,
         store: Store,
         log: TensorBoardLog,
-        say: Callable[[str], Any],
+        say: Say,
     ) -> None:
-        self._config, self._dataset, self._oracle = config, dataset, oracle
+        self._config, self._dataset, self._trainer = config, dataset, trainer
         self._store, self._log, self._say = store, log, say
-        self._folder = pathlib.Path(config.run_dir)
-        (acquisition,) = config.acquisition
-        self._trainer = make_trainer(config)
-        self._evaluator = Evaluator(
-            config.posterior, config.num_samples, config.bless_max_error
+        self._evaluator, self._pusher = (
+            Evaluator.from_config(config),
+            Pusher.from_config(config),
         )
-        self._scorer = PoolScorer(
-            acquisition,
-            config.var_ratios,
-            config.posterior,
-            config.num_samples,
-            config.pool_subset,
-            config.refine,
-            config.refine_samples,
-        )
-        self._acquirer = Acquirer(config.acquisition_size)
-        self._on_graph, graph = acquisition == "mbr", _image_graph(config)
-        self._graph_acquirer = GraphAcquirer(config.acquisition_size, config.pool_subset, graph)
-        self._graph_classifier = GraphClassifier(graph)
-        self._pusher = Pusher(
-            self._folder / "export", config.posterior, config.num_samples, config.var_ratios
-        )
+        self._has_begun = False
 
-    def remaining(self) -> Iterator[CurvePoint]:
-        """Does the rounds that are not committed yet; yields each as it is."""
-        done = self._store.curve()
-        if len(done) > self._config.rounds:
+    @functools.cached_property
+    def _fitter(self) -> Fitter:
+        return self._trainer.fitter(self._dataset)
+
+    @functools.cached_property
+    def _chooser(self) -> Chooser:
+        config = self._config
+        if config.acquisition[0] in GRAPH_TECHNIQUES:
+            return GraphChooser.from_config(config, self._dataset)
+        return PosteriorChooser.from_config(config)
+
+    def next_round(self) -> int | None:
+        """Returns the round to do now; None if all are done."""
+        reader = self._store.reader
+        done = len(reader.curve())
+        if done > self._config.rounds:
+            return None
+        # A run that has ended and shall grow does its last round again, with a query.
+        return done - 1 if done and not len(reader.query(done - 1)) else done
+
+    def _begin(self, index: int) -> None:
+        """Notes that rounds are done again, the first time that one is."""
+        if self._has_begun:
             return
-        self._store.record_event("resume" if done else "start", f"round {len(done)}")
+        self._has_begun = True
+        self._store.record_event("resume" if index else "start", f"round {index}")
         self._pusher.clean()
-        self._say(tables.progress_header())
-        previous = done[-1] if done else None
-        for index in range(len(done), self._config.rounds + 1):
-            previous = self._round(index, previous)
-            yield previous
+        self._reporter.say(tables.progress_header())
 
-    def _round(self, index: int, previous: CurvePoint | None) -> CurvePoint:
-        config, dataset = self._config, self._dataset
-        clock = _Clock(functools.partial(seed_for, config.seed, config.repetition, index))
-        labels = self._store.labels()
-        decay = self._weight_decay(clock, labels, previous)
+    def run(self, index: int) -> None:
+        """Trains on what is known, evaluates, exports if it is time, scores and asks."""
+        self._begin(index)
+        config, dataset, trainer = self._config, self._dataset, self._trainer
+        clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
+        labels = self._store.reader.labels(before=index)
+        decay = self._weight_decay(clock, labels, index)
         model = clock(
-            "train", "Trainer", "fit", lambda s: self._trainer.run(dataset, labels, decay, s)
+            "train",
+            trainer,
+            lambda seed: trainer.run(self._fitter, dataset, labels, decay, seed("fit")),
         )
         evaluation = clock(
-            "evaluate", "Evaluator", "test", lambda s: self._evaluator.run(model, dataset, s)
+            "evaluate", self._evaluator, lambda seed: self._evaluate(model, labels, seed)
         )
-        if self._on_graph:
-            measured = functools.partial(
-                self._graph_classifier.run, evaluation, dataset, labels
-            )
-            evaluation = clock("evaluate", "GraphClassifier", "graph", lambda _: measured())
         evaluation, artifacts = self._push(clock, model, evaluation, index)
-        scores, query, bought = None, None, None
+        scores, query = None, None
         if index < config.rounds:
-            scores, query, bought = self._buy(clock, model, labels, index)
-        artifacts |= self._kept(index)
-        point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
-        images = None if query is None else dataset.train.select(query.ids)
-        logging.debug("phase: report")
-        self._log.write_round(point, query, bought, images, scores, dataset.class_names)
-        logging.debug("phase: commit")
-        self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
-        return point
-
-    def _buy(
-        self, clock: _Clock, model: Model, labels: Labels, index: int
-    ) -> tuple[Scores, Query, Labels]:
-        unlabelled_ids = self._dataset.unlabelled(self._store.labels(every_state=True))
-        if self._on_graph:
-            run = functools.partial(
-                self._graph_acquirer.run, self._dataset, labels, unlabelled_ids
+            answered = self._store.reader.answered_ids()
+            pool = dataset.train.select(dataset.unlabelled(answered))
+            scores, query = clock(
+                "score",
+                self._chooser,
+                lambda seed: self._chooser.run(model, labels, pool, seed),
             )
-            scores, query = clock("score", "GraphAcquirer", "ties", run)
-        else:
-            scores, query = self._choose(clock, model, unlabelled_ids)
-        bought = clock("label", "Oracle", "oracle", lambda _: self._oracle.run(query))
-        names = self._dataset.class_names
-        paths = {kind: self._folder / uri for kind, uri in self._kept(index).items()}
-        write_atomically(paths["query"], csv_files.query_csv(query, bought, names))
-        if self._config.keep_scores:
-            content = io.BytesIO()
-            np.savez_compressed(content, ids=scores.ids, values=scores.values)
-            write_atomically(paths["scores"], content.getvalue())
-        return scores, query, bought
+            artifacts |= self._keep(scores, index)
+        point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
+        self._reporter.show_point(point, scores)
+        logging.debug("phase: ask")
+        self._store.ask(point, query, clock.executions, artifacts)
 
-    def _choose(
-        self, clock: _Clock, model: Model, unlabelled_ids: np.ndarray
-    ) -> tuple[Scores, Query]:
-        """The scores by the model, and the best, with how far these may be off."""
-        unlabelled = self._dataset.train.select(unlabelled_ids)
-        scores = clock(
-            "score", "PoolScorer", "masks", lambda s: self._scorer.run(model, unlabelled, s)
-        )
-        query = clock("label", "Acquirer", "ties", lambda s: self._acquirer.run(scores, s))
-        chosen = self._dataset.train.select(query.ids)
-        errors = clock(
-            "score",
-            "PoolScorer",
-            "masks",
-            lambda s: self._scorer.standard_errors(model, chosen, s),
-        )
-        return scores, dataclasses.replace(query, standard_errors=errors)
+    def _evaluate(self, model: Model, labels: Labels, seed: SeedFor) -> Evaluation:
+        evaluation = self._evaluator.run(model, self._dataset, seed("test"))
+        return self._chooser.evaluate(evaluation, labels)
 
-    def _kept(self, index: int) -> dict[str, str]:
-        """The files of a round's query, by kind."""
-        if index >= self._config.rounds:
+    def _keep(self, scores: Scores, index: int) -> dict[str, str]:
+        """Writes the scores if they are to be kept; returns the file by its kind."""
+        if not self._config.keep_scores:
             return {}
-        folder = f"rounds/{index:04d}"
-        scores = {"scores": f"{folder}/scores.npz"} if self._config.keep_scores else {}
-        return {"query": f"{folder}/query.csv", **scores}
+        content, uri = io.BytesIO(), layout.scores_file(index)
+        np.savez_compressed(content, ids=scores.ids, values=scores.values)
+        write_atomically(pathlib.Path(self._config.run_dir, uri), content.getvalue())
+        return {"scores": uri}
 
-    def _weight_decay(
-        self, clock: _Clock, labels: Labels, previous: CurvePoint | None
-    ) -> float:
+    def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
         config, dataset = self._config, self._dataset
         if config.weight_decay != "auto":
             return float(config.weight_decay)
-        initial = len(dataset.splits.initial_ids)
-        if previous and not is_choice_due(initial, previous.labels, len(labels)):
-            return previous.weight_decay
-        validation = self._oracle.run(_unscored(dataset.splits.validation_ids))
-        choose = functools.partial(
-            self._trainer.choose_weight_decay,
-            dataset,
-            labels,
-            validation,
-            config.posterior,
-            config.num_samples,
+        if index:
+            before = self._store.reader.curve()[index - 1]
+            initial = len(dataset.splits.initial_ids)
+            if not is_choice_due(initial, before.labels, len(labels)):
+                return before.weight_decay
+        ids = dataset.splits.validation_ids
+        validation = DatasetOracle(dataset).run(Query(ids, np.zeros(len(ids))))
+        return clock(
+            "train",
+            self._trainer,
+            lambda seed: self._trainer.choose_weight_decay(
+                self._fitter, dataset, labels, validation, seed("weight_decay")
+            ),
         )
-        return clock("train", "Trainer", "weight_decay", choose)
 
     def _push(
-        self, clock: _Clock, model: Model, evaluation: Evaluation, index: int
+        self, clock: Clock, model: Model, evaluation: Evaluation, index: int
     ) -> tuple[Evaluation, dict[str, str]]:
         """Exports the model if it is its turn and it is blessed, or if it is the last."""
-        config, last = self._config, index == self._config.rounds
-        every = config.export_every
-        wanted = last or bool(every and index and index % every == 0)
-        if wanted and config.bless_max_error:
-            evaluation, refusal = self._evaluator.bless(evaluation, self._store.curve())
-            if refusal:
-                outcome = (
-                    "is exported as the last, but not blessed" if last else "is not exported"
-                )
-                self._refuse(f"Round {index} {outcome}: {refusal}.")
-            wanted = last or not refusal
+        before = self._store.reader.curve()[:index]
+        evaluation, wanted, refusal = self._gate.run(evaluation, before, index)
+        if refusal:
+            self._store.record_event("refusal", refusal)
+            self._reporter.say(refusal)
         if not wanted:
             self._pusher.discard(index)
             return evaluation, {}
-        run = functools.partial(self._pusher.run, model, self._dataset, evaluation, index)
-        path = clock("export", "Pusher", "serving", run)
-        return evaluation, {"saved_model": str(path.relative_to(self._folder))}
-
-    def _refuse(self, sentence: str) -> None:
-        self._store.record_event("refusal", sentence)
-        self._say(sentence)
-
-
-def _seconds_left(config: Config, point: CurvePoint) -> float:
-    """Expects rounds like the last one, with training time as the labels grow."""
-    rounds = config.rounds - point.round
-    labels = point.labels + (rounds + 1) / 2 * config.acquisition_size
-    growth = point.seconds["train"] * (labels / point.labels - 1)
-    return rounds * (sum(point.seconds.values()) + growth)
+        path = clock(
+            "export",
+            self._pusher,
+            lambda seed: self._pusher.run(
+                model, self._dataset, evaluation, index, seed("serving")
+            ),
+        )
+        return evaluation, {"saved_model": str(path.relative_to(self._config.run_dir))}
 
 
-def _unscored(ids: np.ndarray) -> Query:
-    return Query(ids, np.zeros(len(ids)))
+def _start(
+    store: Store, config: Config, dataset: Dataset, made_by: dict[str, str], say: Say
+) -> None:
+    """Begins the run in its store, or checks that it goes on as it began."""
+    folder, flags, oracle = (
+        pathlib.Path(config.run_dir),
+        config.to_flags(),
+        DatasetOracle(dataset),
+    )
+    if not (folder / layout.FLAGS_FILE).exists():
+        write_atomically(flagfile, flags)
+    ids = dataset.splits.initial_ids
+    initial = oracle.run(Query(ids, np.zeros(len(ids))))
+    record = RunRecord(flags, dataset.checksum, made_by, dataset.class_names)
+    store.start(record, initial, oracle.annotator, dataset.ids_by_use())
+    check_continuity(store.reader, config, dataset, oracle)
+    for notice in changed_since(store.reader, made_by):
+        say(notice)
+    # Asked for fewer rounds than it has, a run stays what it is, and so do its flags.
+    if len(store.reader.curve()) <= config.rounds + 1:
+        write_atomically(flagfile, flags)

@@ -17,6 +17,7 @@ from absl import app, flags, logging
 from dbal_tf import config as settings
 from dbal_tf.core import InputError
 from dbal_tf.runtime import faults, interrupts, startup
+from dbal_tf.store.layout import how_to_go_on
 
 FLAGS = flags.FLAGS
 _DEFINE = {
@@ -62,7 +63,7 @@ def _main(argv: list[str]) -> int:
         with interrupts.raising():
             return _run(config)
     except interrupts.Interrupted as stop:
-        advice = interrupts.how_to_go_on(config.run_dir)
+        advice = how_to_go_on(config.run_dir)
         print(f"\nPaused ({stop}); nothing is lost. {advice}", file=sys.stderr)
         return stop.status
     except Exception as error:

@@ -1,9 +1,11 @@
-"""Chooses what to buy from the scores."""
+"""Chooses what is asked from the scores."""
 
 import dataclasses
+from typing import Self
 
 from dbal_tf.acquisition import top_k
 from dbal_tf.artifacts import Query, Scores
+from dbal_tf.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,8 +14,18 @@ class Acquirer:
 
     acquisition_size: int
 
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        return cls(config.acquisition_size)
+
     def run(self, scores: Scores, seed: int) -> Query:
-        """Returns the items with the highest scores, ties broken by the seed."""
-        chosen = top_k(scores.values, self.acquisition_size, seed)
+        """Returns the items with the highest scores, ties broken by the seed.
+
+        They are `acquisition_size` items and as many again, the reserve, as
+        far as there are so many.
+        """
+        count = min(2 * self.acquisition_size, len(scores.ids))
+        chosen = top_k(scores.values, count, seed)
         entropies = None if scores.entropies is None else scores.entropies[chosen]
         return Query(scores.ids[chosen], scores.values[chosen], entropies=entropies)

@@ -1,11 +1,12 @@
-"""Measures a model on all test items, and says whether it may be pushed."""
+"""Measures a model on all test items."""
 
 import dataclasses
-from collections.abc import Sequence
+from typing import Self
 
-from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Model
+from dbal_tf.artifacts import Dataset, Evaluation, Model
 from dbal_tf.bayesian import metrics
 from dbal_tf.bayesian.inference import predictor_for
+from dbal_tf.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +15,11 @@ class Evaluator:
 
     posterior: str
     num_samples: int
-    bless_max_error: float = 0.0
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        return cls(config.posterior, config.num_samples)
 
     def run(self, model: Model, dataset: Dataset, seed: int) -> Evaluation:
         """Returns the model's evaluation by the posterior and without dropout."""
@@ -34,25 +39,3 @@ class Evaluator:
             auc=metrics.auc(probs, classes),
             reliability=metrics.reliability(probs, classes),
         )
-
-    def bless(
-        self, evaluation: Evaluation, curve: Sequence[CurvePoint]
-    ) -> tuple[Evaluation, str | None]:
-        """Returns the evaluation with its verdict, and as a clause why not, if not.
-
-        A model is blessed if its test error is at most `bless_max_error` and
-        below that of the last one that was blessed, and so pushed.
-
-        Args:
-            evaluation: The model's.
-            curve: The rounds before.
-        """
-        pushed = [p.evaluation.error for p in curve if p.evaluation.blessed]
-        error, most, refusal = evaluation.error, self.bless_max_error, None
-        if error > most:
-            refusal = f"its test error of {error:.2%} is above --bless_max_error={most:g}"
-        elif pushed and error >= pushed[-1]:
-            refusal = (
-                f"its test error of {error:.2%} is not below the last one's {pushed[-1]:.2%}"
-            )
-        return dataclasses.replace(evaluation, blessed=refusal is None), refusal

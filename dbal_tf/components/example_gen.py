@@ -2,13 +2,16 @@
 
 import dataclasses
 import functools
+from typing import Self
 
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels
+from dbal_tf.config import Config
 from dbal_tf.datasets import LOADERS
 from dbal_tf.datasets.source import Source
 from dbal_tf.datasets.splits import make_splits
+from dbal_tf.seeds import seed_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,18 @@ class ExampleGen:
     validation_size: int
     classes: tuple[str, ...] = ()
     pool_size: int = 0
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        return cls(
+            config.dataset,
+            config.data_dir,
+            config.initial_per_class,
+            config.validation_size,
+            config.classes,
+            config.pool_size,
+        )
 
     def run(self, seed: int) -> Dataset:
         """Returns the data set, split with this seed.
@@ -70,6 +85,16 @@ class ExampleGen:
             class_names=source.class_names,
             checksum=checksum,
         )
+
+
+def load(config: Config) -> Dataset:
+    """Returns the data set, split for the repetition of the settings.
+
+    Raises:
+        InputError: The files cannot be used, or are too few to split.
+    """
+    seed = seed_for(config.seed, config.repetition, 0, "split")
+    return ExampleGen.from_config(config).run(seed)
 
 
 @functools.lru_cache(maxsize=1)

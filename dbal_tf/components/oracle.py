@@ -1,6 +1,7 @@
 """Labels what is asked. The only room that sees hidden labels."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from dbal_tf.core import InputError
 @dataclasses.dataclass(frozen=True, eq=False)
 class DatasetOracle:
     """Answers from the data set's own labels, as the paper's experiments do."""
+
+    annotator: ClassVar[str] = "dataset"
 
     dataset: Dataset
 
@@ -24,8 +27,7 @@ class DatasetOracle:
         if unknown := int(np.count_nonzero(pool.classes < 0)):
             raise InputError(
                 f"{unknown} of the {len(pool)} images of the pool have no label; expected one "
-                "for each with --oracle=dataset, which answers from the data set; label them "
-                "or leave them out."
+                "for each, as the data set is asked for them; label them or leave them out."
             )
 
     def run(self, query: Query) -> Labels:

@@ -1,6 +1,7 @@
 """Scores unlabelled items by what their labels would teach."""
 
 import dataclasses
+from typing import Self
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dbal_tf.acquisition import (
 from dbal_tf.artifacts import Examples, Model, Scores
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.posteriors import screening_posterior
+from dbal_tf.config import Config
 from dbal_tf.core import AcquisitionFunction
 
 
@@ -28,6 +30,20 @@ class PoolScorer:
     pool_subset: int
     refine: int = 0
     refine_samples: int = 2000
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        (acquisition,) = config.acquisition
+        return cls(
+            acquisition,
+            config.var_ratios,
+            config.posterior,
+            config.num_samples,
+            config.pool_subset,
+            config.refine,
+            config.refine_samples,
+        )
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
         """Returns a score for every unlabelled item, or for those that may be chosen.

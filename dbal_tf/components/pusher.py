@@ -8,15 +8,17 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from typing import Self
 
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Evaluation, Model
 from dbal_tf.components import export_check
 from dbal_tf.components.serving import Scoring, serving_archive
+from dbal_tf.config import Config
 from dbal_tf.store.files import sync, write_atomically
+from dbal_tf.store.layout import EXPORT_DIR, EXPORT_MARKER
 
-MARKER = "complete.json"
 _CHECK_IMAGES = 8
 _CHECK_SAMPLES = 10
 _CHECK_SECONDS = 600
@@ -37,6 +39,12 @@ class Pusher:
     posterior: str
     num_samples: int
     var_ratios: str
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        folder = pathlib.Path(config.run_dir, EXPORT_DIR)
+        return cls(folder, config.posterior, config.num_samples, config.var_ratios)
 
     def run(
         self, model: Model, dataset: Dataset, evaluation: Evaluation, version: int, seed: int
@@ -81,7 +89,7 @@ class Pusher:
             "class_names": dataset.class_names,
             "dataset_checksum": dataset.checksum,
         }
-        write_atomically(partial / MARKER, json.dumps(facts, indent=2) + "\n")
+        write_atomically(partial / EXPORT_MARKER, json.dumps(facts, indent=2) + "\n")
         sync(*partial.rglob("*"), partial)
         self.discard(version)
         target = self.folder / str(version)

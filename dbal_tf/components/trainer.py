@@ -1,7 +1,7 @@
-"""Trains the network on the labels, from scratch each round."""
+"""Trains the network on the labels, from fresh weights each round."""
 
 import dataclasses
-import functools
+from typing import Self
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian import metrics
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
-from dbal_tf.bayesian.networks import NETWORKS
+from dbal_tf.bayesian.networks import NetworkFactory, network_factory
+from dbal_tf.config import Config
 
 WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
 _CHOOSE_AGAIN = 5  # times as many labels
@@ -17,41 +18,81 @@ _CHOOSE_AGAIN = 5  # times as many labels
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
-    """Parameters of the training; see the flags of the same names."""
+    """Parameters of the training; see the flags of the same names.
 
-    model: str
+    Attributes:
+        network: Makes the network from image shape, number of classes and seed.
+    """
+
+    network: NetworkFactory
     epochs: int
     batch_size: int
     learning_rate: float
     remainder: str
-    kernel_size: int = 4
     mixed_precision: bool = False
-    initializer: str = "glorot_uniform"
-    _fitters: dict[tuple, Fitter] = dataclasses.field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    posterior: str = "mc_dropout"
+    num_samples: int = 100
 
-    def run(self, dataset: Dataset, labels: Labels, weight_decay: float, seed: int) -> Model:
+    @classmethod
+    def from_config(cls, config: Config, network: NetworkFactory | None = None) -> Self:
+        """Takes the parameters from the settings.
+
+        Args:
+            config: The settings.
+            network: Takes the place of the network that `--model` names.
+
+        Raises:
+            InputError: `--model` names no network.
+        """
+        named = network or network_factory(config.model, config.kernel_size, config.initializer)
+        return cls(
+            named,
+            config.epochs,
+            config.batch_size,
+            config.learning_rate,
+            config.remainder,
+            config.mixed_precision,
+            config.posterior,
+            config.num_samples,
+        )
+
+    def fitter(self, dataset: Dataset) -> Fitter:
+        """Builds and compiles the network and its training step.
+
+        It takes seconds, so a run does it once and hands it to every `run`.
+        """
+        return Fitter(
+            self.network,
+            dataset.image_shape,
+            len(dataset.class_names),
+            self.learning_rate,
+            self.batch_size,
+            self.remainder == "merge",
+            "mixed_bfloat16" if self.mixed_precision else "float32",
+        )
+
+    def run(
+        self, fitter: Fitter, dataset: Dataset, labels: Labels, weight_decay: float, seed: int
+    ) -> Model:
         """Returns the network trained on the labels.
 
         Args:
+            fitter: What `fitter` returned.
             dataset: Where the images are.
             labels: What to learn from.
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
         """
-        fitter = self._fitter(dataset)
         images = dataset.train.select(labels.ids).images
         fitter.fit(images, labels.classes, self.epochs, weight_decay, seed)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def choose_weight_decay(
         self,
+        fitter: Fitter,
         dataset: Dataset,
         labels: Labels,
         validation: Labels,
-        posterior: str,
-        num_samples: int,
         seed: int,
     ) -> float:
         """Returns the c of `WEIGHT_DECAYS` that is best on the validation set.
@@ -62,30 +103,12 @@ class Trainer:
         images = dataset.train.select(validation.ids).images
 
         def validation_nll(weight_decay: float) -> float:
-            model = self.run(dataset, labels, weight_decay, seed)
-            predictor = predictor_for(model.network, posterior)
-            statistics = predictor.statistics(images, num_samples, seed)
+            model = self.run(fitter, dataset, labels, weight_decay, seed)
+            predictor = predictor_for(model.network, self.posterior)
+            statistics = predictor.statistics(images, self.num_samples, seed)
             return metrics.nll(statistics.mean_probs, validation.classes)
 
         return min(WEIGHT_DECAYS, key=validation_nll)
-
-    def _fitter(self, dataset: Dataset) -> Fitter:
-        shape, classes = dataset.image_shape, len(dataset.class_names)
-        if (shape, classes) not in self._fitters:
-            self._fitters[shape, classes] = Fitter(
-                functools.partial(
-                    NETWORKS[self.model],
-                    kernel_size=self.kernel_size,
-                    initializer=self.initializer,
-                ),
-                shape,
-                classes,
-                self.learning_rate,
-                self.batch_size,
-                self.remainder == "merge",
-                "mixed_bfloat16" if self.mixed_precision else "float32",
-            )
-        return self._fitters[shape, classes]
 
 
 def is_choice_due(num_initial: int, num_before: int | None, num_now: int) -> bool:

@@ -14,7 +14,8 @@ from dbal_tf.core import InputError
 
 EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-TECHNIQUES = (*ACQUISITIONS, "mbr")
+GRAPH_TECHNIQUES = ("mbr",)  # These choose on a graph of the images, not by a posterior.
+TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)

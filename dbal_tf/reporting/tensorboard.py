@@ -38,7 +38,8 @@ class TensorBoardLog:
 
         with TensorBoardLog(run_dir / "tensorboard") as log:
             log.write_run(config, {"data": dataset.checksum, **versions()})
-            log.write_round(point, query, labels, dataset.train, scores, names)
+            log.write_point(point, scores)
+            log.write_query(point.labels, query, labels, dataset.train, names)
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -79,34 +80,41 @@ class TensorBoardLog:
             tf.summary.text("lineage", f"| what | which |\n|---|---|\n{rows}")
             hparams.hparams(config.identity_values())
 
-    def write_round(
-        self,
-        point: CurvePoint,
-        query: Query | None,
-        labels: Labels | None,
-        images: Examples | None,
-        scores: Scores | None,
-        class_names: Sequence[str],
-    ) -> None:
-        """Writes a round; it is on disk on return.
+    def write_point(self, point: CurvePoint, scores: Scores | None) -> None:
+        """Writes what a round's model is like; it is on disk on return.
 
         Args:
             point: The round's measures: a scalar each.
-            query: What was bought, drawn if `images` is given.
-            labels: The classes of at least the query's items: in the captions
-                of the images, and counted by class.
-            images: At least the query's items.
             scores: The scores of all scored items: a histogram.
-            class_names: One name per class index.
         """
         with self._writer.as_default(step=point.labels):  # Flushes at its end.
             _write_scalars(point)
-            if query is not None and len(query.ids):
-                _write_query(query, labels, images, class_names)
             if scores is not None:
                 tf.summary.histogram("scores", scores.values)
             if point.evaluation.reliability:
                 _write_image("reliability", reliability_diagram(point.evaluation.reliability))
+
+    def write_query(
+        self,
+        step: int,
+        query: Query,
+        labels: Labels,
+        images: Examples | None,
+        class_names: Sequence[str],
+    ) -> None:
+        """Writes what a round bought; it is on disk on return.
+
+        Args:
+            step: The number of labels that the round's model was trained on.
+            query: What was bought, drawn if `images` is given.
+            labels: The classes of at least the query's items: in the captions
+                of the images, and counted by class.
+            images: At least the query's items.
+            class_names: One name per class index.
+        """
+        with self._writer.as_default(step=step):
+            if len(query):
+                _write_query(query, labels, images, class_names)
 
 
 def _write_scalars(point: CurvePoint) -> None:
@@ -118,23 +126,19 @@ def _write_scalars(point: CurvePoint) -> None:
 
 
 def _write_query(
-    query: Query,
-    labels: Labels | None,
-    images: Examples | None,
-    class_names: Sequence[str],
+    query: Query, labels: Labels, images: Examples | None, class_names: Sequence[str]
 ) -> None:
+    classes = labels.select(query.ids).classes.tolist()
+    names = [class_names[label] for label in classes]
     tf.summary.histogram("bought_scores", query.scores)
-    captions = [f"{score:.4f}" for score in query.scores]
-    if labels is not None:
-        classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
-        bought = [class_names[classes[item]] for item in query.ids.tolist()]
-        tf.summary.histogram("bought_classes", [classes[item] for item in query.ids.tolist()])
-        captions = [f"{name}  {text}" for name, text in zip(bought, captions, strict=True)]
-        counts = {name: bought.count(name) for name in class_names}
-        _write_image("bought_per_class", class_bars(counts))
+    tf.summary.histogram("bought_classes", classes)
+    counts = {name: names.count(name) for name in class_names}
+    _write_image("bought_per_class", class_bars(counts))
     if images is not None:
         shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
-        _write_image("bought", picked_images(shown, captions[:_MOST_IMAGES], _PER_ROW))
+        pairs = zip(names[:_MOST_IMAGES], query.scores[:_MOST_IMAGES], strict=True)
+        captions = [f"{name}  {score:.4f}" for name, score in pairs]
+        _write_image("bought", picked_images(shown, captions, _PER_ROW))
 
 
 def _write_image(name: str, picture: np.ndarray) -> None:

@@ -1,8 +1,6 @@
 """SIGINT and SIGTERM as an exception that never cuts a write in two."""
 
 import contextlib
-import pathlib
-import shlex
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -57,12 +55,3 @@ def finish_first() -> Iterator[None]:
         _state["shielded"] = False
     if number := _state["asked"]:
         raise Interrupted(number)
-
-
-def how_to_go_on(run_dir: str) -> str:
-    """Returns what to tell the user of a stopped run."""
-    flags = pathlib.Path(run_dir, "flags.cfg")
-    if not flags.is_file():
-        return "To go on, give the same command."
-    command = f"python -m dbal_tf.main --flagfile={shlex.quote(str(flags))}"
-    return f"To go on, give the same command, or:\n  {command}"

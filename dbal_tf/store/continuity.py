@@ -1,33 +1,35 @@
 """Whether a run goes on with what it began with: the store says what that was."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from dbal_tf.artifacts import Dataset, Labels
+from dbal_tf.artifacts import Dataset, Query
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
-from dbal_tf.store.reader import RunReader, ids_digest
+from dbal_tf.core import InputError, Oracle
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import LABELLED, ids_digest
 
 
 def check_continuity(
-    records: RunReader,
+    reader: RunReader,
     config: Config,
     dataset: Dataset,
-    ask: Callable[[np.ndarray], Labels],
+    oracle: Oracle,
 ) -> None:
     """Checks settings, classes, splits and labels against those of the store.
 
     Args:
-        records: The run's.
+        reader: The run's.
         config: The settings to go on with.
         dataset: The data to go on with.
-        ask: Gives the labels that ids have today.
+        oracle: Who gave the initial labels; its answers must be as they were.
+            Those of other annotators are not compared.
 
     Raises:
         InputError: Something is not what the run began with.
     """
-    run, folder = records.run(), config.run_dir
+    run, folder = reader.run(), config.run_dir
     if differing := config.differing(run.flags):
         raise InputError(
             f"The store in --run_dir={folder} began with other flags: {', '.join(differing)}; "
@@ -38,7 +40,7 @@ def check_continuity(
             f"The classes are {', '.join(dataset.class_names)}, the run in {folder} began with "
             f"{', '.join(run.class_names)}; give it the same data or choose another --run_dir."
         )
-    kept = records.splits()
+    kept = reader.splits()
     for name, ids in dataset.ids_by_use().items():
         if kept and (name not in kept or kept[name].sha256 != ids_digest(ids)):
             raise InputError(
@@ -46,25 +48,41 @@ def check_continuity(
                 "go on with the data and the version of numpy that it began with, or choose "
                 "another --run_dir."
             )
-    labels = records.labels()
-    if changed := np.flatnonzero(labels.classes != ask(labels.ids).classes).tolist():
+    given = [
+        answer
+        for answer in reader.answers()
+        if answer.annotator == oracle.annotator and answer.state == LABELLED
+    ]
+    ids = np.array([answer.item for answer in given], np.str_)
+    today = oracle.run(Query(ids, np.zeros(len(ids)))).classes.tolist()
+    changed = [one.item for one, label in zip(given, today, strict=True) if one.label != label]
+    if changed:
         raise InputError(
-            f"{len(changed)} of the {len(labels)} labels of the run in {folder} are others "
-            f"today, the first of {labels.ids[changed[0]]}; give it the same data or choose "
+            f"{len(changed)} of the {len(given)} labels of the run in {folder} are others "
+            f"today, the first of {changed[0]}; give it the same data or choose "
             "another --run_dir."
         )
 
 
-def other_devices(records: RunReader, replicas: int) -> str:
-    """Returns a sentence if a run goes on with more or fewer devices; else nothing.
+def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[str]:
+    """Yields a sentence for what may make a run go on otherwise than it would have.
 
-    Sums are then rounded otherwise, so what is bought may be other than what
-    would have been. Each round keeps the number of its `replicas`.
+    Each round keeps the versions that it was made by.
+
+    Args:
+        reader: The run's.
+        versions: Of today, with the number of `replicas`, and of the `model` if
+            it is the user's own.
     """
-    began = records.run().versions.get("replicas", str(replicas))
-    if began == str(replicas):
-        return ""
-    return (
-        f"Devices when the run began: {began}, now: {replicas}. Rounding differs, so "
-        "the run may buy other images than it would have."
-    )
+    began = reader.run().versions
+    devices = began.get("replicas"), versions.get("replicas")
+    if None not in devices and devices[0] != devices[1]:
+        yield (
+            f"Devices when the run began: {devices[0]}, now: {devices[1]}. Rounding differs, "
+            "so the run may buy other images than it would have."
+        )
+    if began.get("model") != versions.get("model"):
+        yield (
+            "The file that defines the model has changed since the run began. If the network "
+            "is another, so are the rounds from here on."
+        )

@@ -9,10 +9,9 @@ import dataclasses
 import io
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from dbal_tf.artifacts import PHASES, CurvePoint, Evaluation, Labels, Query
+from dbal_tf.artifacts import PHASES, CurvePoint, Evaluation
 from dbal_tf.core import InputError
+from dbal_tf.store.rows import LabelRecord
 
 _MEASURES = tuple(
     field.name
@@ -104,28 +103,29 @@ def _curve_point(line: str, number: int, columns: Sequence[str]) -> CurvePoint:
         ) from None
 
 
-def query_csv(query: Query, labels: Labels, class_names: Sequence[str]) -> str:
+def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
     """Returns a round's query and its answers as the text of `query.csv`.
 
     Args:
-        query: The items that were asked for.
-        labels: Their labels, in any order; others may be among them.
+        rows: The items that were asked for and answered, by rank.
         class_names: One name per class index.
 
     Returns:
         A header and a line an item, best first, with its rank from 1 and the
-        name of its class. An exact score's standard error is 0.
+        name of its class, empty if the item was skipped or the annotator
+        unsure. An exact score's standard error is 0.
     """
-    classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
-    errors = (
-        np.zeros(len(query.ids)) if query.standard_errors is None else query.standard_errors
-    )
-    items = zip(query.ids.tolist(), query.scores.tolist(), errors.tolist(), strict=True)
     return _csv(
         ("id", "score", "standard_error", "rank", "label"),
         (
-            (item, repr(score), f"{error:.3g}", rank, class_names[classes[item]])
-            for rank, (item, score, error) in enumerate(items, start=1)
+            (
+                row.item,
+                repr(row.score),
+                f"{row.standard_error or 0.0:.3g}",
+                row.rank + 1,
+                "" if row.label is None else class_names[row.label],
+            )
+            for row in rows
         ),
     )
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from dbal_tf.core import InputError
-
-FILE_NAME = ".lock"
+from dbal_tf.store.layout import LOCK_FILE
 
 
 @contextlib.contextmanager
@@ -27,7 +26,7 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
     Raises:
         InputError: Another process holds it; the message says which.
     """
-    path = folder / FILE_NAME
+    path = folder / LOCK_FILE
     with _locked(path) as file:
         since = datetime.datetime.now(datetime.UTC).isoformat(" ", timespec="seconds")
         try:

@@ -1,107 +1,39 @@
 """Reading a run's store, for whoever must not change it."""
 
 import contextlib
-import dataclasses
-import hashlib
 import json
 import pathlib
 import sqlite3
-import zlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
+from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
 from dbal_tf.core import InputError
 from dbal_tf.store import schema
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelRecord:
-    """An item that was asked for, and what came back.
-
-    Attributes:
-        item: Its id.
-        label: Its class index.
-        round: The round that asked; None: the initial set.
-        rank: Its place in the query, from 0.
-        score: Its acquisition score; None in the initial set.
-        entropy: Its predictive entropy in nats, None if not recorded.
-        state: One of `schema.LABEL_STATES`; only `labelled` is learnt from.
-    """
-
-    item: str
-    label: int
-    round: int | None
-    rank: int
-    score: float | None
-    entropy: float | None
-    state: str
-
-
-@dataclasses.dataclass(frozen=True)
-class RoundRecord:
-    """A committed round; None where an older version did not record it.
-
-    Attributes:
-        point: Its place on the learning curve.
-        versions: Of the code and libraries that made it.
-        labels_sha256: `labels_digest` of what its model was trained on.
-        committed: When it was committed, UTC, ISO 8601; empty if not known.
-    """
-
-    point: CurvePoint
-    versions: dict[str, str] | None = None
-    labels_sha256: str | None = None
-    committed: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class ExecutionRecord:
-    """One call of a component in a round, and what its seed was for."""
-
-    round: int
-    component: str
-    purpose: str | None
-    seed: int
-
-
-@dataclasses.dataclass(frozen=True)
-class ArtifactRecord:
-    """A file or folder that a round left; `uri` is relative to the run's folder."""
-
-    round: int
-    kind: str
-    uri: str
-    sha256: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitRecord:
-    """The ids of one use, in ascending order; None: only their digest is kept."""
-
-    items: int
-    sha256: str
-    ids: tuple[str, ...] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class RunRecord:
-    """What a run began with; `class_names` is empty if not recorded."""
-
-    flags: str
-    checksum: str
-    versions: dict[str, str]
-    class_names: tuple[str, ...]
-    started: str = ""
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.rows import (
+    LABELLED,
+    AnswerRecord,
+    ArtifactRecord,
+    AskedRecord,
+    ExecutionRecord,
+    LabelRecord,
+    RoundRecord,
+    RunRecord,
+    SplitRecord,
+    known_before,
+    label_records,
+    labels_from_answers,
+    unpack_ids,
+)
 
 
 class RunReader:
     """The contents of a store, in the order of rounds, never of time.
 
     Args:
-        connection: To a database of today's schema.
+        connection: To a database of this version's schema, or an empty one.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -109,17 +41,16 @@ class RunReader:
 
     @classmethod
     def open(cls, run_dir: pathlib.Path) -> "RunReader":
-        """Reads a run's store as it is now, of whatever version, and leaves it so.
+        """Reads a run's store as it is now, and leaves it so.
 
         Raises:
-            InputError: There is none, it cannot be opened, or it is of a newer version.
+            InputError: There is none, it cannot be opened, or it is of another
+                version.
             sqlite3.DatabaseError: It is damaged.
         """
-        path = run_dir / schema.FILE_NAME
+        path = run_dir / STORE_FILE
         if not path.is_file() or not path.stat().st_size:
-            raise InputError(
-                f"{run_dir} has no {schema.FILE_NAME}; expected the folder of a run."
-            )
+            raise InputError(f"{run_dir} has no {STORE_FILE}; expected the folder of a run.")
         memory = sqlite3.connect(":memory:", isolation_level=None)
         try:
             with contextlib.closing(schema.read_only(path)) as database:
@@ -132,12 +63,11 @@ class RunReader:
                 f"{path} cannot be opened ({error}); make it readable, and end what holds it."
             ) from error
         schema.check(memory, path)
-        schema.upgrade(memory.execute, schema.version(memory))
         return cls(memory)
 
     def has_begun(self) -> bool:
         """Says whether the run has its initial labels."""
-        return bool(self._all("SELECT 1 FROM runs"))
+        return not schema.is_empty(self._connection) and bool(self._all("SELECT 1 FROM runs"))
 
     def run(self) -> RunRecord:
         """Returns what the run began with.
@@ -145,66 +75,104 @@ class RunReader:
         Raises:
             InputError: The run has not begun.
         """
-        row = self._all(
-            "SELECT flags, dataset_checksum, versions, class_names, started FROM runs"
-        )
-        if not row:
+        if not self.has_begun():
             raise InputError("The store holds no run; start the run first.")
-        flags, checksum, versions, names, started = row[0]
+        flags, checksum, versions, names, started = self._all(
+            "SELECT flags, dataset_checksum, versions, class_names, started FROM runs"
+        )[0]
         return RunRecord(
-            flags, checksum, json.loads(versions), tuple(json.loads(names or "[]")), started
+            flags, checksum, json.loads(versions), tuple(json.loads(names)), started
         )
 
-    def labels(self, every_state: bool = False) -> Labels:
-        """Returns labels in the order in which they were bought.
+    def answers(self) -> list[AnswerRecord]:
+        """Returns all answers, in the order in which they came."""
+        rows = self._all(
+            "SELECT id, a.item, class, state, a.round, annotator, seconds, time, corrects, rank"
+            " FROM answers a LEFT JOIN queries q ON q.round = a.round AND q.item = a.item"
+            " ORDER BY id"
+        )
+        return [AnswerRecord(*row) for row in rows]
+
+    def labels(self, before: int | None = None) -> Labels:
+        """Returns what may be learnt from, in the order in which it was asked for.
 
         Args:
-            every_state: Whether to give items that were asked for but are not
-                labelled too: skipped, unsure or withdrawn.
+            before: Only what the model of this round may know; None: all.
         """
-        known = [row for row in self.label_rows() if every_state or row.state == "labelled"]
-        return Labels(
-            np.array([row.item for row in known]),
-            np.array([row.label for row in known], np.int64),
+        return labels_from_answers(known_before(self.answers(), before))
+
+    def answered_ids(self) -> np.ndarray:
+        """Returns the ids of all items that have an answer, whatever it is."""
+        rows = self._all("SELECT item FROM answers GROUP BY item ORDER BY MIN(id)")
+        return np.array([item for (item,) in rows], np.str_)
+
+    def asked(self) -> list[AskedRecord]:
+        """Returns all queries, each with its reserve, by round and rank."""
+        rows = self._all(
+            "SELECT round, rank, item, score, standard_error, entropy FROM queries"
+            " ORDER BY round, rank"
         )
+        return [AskedRecord(*row) for row in rows]
 
     def label_rows(self) -> list[LabelRecord]:
-        """Returns all that was asked for, in the order in which it was."""
-        return [
-            LabelRecord(*row)
-            for row in self._all(
-                "SELECT item, class, round, rank, score, entropy, state FROM labels"
-                " ORDER BY COALESCE(round, -1), rank"
-            )
-        ]
+        """Returns what was asked for and answered, as it stood when each round ended."""
+        return label_records(self.answers(), self.asked())
+
+    def query(self, round_index: int) -> Query:
+        """Returns a round's query with its reserve, ranked; empty if it did not ask."""
+        rows = [row for row in self.asked() if row.round == round_index]
+
+        def column(name: str) -> np.ndarray | None:
+            values = [getattr(row, name) for row in rows]
+            return None if None in values else np.array(values, np.float64)
+
+        return Query(
+            np.array([row.item for row in rows], np.str_),
+            np.array([row.score for row in rows], np.float64),
+            column("standard_error"),
+            column("entropy"),
+        )
+
+    def pending(self, size: int) -> Query:
+        """Returns what the last round still waits for, best first; maybe nothing.
+
+        In the place of an item that was skipped comes the next of the reserve.
+
+        Args:
+            size: How many labels a round is to have: `--acquisition_size`.
+        """
+        ((last,),) = self._all("SELECT COALESCE(MAX(round), -1) FROM rounds")
+        query = self.query(last)
+        given = {row.item: row for row in self.answers() if row.round == last}
+        labelled = sum(
+            item in given and given[item].state == LABELLED for item in query.ids.tolist()
+        )
+        is_open_k = np.array([item not in given for item in query.ids.tolist()], bool)
+        return query.take(np.flatnonzero(is_open_k)[: max(0, size - labelled)])
 
     def curve(self) -> list[CurvePoint]:
-        """Returns the committed rounds, in order."""
+        """Returns the rounds that have asked, or measured at the end, in order."""
         return [row.point for row in self.rounds()]
 
     def rounds(self) -> list[RoundRecord]:
-        """Returns the committed rounds with what made them, in order."""
-        return [
-            RoundRecord(
-                CurvePoint(
-                    index, labels, Evaluation(**json.loads(text)), decay, json.loads(seconds)
-                ),
-                json.loads(versions) if versions else None,
-                digest,
-                committed,
-            )
-            for index, labels, text, decay, seconds, committed, versions, digest in self._all(
-                "SELECT round, labels, evaluation, weight_decay, seconds, committed,"
-                " versions, labels_sha256 FROM rounds ORDER BY round"
-            )
-        ]
+        """Returns the same rounds with what made them."""
+        rows = self._all(
+            "SELECT round, labels, evaluation, weight_decay, seconds, versions, labels_sha256,"
+            " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round)"
+            " FROM rounds ORDER BY round"
+        )
+        records = []
+        for index, labels, evaluation, decay, seconds, versions, digest, asked, label in rows:
+            spent = json.loads(seconds) | ({} if label is None else {"label": label})
+            measures = Evaluation(**json.loads(evaluation))
+            point = CurvePoint(index, labels, measures, decay, spent)
+            records.append(RoundRecord(point, json.loads(versions), digest, asked))
+        return records
 
     def executions(self) -> list[ExecutionRecord]:
         """Returns the calls of components, round by round."""
-        rows = self._all(
-            "SELECT round, component, purpose, seed FROM executions ORDER BY round, id"
-        )
-        return [ExecutionRecord(*row) for row in rows]
+        rows = self._all("SELECT round, component, seeds FROM executions ORDER BY round, id")
+        return [ExecutionRecord(index, name, json.loads(seeds)) for index, name, seeds in rows]
 
     def artifacts(self) -> list[ArtifactRecord]:
         """Returns what rounds left on disk."""
@@ -212,7 +180,7 @@ class RunReader:
         return [ArtifactRecord(*row) for row in rows]
 
     def splits(self) -> dict[str, SplitRecord]:
-        """Returns initial, validation, pool, test and train; empty if not recorded."""
+        """Returns initial, validation, pool, test and train."""
         rows = self._all("SELECT split, items, sha256, ids FROM splits")
         return {
             name: SplitRecord(items, digest, None if ids is None else unpack_ids(ids))
@@ -225,27 +193,3 @@ class RunReader:
 
     def _all(self, query: str) -> list[Any]:
         return self._connection.execute(query).fetchall()
-
-
-def labels_digest(labels: Labels) -> str:
-    """Returns the SHA-256 of ids and classes, in their order, hexadecimal."""
-    return _sha256([labels.ids.tolist(), labels.classes.tolist()])
-
-
-def ids_digest(ids: Sequence[str]) -> str:
-    """Returns the SHA-256 of some ids, whatever their order, hexadecimal."""
-    return _sha256(sorted(ids))
-
-
-def pack_ids(ids: Sequence[str]) -> bytes:
-    """Returns ids in ascending order as few bytes; `unpack_ids` reads them."""
-    return zlib.compress(json.dumps(sorted(ids)).encode())
-
-
-def unpack_ids(packed: bytes) -> tuple[str, ...]:
-    """Returns the ids that `pack_ids` packed."""
-    return tuple(json.loads(zlib.decompress(packed)))
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

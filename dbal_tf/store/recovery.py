@@ -8,16 +8,35 @@ import sqlite3
 from collections.abc import Iterator
 
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.schema import FILE_NAME, read_only
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.schema import read_only
 
 _COLUMNS = {
-    "labels": ("round", "rank", "item", "class", "score", "annotator", "time", "state"),
-    "rounds": ("round", "committed", "labels", "evaluation", "weight_decay", "seconds"),
+    "answers": ("round", "item", "class", "state", "annotator", "time", "corrects"),
+    "queries": ("round", "rank", "item", "score"),
+    "rounds": ("round", "asked", "labels", "evaluation", "weight_decay", "seconds"),
 }
+_ADVICE = (
+    f"remove {STORE_FILE}-wal and {STORE_FILE}-shm, if there, then put it back from a copy or "
+    "choose another --run_dir."
+)
 
 
 def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
-    """Saves what can be read of a damaged store; says so in one sentence.
+    """Returns a sentence that names the damage of a store; changes nothing on disk.
+
+    Args:
+        run_dir: The folder of the damaged store.
+        problem: What SQLite says of it.
+    """
+    return (
+        f"{run_dir / STORE_FILE} is damaged ({problem}); start the run again to have what can "
+        f"be read of it saved beside it; {_ADVICE}"
+    )
+
+
+def save_what_is_left(run_dir: pathlib.Path, problem: object) -> str:
+    """Saves what can be read of a damaged store; returns a sentence that says so.
 
     Writes `<run_dir>/recovered.csv`, or `recovered-2.csv` and so on: what is
     there already is never overwritten, and the store itself is left as it is.
@@ -27,17 +46,14 @@ def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
         run_dir: The folder of the damaged store.
         problem: What SQLite says of it.
     """
-    rows = {table: list(_rows(run_dir / FILE_NAME, table)) for table in _COLUMNS}
+    rows = {table: list(_rows(run_dir / STORE_FILE, table)) for table in _COLUMNS}
     saved = "nothing of it could be read"
     if any(rows.values()):
         saved = (
-            f"{len(rows['labels'])} labels and {len(rows['rounds'])} rounds could be read and "
+            f"{len(rows['answers'])} labels and {len(rows['rounds'])} rounds could be read and "
             f"are in {_save(run_dir, _csv(rows)).name} beside it"
         )
-    return (
-        f"{run_dir / FILE_NAME} is damaged ({problem}); {saved}; remove {FILE_NAME}-wal and "
-        f"{FILE_NAME}-shm, if there, then put it back from a copy or choose another --run_dir."
-    )
+    return f"{run_dir / STORE_FILE} is damaged ({problem}); {saved}; {_ADVICE}"
 
 
 def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:

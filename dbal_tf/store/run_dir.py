@@ -7,10 +7,7 @@ from collections.abc import Collection
 from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
-from dbal_tf.store.schema import FILE_NAME
-
-FLAGS_FILE = "flags.cfg"
-CURVE_FILE = "curve.csv"
+from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
 
 
 def check_run_dir(
@@ -51,7 +48,7 @@ def check_run_dir(
             f"--run_dir={folder} holds files but no run; choose an empty or a new folder."
         )
     check_flags(config, flags, free)
-    store, curve = folder / FILE_NAME, folder / CURVE_FILE
+    store, curve = folder / STORE_FILE, folder / CURVE_FILE
     if _is_there(store) and not store.is_file():
         raise InputError(
             f"{store} is not a file; put it back from a copy or choose another --run_dir."

@@ -1,4 +1,4 @@
-"""The store's tables and how those of older versions become today's."""
+"""The store's tables, and whether a database is a store of this version."""
 
 import pathlib
 import sqlite3
@@ -7,42 +7,71 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-FILE_NAME = "metadata.db"
-LABEL_STATES = ("labelled", "skipped", "unsure", "withdrawn")
+VERSION = 3
 
-# Step k brings a database of version k to version k + 1.
-_STEPS = (
-    """
+# The tables are those of TFX's metadata: executions, artifacts, events. An
+# answer is never changed: a correction is another row that refers to it.
+_TABLES = """
 CREATE TABLE runs (
-    id INTEGER PRIMARY KEY CHECK (id = 1), started TEXT NOT NULL, flags TEXT NOT NULL,
-    dataset_checksum TEXT NOT NULL, versions TEXT NOT NULL);
-CREATE TABLE rounds (
-    round INTEGER PRIMARY KEY, committed TEXT NOT NULL, labels INTEGER NOT NULL,
-    evaluation TEXT NOT NULL, weight_decay REAL NOT NULL, seconds TEXT NOT NULL);
-CREATE TABLE labels (
-    item TEXT PRIMARY KEY, class INTEGER NOT NULL, round INTEGER, rank INTEGER NOT NULL,
-    score REAL, annotator TEXT NOT NULL, time TEXT NOT NULL, state TEXT NOT NULL);
-CREATE TABLE executions (
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, component TEXT NOT NULL,
-    seed INTEGER NOT NULL, seconds REAL NOT NULL);
-CREATE TABLE artifacts (
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, kind TEXT NOT NULL, uri TEXT NOT NULL,
-    time TEXT NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL)
-""",
-    """
-ALTER TABLE runs ADD COLUMN class_names TEXT;
-ALTER TABLE rounds ADD COLUMN versions TEXT;
-ALTER TABLE rounds ADD COLUMN labels_sha256 TEXT;
-ALTER TABLE labels ADD COLUMN entropy REAL;
-ALTER TABLE executions ADD COLUMN purpose TEXT;
-ALTER TABLE artifacts ADD COLUMN sha256 TEXT;
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    started TEXT NOT NULL,
+    flags TEXT NOT NULL,
+    dataset_checksum TEXT NOT NULL,
+    versions TEXT NOT NULL,
+    class_names TEXT NOT NULL);
 CREATE TABLE splits (
-    split TEXT PRIMARY KEY, items INTEGER NOT NULL, sha256 TEXT NOT NULL, ids BLOB)
-""",
-)
-VERSION = len(_STEPS)
+    split TEXT PRIMARY KEY,
+    items INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    ids BLOB);
+CREATE TABLE rounds (
+    round INTEGER PRIMARY KEY,
+    asked TEXT NOT NULL,
+    labels INTEGER NOT NULL,
+    labels_sha256 TEXT NOT NULL,
+    evaluation TEXT NOT NULL,
+    weight_decay REAL NOT NULL,
+    seconds TEXT NOT NULL,
+    versions TEXT NOT NULL);
+CREATE TABLE queries (
+    round INTEGER NOT NULL REFERENCES rounds (round),
+    rank INTEGER NOT NULL,
+    item TEXT NOT NULL,
+    score REAL,
+    standard_error REAL,
+    entropy REAL,
+    PRIMARY KEY (round, rank),
+    UNIQUE (round, item));
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY,
+    item TEXT NOT NULL,
+    class INTEGER,
+    state TEXT NOT NULL,
+    round INTEGER REFERENCES rounds (round),
+    annotator TEXT NOT NULL,
+    seconds REAL,
+    time TEXT NOT NULL,
+    corrects INTEGER UNIQUE REFERENCES answers (id));
+CREATE INDEX answers_item ON answers (item);
+CREATE TABLE executions (
+    id INTEGER PRIMARY KEY,
+    round INTEGER NOT NULL REFERENCES rounds (round),
+    component TEXT NOT NULL,
+    seeds TEXT NOT NULL,
+    seconds REAL NOT NULL);
+CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY,
+    round INTEGER NOT NULL REFERENCES rounds (round),
+    kind TEXT NOT NULL,
+    uri TEXT NOT NULL,
+    time TEXT NOT NULL,
+    sha256 TEXT NOT NULL);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL)
+"""
 
 
 def read_only(path: pathlib.Path) -> sqlite3.Connection:
@@ -52,43 +81,41 @@ def read_only(path: pathlib.Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True)
 
 
-def version(connection: sqlite3.Connection) -> int:
-    """Returns the schema's version of a database; 0 of an empty one."""
-    return connection.execute("PRAGMA user_version").fetchone()[0]
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Says whether a database has no table yet."""
+    return not connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
 
 
-def upgrade(run: Callable[[str], Any], since: int) -> None:
-    """Brings the tables of a version to today's.
+def create(run: Callable[[str], Any]) -> None:
+    """Makes all tables in an empty database.
 
     Args:
         run: Executes a statement inside a transaction.
-        since: The version that the database has; 0 makes all tables.
     """
-    for step in _STEPS[since:]:
-        for statement in step.split(";\n"):
-            run(statement)
+    for statement in _TABLES.split(";\n"):
+        run(statement)
     run(f"PRAGMA user_version = {VERSION}")
 
 
 def check(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    """Checks that a database is whole, a run's store, and not of a newer version.
+    """Checks that a database is whole, and empty or a store of this version.
 
     Raises:
         sqlite3.DatabaseError: It is damaged.
-        InputError: It is of a newer version, or of another program.
+        InputError: It is of another version, or of another program.
     """
     [(found,), *_] = connection.execute("PRAGMA quick_check(1)")
     if found != "ok":
         raise sqlite3.DatabaseError(" ".join(found.split()))
-    number = version(connection)
-    if number > VERSION:
-        raise InputError(
-            f"{path} has schema {number}, this version of dbal_tf knows up to {VERSION}; "
-            "use the version that wrote it or choose another --run_dir."
-        )
-    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    if tables and not number:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION or (is_empty(connection) and not version):
+        return
+    if not version:
         raise InputError(
             f"{path} is a database of another program, expected a run's store; "
             "choose another --run_dir."
         )
+    raise InputError(
+        f"{path} has schema {version}, this version of dbal_tf reads schema {VERSION}; "
+        "use the version that wrote it or choose another --run_dir."
+    )

@@ -1,7 +1,8 @@
 """The run's memory: one SQLite file, from which alone a run goes on.
 
-A round is one transaction. What is not committed did not happen, and happens
-again in the same way, because every seed is derived.
+A round is two transactions: what it asks, and, as often as need be, what it is
+told. What is not committed did not happen, and happens again in the same way,
+because every seed is derived.
 """
 
 import contextlib
@@ -11,208 +12,189 @@ import json
 import pathlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from dbal_tf.artifacts import CurvePoint, Labels, Query
 from dbal_tf.core import InputError
 from dbal_tf.runtime.interrupts import finish_first
 from dbal_tf.store import schema
 from dbal_tf.store.files import digest
-from dbal_tf.store.reader import RunReader, ids_digest, labels_digest, pack_ids
-from dbal_tf.store.recovery import damage_sentence
-from dbal_tf.store.schema import FILE_NAME
-
-__all__ = ["FILE_NAME", "Execution", "Store"]
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.recovery import save_what_is_left
+from dbal_tf.store.rows import RunRecord, ids_digest, labels_digest, pack_ids
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """One call of a component: its seed and what that is for, how long it took."""
+    """One call of a component: its seeds by what they are for, how long it took."""
 
     component: str
-    seed: int
+    seeds: Mapping[str, int]
     seconds: float
-    purpose: str = ""
 
 
 class Store:
     """The metadata store of one run folder.
 
-    Tables: `runs` (one row), `rounds`, `labels` (round NULL: the initial set),
-    `executions`, `artifacts`, `events`, `splits`. A store of an older version
-    is brought to today's. Whoever only reads takes `records.RunReader`.
+    Tables: `runs` (one row), `splits`, `rounds`, `queries`, `answers` (round
+    NULL: the initial set), `executions`, `artifacts`, `events`; see
+    `schema.py`. Whoever only reads takes `reader.RunReader`.
 
     Args:
         run_dir: The run's folder, which has or gets a `metadata.db`.
 
     Raises:
         InputError: The store is damaged (what can be read of it is then saved
-            beside it), of a newer version, or of another program.
+            beside it), of another version, or of another program.
     """
 
     def __init__(self, run_dir: pathlib.Path) -> None:
-        self._path = run_dir / FILE_NAME
+        self._path = run_dir / STORE_FILE
         self._connection = sqlite3.connect(self._path, isolation_level=None)
         self._reader = RunReader(self._connection)
         self._versions = "{}"
-        try:
-            self._open()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _open(self) -> None:
         try:
             schema.check(self._connection, self._path)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.OperationalError:  # Of the machine: no room, no permission.
+            self._connection.close()
             raise
         except sqlite3.DatabaseError as error:
-            raise InputError(damage_sentence(self._path.parent, error)) from error
-        if 0 < (version := schema.version(self._connection)) < schema.VERSION:
-            with self._transaction() as run:
-                schema.upgrade(run, version)
+            self._connection.close()
+            raise InputError(save_what_is_left(run_dir, error)) from error
+        except BaseException:
+            self._connection.close()
+            raise
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._connection.close()
-
-    def start(
-        self,
-        flags: str,
-        checksum: str,
-        versions: Mapping[str, str],
-        initial: Labels,
-        annotator: str,
-        class_names: Sequence[str] = (),
-        splits: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        """Begins the run with its initial labels, or checks that it is this one.
-
-        Args:
-            flags: The settings, as a flagfile.
-            checksum: Of the data.
-            versions: Of the code and libraries that run now.
-            initial: The labels to begin with.
-            annotator: Who gave them.
-            class_names: One name per class.
-            splits: Ids by their use, for the audit. Of `train`, which is all
-                that may be trained on, only the digest is kept.
-
-        Raises:
-            InputError: The data are not those that the run began with.
-        """
-        self._versions = json.dumps(dict(versions))
-        if schema.version(self._connection) == 0:
-            names = json.dumps(list(class_names))
-            with self._transaction() as run:
-                schema.upgrade(run, 0)
-                run(
-                    "INSERT INTO runs VALUES (1, ?, ?, ?, ?, ?)",
-                    (_now(), flags, checksum, self._versions, names),
-                )
-                for name, ids in (splits or {}).items():
-                    packed = None if name == "train" else pack_ids(ids)
-                    row = (name, len(ids), ids_digest(ids), packed)
-                    run("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
-                _insert_labels(run, initial, None, None, annotator)
-            return
-        known = self._reader.run().checksum
-        if known != checksum:
-            raise InputError(
-                f"The data have checksum {checksum[:12]}, the run in {self._path.parent} began "
-                f"with {known[:12]}; give it the same data or choose another --run_dir."
-            )
 
     @property
     def reader(self) -> RunReader:
         """All that is kept, to read."""
         return self._reader
 
-    def labels(self, every_state: bool = False) -> Labels:
-        """Returns the labels in the order in which they were bought.
+    def start(
+        self,
+        run: RunRecord,
+        initial: Labels,
+        annotator: str,
+        splits: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Begins the run with its initial labels, or checks that it is this one.
 
         Args:
-            every_state: Whether to give items that were asked for but are not
-                labelled too: skipped, unsure or withdrawn.
+            run: What the run is; its versions are noted with every round.
+            initial: The labels to begin with.
+            annotator: Whose they are.
+            splits: Ids by their use, for the audit. Of `train`, which is all
+                that may be trained on, only the digest is kept.
+
+        Raises:
+            InputError: The data are not those that the run began with.
         """
-        return self._reader.labels(every_state)
+        self._versions = json.dumps(run.versions)
+        if self._reader.has_begun():
+            known = self._reader.run().checksum
+            if known != run.checksum:
+                raise InputError(
+                    f"The data have checksum {run.checksum[:12]}, the run in "
+                    f"{self._path.parent} began with {known[:12]}; give it the same data or "
+                    "choose another --run_dir."
+                )
+            return
+        names = json.dumps(run.class_names)
+        with self._transaction() as execute:
+            schema.create(execute)
+            execute(
+                "INSERT INTO runs VALUES (1, ?, ?, ?, ?, ?)",
+                (_now(), run.flags, run.checksum, self._versions, names),
+            )
+            for name, ids in splits.items():
+                packed = None if name == "train" else pack_ids(ids)
+                row = (name, len(ids), ids_digest(ids), packed)
+                execute("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
+            _insert_answers(execute, initial, None, annotator, None)
 
-    def curve(self) -> list[CurvePoint]:
-        """Returns the committed rounds, in order."""
-        return self._reader.curve()
-
-    def commit(
+    def ask(
         self,
         point: CurvePoint,
         query: Query | None,
-        bought: Labels | None,
-        annotator: str,
         executions: Sequence[Execution],
         artifacts: Mapping[str, str],
     ) -> None:
-        """Makes a round happen, in one transaction.
+        """Commits a round up to its query, in one transaction.
+
+        A last round that only measured may be done again with a query, when
+        the run is given more rounds; what it was told meanwhile stays.
 
         Args:
             point: The round's place on the learning curve.
-            query: What was asked; None in the last round.
-            bought: The labels that came back.
-            annotator: Who gave them.
+            query: What is asked, with its reserve; None in the last round.
             executions: The components that ran.
             artifacts: What the round left on disk: a path by kind.
         """
-        trained_on = labels_digest(self.labels())
+        trained_on = labels_digest(self._reader.labels(before=point.round))
         kept = [(kind, uri, self._digest(uri)) for kind, uri in artifacts.items()]
-        with finish_first(), self._transaction() as run:
-            run(
-                "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    point.round,
-                    _now(),
-                    point.labels,
-                    json.dumps(dataclasses.asdict(point.evaluation)),
-                    point.weight_decay,
-                    json.dumps(point.seconds),
-                    self._versions,
-                    trained_on,
-                ),
+        values = (
+            *(point.round, _now(), point.labels, trained_on),
+            *(json.dumps(dataclasses.asdict(point.evaluation)), point.weight_decay),
+            *(json.dumps(point.seconds), self._versions),
+        )
+        with finish_first(), self._transaction() as execute:
+            execute(
+                "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (round) DO"
+                " UPDATE SET asked = excluded.asked, labels = excluded.labels,"
+                " labels_sha256 = excluded.labels_sha256, evaluation = excluded.evaluation,"
+                " weight_decay = excluded.weight_decay, seconds = excluded.seconds,"
+                " versions = excluded.versions",
+                values,
             )
-            if query is not None and bought is not None:
-                _insert_labels(run, bought, point.round, query, annotator)
-            for execution in executions:
-                run(
-                    "INSERT INTO executions (round, component, seed, seconds, purpose)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    (point.round, *dataclasses.astuple(execution)),
+            execute("DELETE FROM executions WHERE round = ?", (point.round,))
+            execute("DELETE FROM artifacts WHERE round = ?", (point.round,))
+            if query is not None:
+                _insert_query(execute, query, point.round)
+            for one in executions:
+                execute(
+                    "INSERT INTO executions (round, component, seeds, seconds)"
+                    " VALUES (?, ?, ?, ?)",
+                    (point.round, one.component, json.dumps(dict(one.seeds)), one.seconds),
                 )
             for kind, uri, sha256 in kept:
-                run(
-                    "INSERT INTO artifacts (round, kind, uri, time, sha256)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    (point.round, kind, uri, _now(), sha256),
-                )
+                _insert_artifact(execute, point.round, kind, uri, sha256)
 
-    def reopen_last(self) -> None:
-        """Takes back a last round that bought nothing, so that the run can grow.
+    def tell(
+        self, round_index: int, labels: Labels, annotator: str, seconds: float | None = None
+    ) -> None:
+        """Commits answers, in one transaction.
 
-        The last round of a run only measures. If the run is to have more
-        rounds, that round is done again, with a query.
+        An item that has an answer already is corrected: the earlier answer
+        stays, and models of rounds up to `round_index` are not changed by it.
+
+        Args:
+            round_index: The last round that was committed.
+            labels: The answers, for items of the run's queries.
+            annotator: Whose they are.
+            seconds: How long all of them took together; None if not known.
         """
-        (last,) = self._connection.execute("SELECT MAX(round) FROM rounds").fetchone()
-        bought = self._connection.execute("SELECT 1 FROM labels WHERE round = ?", (last,))
-        if last is None or bought.fetchone():
-            return
-        with finish_first(), self._transaction() as run:
-            for table in ("rounds", "executions", "artifacts"):
-                run(f"DELETE FROM {table} WHERE round = ?", (last,))
+        with finish_first(), self._transaction() as execute:
+            _insert_answers(execute, labels, round_index, annotator, seconds)
+
+    def add_artifact(self, round_index: int, kind: str, uri: str) -> None:
+        """Notes a file that a round left after it had asked."""
+        with finish_first(), self._transaction() as execute:
+            _insert_artifact(execute, round_index, kind, uri, self._digest(uri))
 
     def record_event(self, kind: str, text: str) -> None:
         """Notes something that happened to the run, such as its going on."""
-        with finish_first(), self._transaction() as run:
-            run("INSERT INTO events (time, kind, text) VALUES (?, ?, ?)", (_now(), kind, text))
+        with finish_first(), self._transaction() as execute:
+            row = (_now(), kind, text)
+            execute("INSERT INTO events (time, kind, text) VALUES (?, ?, ?)", row)
 
     def snapshot(self) -> bytes:
         """Returns the whole store, for `restore` in another process."""
@@ -221,16 +203,15 @@ class Store:
             return copy.serialize()
 
     def restore(self, snapshot: bytes) -> None:
-        """Makes this store equal to the one that a snapshot is of."""
+        """Makes this store equal to the one that a snapshot was taken from."""
         data = bytearray(snapshot)
         data[18:20] = b"\1\1"  # a store in memory has no write-ahead log
         with contextlib.closing(sqlite3.connect(":memory:")) as copy:
             copy.deserialize(bytes(data))
             copy.backup(self._connection)
 
-    def _digest(self, uri: str) -> str | None:
-        path = self._path.parent / (uri or "")
-        return digest(path) if uri and path.exists() else None
+    def _digest(self, uri: str) -> str:
+        return digest(self._path.parent / uri)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -245,19 +226,39 @@ class Store:
             raise
 
 
-def _insert_labels(
-    run: Any, labels: Labels, round_index: int | None, query: Query | None, annotator: str
+def _insert_query(execute: Any, query: Query, round_index: int) -> None:
+    nothing = [None] * len(query)
+    errors, entropies = (
+        nothing if values is None else values.tolist()
+        for values in (query.standard_errors, query.entropies)
+    )
+    rows = zip(query.ids.tolist(), query.scores.tolist(), errors, entropies, strict=True)
+    for rank, row in enumerate(rows):
+        execute("INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?)", (round_index, rank, *row))
+
+
+def _insert_answers(
+    execute: Any,
+    labels: Labels,
+    round_index: int | None,
+    annotator: str,
+    seconds: float | None,
 ) -> None:
-    nothing = [None] * len(labels)
-    scores = nothing if query is None else query.scores.tolist()
-    known = query is not None and query.entropies is not None
-    entropies = query.entropies.tolist() if known else nothing
-    rows = zip(labels.ids.tolist(), labels.classes.tolist(), scores, entropies, strict=True)
-    for rank, (item, label, score, entropy) in enumerate(rows):
-        run(
-            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, 'labelled', ?)",
-            (item, label, round_index, rank, score, annotator, _now(), entropy),
+    each = None if seconds is None else seconds / max(1, len(labels))
+    for item, label, state in labels.rows():
+        (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
+        execute(
+            "INSERT INTO answers (item, class, state, round, annotator, seconds, time, corrects)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (item, label, state, round_index, annotator, each, _now(), earlier),
         )
+
+
+def _insert_artifact(execute: Any, round_index: int, kind: str, uri: str, sha256: str) -> None:
+    execute(
+        "INSERT INTO artifacts (round, kind, uri, time, sha256) VALUES (?, ?, ?, ?, ?)",
+        (round_index, kind, uri, _now(), sha256),
+    )
 
 
 def _now() -> str:

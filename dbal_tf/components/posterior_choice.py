@@ -1,0 +1,48 @@
+"""Choice by a network's posterior: scores, the best of them, and how exact they are."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from dbal_tf.artifacts import Evaluation, Examples, Labels, Model, Query, Scores
+from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.components.pool_scorer import PoolScorer
+from dbal_tf.config import Config
+from dbal_tf.core import SeedFor
+
+
+@dataclasses.dataclass(frozen=True)
+class PosteriorChooser:
+    """Scores the pool by an acquisition function of the posterior; see `core.Chooser`."""
+
+    scorer: PoolScorer
+    acquirer: Acquirer
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        return cls(PoolScorer.from_config(config), Acquirer.from_config(config))
+
+    def run(
+        self, model: Model, labels: Labels, unlabelled: Examples, seed_for: SeedFor
+    ) -> tuple[Scores, Query]:
+        """Returns the scores and the ranked query with its reserve."""
+        del labels  # The model knows them.
+        masks = seed_for("masks")
+        scores = self.scorer.run(model, unlabelled, masks)
+        query = self.acquirer.run(scores, seed_for("ties"))
+        size = self.acquirer.acquisition_size
+        # Errors of the reserve apart: sums over other numbers of images round otherwise.
+        parts = [unlabelled.select(ids) for ids in (query.ids[:size], query.ids[size:])]
+        errors = [
+            self.scorer.standard_errors(model, part, masks) for part in parts if len(part)
+        ]
+        known = [one for one in errors if one is not None]
+        joined = np.concatenate(known) if known else None
+        return scores, dataclasses.replace(query, standard_errors=joined)
+
+    def evaluate(self, evaluation: Evaluation, labels: Labels) -> Evaluation:
+        """Returns the evaluation as it is: the network is the only classifier."""
+        del labels
+        return evaluation

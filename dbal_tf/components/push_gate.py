@@ -1,0 +1,65 @@
+"""Decides whether a round's model is exported."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Self
+
+from dbal_tf.artifacts import CurvePoint, Evaluation
+from dbal_tf.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class PushGate:
+    """Parameters of the decision; see the flags of the same names.
+
+    A model is blessed if its test error is at most `bless_max_error` and below
+    that of the last one that was blessed, and so pushed. A blessing is part of
+    the evaluation, so after any stop the store knows what was pushed last.
+    """
+
+    rounds: int
+    export_every: int
+    bless_max_error: float = 0.0
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Takes the parameters from the settings."""
+        return cls(config.rounds, config.export_every, config.bless_max_error)
+
+    def run(
+        self, evaluation: Evaluation, curve: Sequence[CurvePoint], index: int
+    ) -> tuple[Evaluation, bool, str]:
+        """Returns the evaluation with its verdict, and whether the model is pushed.
+
+        The last round's model is pushed in any case.
+
+        Args:
+            evaluation: The model's.
+            curve: The rounds before.
+            index: The round.
+
+        Returns:
+            The evaluation, with `blessed` set if there is a threshold; whether
+            to push; and a sentence that says why a model is not blessed, empty
+            if it is or was not asked.
+        """
+        last = index == self.rounds
+        due = bool(self.export_every and index and index % self.export_every == 0)
+        if not (last or due) or not self.bless_max_error:
+            return evaluation, last or due, ""
+        reason = self._refusal(evaluation, curve)
+        evaluation = dataclasses.replace(evaluation, blessed=not reason)
+        if not reason:
+            return evaluation, True, ""
+        outcome = "is exported as the last, but not blessed" if last else "is not exported"
+        return evaluation, last, f"Round {index} {outcome}: {reason}."
+
+    def _refusal(self, evaluation: Evaluation, curve: Sequence[CurvePoint]) -> str:
+        """Returns as a clause why a model is not blessed, empty if it is."""
+        pushed = [point.evaluation.error for point in curve if point.evaluation.blessed]
+        error, most = evaluation.error, self.bless_max_error
+        if error > most:
+            return f"its test error of {error:.2%} is above --bless_max_error={most:g}"
+        if pushed and error >= pushed[-1]:
+            return f"its test error of {error:.2%} is not below the last one's {pushed[-1]:.2%}"
+        return ""

@@ -1,0 +1,101 @@
+"""What a run shows while it goes on: files, TensorBoard, lines for the user."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from absl import logging
+
+from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query, Scores
+from dbal_tf.config import Config
+from dbal_tf.reporting import tables
+from dbal_tf.reporting.tensorboard import TensorBoardLog
+from dbal_tf.store import csv_files, layout
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.rows import LABELLED
+from dbal_tf.store.writer import Store
+
+Say = Callable[[str], Any]
+
+
+class Reporter:
+    """Shows what the store says of a run; a context manager.
+
+    All of it can be lost and is shown again from the store, but for the events
+    of TensorBoard, which are only ever added to.
+
+    Args:
+        config: The settings.
+        dataset: Where the images are.
+        store: The run's.
+        say: Called with each line for the user.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, store: Store, say: Say) -> None:
+        self._config, self._dataset, self._store = config, dataset, store
+        self.say = say
+        self._folder = pathlib.Path(config.run_dir)
+        self._log = TensorBoardLog(self._folder / layout.TENSORBOARD_DIR)
+
+    def __enter__(self) -> Self:
+        self._log.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._log.__exit__(kind, error, traceback)
+
+    def show_run(self, made_by: Mapping[str, str]) -> None:
+        """Writes what the run is, and its curve so far."""
+        labels = str(len(self._store.reader.labels()))
+        lineage = {"data": self._dataset.checksum, "labels": labels, **made_by}
+        self._log.write_run(self._config, lineage)
+        self.write_curve()
+
+    def write_curve(self) -> None:
+        """Writes `curve.csv`."""
+        text = csv_files.curve_csv(self._store.reader.curve())
+        write_atomically(self._folder / layout.CURVE_FILE, text)
+
+    def show_point(self, point: CurvePoint, scores: Scores | None) -> None:
+        """Shows how good a round's model is, before the round is committed."""
+        logging.debug("phase: report")
+        self._log.write_point(point, scores)
+
+    def show_end(self, index: int) -> None:
+        """Shows a round that waits for nothing any more: its query, with the answers.
+
+        That `query.csv` is among the store's artifacts says that it was shown.
+        """
+        reader, uri = self._store.reader, layout.query_file(index)
+        if any(row.round == index and row.uri == uri for row in reader.artifacts()):
+            return
+        logging.debug("phase: report")
+        point = reader.curve()[index]
+        rows = [row for row in reader.label_rows() if row.round == index]
+        if rows:
+            names = self._dataset.class_names
+            write_atomically(self._folder / uri, csv_files.query_csv(rows, names))
+            bought = [row for row in rows if row.state == LABELLED]
+            query = Query(
+                np.array([row.item for row in bought], np.str_),
+                np.array([row.score for row in bought], np.float64),
+            )
+            labels = Labels(query.ids, np.array([row.label for row in bought], np.int64))
+            images = self._dataset.train.select(query.ids)
+            self._log.write_query(point.labels, query, labels, images, names)
+            self._store.add_artifact(index, "query", uri)
+        self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
+
+    def _seconds_left(self, point: CurvePoint) -> float:
+        """Expects rounds like the last one, with training time as the labels grow."""
+        rounds = self._config.rounds - point.round
+        labels = point.labels + (rounds + 1) / 2 * self._config.acquisition_size
+        growth = point.seconds["train"] * (labels / point.labels - 1)
+        return rounds * (sum(point.seconds.values()) + growth)

@@ -1,0 +1,47 @@
+"""Whether answers can be taken: they must be to what was asked."""
+
+from collections import Counter
+
+from dbal_tf.artifacts import LABEL_STATES, Labels
+from dbal_tf.core import InputError
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import LABELLED
+
+
+def check_answers(
+    reader: RunReader, labels: Labels, round_index: int, num_classes: int
+) -> None:
+    """Checks answers before they are committed.
+
+    Args:
+        reader: The run's.
+        labels: The answers.
+        round_index: The last round that was committed; -1 before the first.
+        num_classes: Number of classes.
+
+    Raises:
+        InputError: An item is in no query of that round and has no answer that
+            could be corrected, is given twice, or its class is out of range.
+    """
+    if round_index < 0:
+        raise InputError("The run has asked for nothing yet; call ask() before tell().")
+    known = {*reader.query(round_index).ids.tolist(), *reader.answered_ids().tolist()}
+    for item, count in Counter(labels.ids.tolist()).items():
+        if count > 1:
+            raise InputError(
+                f"{item} is given {count} times; expected one answer to each item."
+            )
+    for item, label, state in labels.rows():
+        if item not in known:
+            raise InputError(
+                f"{item} was not asked for; expected items of the query, or such as have an "
+                "answer already, which is then corrected."
+            )
+        if state not in LABEL_STATES:
+            raise InputError(
+                f"The answer for {item} is {state!r}; expected one of {', '.join(LABEL_STATES)}."
+            )
+        if state == LABELLED and not 0 <= (label or 0) < num_classes:
+            raise InputError(
+                f"The answer for {item} is class {label}; expected 0 to {num_classes - 1}."
+            )

@@ -1,0 +1,45 @@
+"""The names of what lies in a run's folder; `<run_dir>/` stands before each.
+
+    flags.cfg               resolved settings
+    metadata.db             the store: a run goes on from it alone
+    curve.csv, curve.png    the learning curve
+    rounds/0007/            query.csv, and scores.npz with --keep_scores
+    tensorboard/            events
+    export/<version>/       SavedModel, whole if it has complete.json
+
+Published results are a part of this: `curve.csv`, `flags.cfg`, `picks.csv`
+(everything that was labelled) and `versions.json`.
+"""
+
+import pathlib
+import shlex
+
+FLAGS_FILE = "flags.cfg"
+STORE_FILE = "metadata.db"
+CURVE_FILE = "curve.csv"
+CURVE_PLOT = "curve.png"
+LOCK_FILE = ".lock"
+TENSORBOARD_DIR = "tensorboard"
+EXPORT_DIR = "export"
+EXPORT_MARKER = "complete.json"
+PICKS_FILE = "picks.csv"
+VERSIONS_FILE = "versions.json"
+
+
+def query_file(round_index: int) -> str:
+    """Returns where a round's query is, with its answers."""
+    return f"rounds/{round_index:04d}/query.csv"
+
+
+def scores_file(round_index: int) -> str:
+    """Returns where a round's scores are, if they are kept."""
+    return f"rounds/{round_index:04d}/scores.npz"
+
+
+def how_to_go_on(run_dir: str) -> str:
+    """Returns what to tell the user of a stopped run."""
+    flags = pathlib.Path(run_dir, FLAGS_FILE)
+    if not flags.is_file():
+        return "To go on, give the same command."
+    command = f"python -m dbal_tf.main --flagfile={shlex.quote(str(flags))}"
+    return f"To go on, give the same command, or:\n  {command}"

@@ -1,0 +1,238 @@
+"""The rows of a store, and what labels follow from its answers."""
+
+import dataclasses
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dbal_tf.artifacts import LABEL_STATES, CurvePoint, Labels
+
+LABELLED = LABEL_STATES[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What a run began with.
+
+    Attributes:
+        flags: The settings, as a flagfile.
+        checksum: SHA-256 of the data set.
+        versions: Of the code and libraries.
+        class_names: One name per class; empty if not recorded.
+        started: UTC, ISO 8601; empty if not recorded.
+    """
+
+    flags: str
+    checksum: str
+    versions: dict[str, str]
+    class_names: tuple[str, ...]
+    started: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundRecord:
+    """A round whose model was trained, evaluated and has asked.
+
+    Attributes:
+        point: Its place on the learning curve.
+        versions: Of the code and libraries that made it.
+        labels_sha256: `labels_digest` of what its model was trained on; None in
+            published results.
+        asked: When it was committed, UTC, ISO 8601; empty in published results.
+    """
+
+    point: CurvePoint
+    versions: dict[str, str]
+    labels_sha256: str | None = None
+    asked: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class AskedRecord:
+    """An item of a round's query or of the reserve behind it.
+
+    Attributes:
+        round: The round that asked.
+        rank: From 0; the reserve follows the query.
+        item: Its id.
+        score: Its acquisition score.
+        standard_error: Of the score; None if the score is exact.
+        entropy: Its predictive entropy in nats, None if there is none.
+    """
+
+    round: int
+    rank: int
+    item: str
+    score: float
+    standard_error: float | None
+    entropy: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class AnswerRecord:
+    """An answer. It is never changed; a correction is another one.
+
+    Attributes:
+        id: Ascending in the order in which the answers came.
+        item: The item's id.
+        label: Its class index; None if it was skipped or the annotator unsure.
+        state: One of `LABEL_STATES`.
+        round: The round that was open when the answer came, so that models of
+            later rounds know it; None: the initial set.
+        annotator: Whose answer it is.
+        seconds: How long it took; None if not known.
+        time: When it came, UTC, ISO 8601.
+        corrects: The id of the answer that it takes the place of, or None.
+        rank: The item's rank in the query of `round`; None if it was not in it.
+    """
+
+    id: int
+    item: str
+    label: int | None
+    state: str
+    round: int | None
+    annotator: str
+    seconds: float | None
+    time: str
+    corrects: int | None
+    rank: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelRecord:
+    """An item that was asked for, and its answer when that round ended.
+
+    Attributes:
+        item: Its id.
+        label: Its class index, None if it has no class.
+        round: The round that asked; None: the initial set.
+        rank: Its place in the query, from 0.
+        score: Its acquisition score; None in the initial set.
+        entropy: Its predictive entropy in nats, None if not recorded.
+        state: One of `LABEL_STATES`; only `labelled` is learnt from.
+        standard_error: Of the score; None if it is exact or not recorded.
+    """
+
+    item: str
+    label: int | None
+    round: int | None
+    rank: int
+    score: float | None
+    entropy: float | None
+    state: str
+    standard_error: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionRecord:
+    """One call of a component in a round, with its seeds by what they were for."""
+
+    round: int
+    component: str
+    seeds: dict[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArtifactRecord:
+    """A file or folder that a round left; `uri` is relative to the run's folder."""
+
+    round: int
+    kind: str
+    uri: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRecord:
+    """The ids of one use, in ascending order; None: only their digest is kept."""
+
+    items: int
+    sha256: str
+    ids: tuple[str, ...] | None
+
+
+def known_before(
+    answers: Iterable[AnswerRecord], round_index: int | None
+) -> list[AnswerRecord]:
+    """Returns the answer of each item that the model of a round may know.
+
+    An item's last answer counts, but it keeps the place of its first: a
+    correction does not change the order in which a network sees the images.
+
+    Args:
+        answers: All of a run, in the order in which they came.
+        round_index: The round; None: all answers count.
+    """
+    first: dict[str, AnswerRecord] = {}
+    last: dict[str, AnswerRecord] = {}
+    for answer in answers:
+        if round_index is None or answer.round is None or answer.round < round_index:
+            first.setdefault(answer.item, answer)
+            last[answer.item] = answer
+    return [last[one.item] for one in sorted(first.values(), key=_place)]
+
+
+def _place(answer: AnswerRecord) -> tuple[int, int]:
+    """Where an item stands among the labels: by round, then by rank."""
+    if answer.round is None:
+        return -1, answer.id
+    # Without a rank an item was told without having been asked for.
+    return answer.round, answer.id if answer.rank is None else answer.rank
+
+
+def labels_from_answers(answers: Iterable[AnswerRecord]) -> Labels:
+    """Returns the labels among some answers: those that are learnt from."""
+    known = [answer for answer in answers if answer.state == LABELLED]
+    return Labels(
+        np.array([answer.item for answer in known], np.str_),
+        np.array([answer.label for answer in known], np.int64),
+    )
+
+
+def label_records(
+    answers: Sequence[AnswerRecord], asked: Iterable[AskedRecord]
+) -> list[LabelRecord]:
+    """Returns what was asked for and answered, as it stood when each round ended.
+
+    A correction that came in a later round does not show.
+    """
+    initial = [answer for answer in answers if answer.round is None]
+    in_round = {(answer.round, answer.item): answer for answer in answers}
+    rows = [
+        LabelRecord(answer.item, answer.label, None, rank, None, None, answer.state)
+        for rank, answer in enumerate(initial)
+    ]
+    for one in asked:
+        if answer := in_round.get((one.round, one.item)):
+            place = one.round, one.rank, one.score, one.entropy
+            error = one.standard_error
+            rows.append(LabelRecord(one.item, answer.label, *place, answer.state, error))
+    return rows
+
+
+def labels_digest(labels: Labels) -> str:
+    """Returns the SHA-256 of ids and classes, in their order, hexadecimal."""
+    return _sha256([labels.ids.tolist(), labels.classes.tolist()])
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """Returns the SHA-256 of some ids, whatever their order, hexadecimal."""
+    return _sha256(sorted(ids))
+
+
+def pack_ids(ids: Iterable[str]) -> bytes:
+    """Returns ids in ascending order as few bytes; `unpack_ids` reads them."""
+    return zlib.compress(json.dumps(sorted(ids)).encode())
+
+
+def unpack_ids(packed: bytes) -> tuple[str, ...]:
+    """Returns the ids that `pack_ids` packed."""
+    return tuple(json.loads(zlib.decompress(packed)))
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
