@@ -112,7 +112,7 @@ def _run_in(
             dataset.checksum,
             made_by,
             initial,
-            config.oracle,
+            "dataset",
             dataset.class_names,
             dataset.ids_by_use(),
         )
@@ -233,7 +233,7 @@ class _Rounds:
         logging.debug("phase: report")
         self._log.write_round(point, query, bought, images, scores, dataset.class_names)
         logging.debug("phase: commit")
-        self._store.commit(point, query, bought, config.oracle, clock.executions, artifacts)
+        self._store.commit(point, query, bought, "dataset", clock.executions, artifacts)
         return point
 
     def _buy(

@@ -20,7 +20,6 @@ DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
-ORACLES = ("dataset",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +178,6 @@ class Config:
         "that have bfloat16 units.",
     )
     jit_compile: bool = option(False, "Let XLA compile the graphs; on CPUs it is slower.")
-    oracle: str = option("dataset", "Who labels what is asked.", choices=ORACLES)
     seed: int = option(0, "Root of every random number.", at_least=0)
     run_dir: str = option(
         "",

@@ -189,7 +189,6 @@ _LIMITS = (
     ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
     ("model", "resnet", "one of bayesian_cnn"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
-    ("oracle", "me", "one of dataset"),
     ("remainder", "drop", "one of merge, keep"),
     ("rounds", "-1", "at least 0"),
     ("acquisition_size", "0", "at least 1"),
