@@ -10,7 +10,6 @@ query; `tell` commits the answers. A run can stop between them and wait.
 
 import contextlib
 import functools
-import io
 import pathlib
 import time
 from typing import Any, Self
@@ -18,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from absl import logging
 
-from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query, Scores
+from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.networks import NetworkFactory, model_name, source_digest
 from dbal_tf.components.evaluator import Evaluator
@@ -238,15 +237,12 @@ class _Learner:
         dataset: Dataset,
         trainer: Trainer,
         store: Store,
-        log: TensorBoardLog,
-        say: Say,
+        reporter: Reporter,
     ) -> None:
         self._config, self._dataset, self._trainer = config, dataset, trainer
-        self._store, self._log, self._say = store, log, say
-        self._evaluator, self._pusher = (
-            Evaluator.from_config(config),
-            Pusher.from_config(config),
-        )
+        self._store, self._reporter = store, reporter
+        self._evaluator = Evaluator.from_config(config)
+        self._gate, self._pusher = PushGate.from_config(config), Pusher.from_config(config)
         self._has_begun = False
 
     @functools.cached_property
@@ -303,7 +299,7 @@ class _Learner:
                 self._chooser,
                 lambda seed: self._chooser.run(model, labels, pool, seed),
             )
-            artifacts |= self._keep(scores, index)
+            artifacts |= self._reporter.keep_scores(scores, index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         self._reporter.show_point(point, scores)
         logging.debug("phase: ask")
@@ -312,15 +308,6 @@ class _Learner:
     def _evaluate(self, model: Model, labels: Labels, seed: SeedFor) -> Evaluation:
         evaluation = self._evaluator.run(model, self._dataset, seed("test"))
         return self._chooser.evaluate(evaluation, labels)
-
-    def _keep(self, scores: Scores, index: int) -> dict[str, str]:
-        """Writes the scores if they are to be kept; returns the file by its kind."""
-        if not self._config.keep_scores:
-            return {}
-        content, uri = io.BytesIO(), layout.scores_file(index)
-        np.savez_compressed(content, ids=scores.ids, values=scores.values)
-        write_atomically(pathlib.Path(self._config.run_dir, uri), content.getvalue())
-        return {"scores": uri}
 
     def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
         config, dataset = self._config, self._dataset
@@ -367,12 +354,9 @@ def _start(
     store: Store, config: Config, dataset: Dataset, made_by: dict[str, str], say: Say
 ) -> None:
     """Begins the run in its store, or checks that it goes on as it began."""
-    folder, flags, oracle = (
-        pathlib.Path(config.run_dir),
-        config.to_flags(),
-        DatasetOracle(dataset),
-    )
-    if not (folder / layout.FLAGS_FILE).exists():
+    flags, oracle = config.to_flags(), DatasetOracle(dataset)
+    flagfile = pathlib.Path(config.run_dir, layout.FLAGS_FILE)
+    if not flagfile.exists():
         write_atomically(flagfile, flags)
     ids = dataset.splits.initial_ids
     initial = oracle.run(Query(ids, np.zeros(len(ids))))

@@ -1,8 +1,8 @@
 """Deep Bayesian active learning on images (Gal, Islam and Ghahramani, 2017).
 
-Trains a Bayesian CNN on few labels, finds the images whose labels would teach
-it most, gets them labelled, and repeats. A stopped run goes on when the same
-command is given again.
+Trains a Bayesian CNN on a few labels, finds the images that would be most
+informative to label, gets them labelled, and repeats. To resume a stopped run,
+give the same command again.
 
   python -m dbal_tf.main --dataset=digits --rounds=18       no download
   python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
@@ -31,6 +31,7 @@ _DEFINE = {
 
 def _define(kind: type) -> Any:
     def define(name: str, default: Any, help: str) -> None:
+        # absl groups --help by module; these are the program's own flags.
         value = list(default) if kind is tuple else default
         _DEFINE[kind](name, value, help, module_name=sys.argv[0])
 
@@ -41,7 +42,7 @@ settings.define_flags({kind: _define(kind) for kind in _DEFINE})
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Parses the command line; ends with one sentence if it is wrong."""
+    """Parses the command line; exits with one sentence if it is wrong."""
     try:
         rest = FLAGS(argv)
     except SystemExit:  # absl ends with status 1 after --help.
@@ -49,6 +50,7 @@ def _parse(argv: list[str]) -> list[str]:
     except (flags.Error, UnicodeDecodeError) as error:
         where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
         _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
+    # absl's default is INFO.
     if FLAGS["verbosity"].using_default_value:
         FLAGS.verbosity = logging.WARNING
     if len(rest) > 1:
@@ -75,6 +77,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _run(config: settings.Config) -> int:
+    # TensorFlow only now: a wrong flag is reported at once, not after seconds.
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
     from dbal_tf.experiments import engine
 
@@ -88,7 +91,7 @@ def _fail(sentence: str, status: int = 2) -> None:
 
 
 def cli() -> None:
-    """Runs the program with the command line's flags."""
+    """Runs the program with the flags of the command line."""
     app.run(_main, flags_parser=_parse)
 
 

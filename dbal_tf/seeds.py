@@ -1,8 +1,8 @@
-"""Every random number of a run comes from one root seed, by name.
+"""All random numbers of a run are derived from one root seed, by purpose.
 
-A seed is derived, never drawn from a running stream, so a run that was killed
-goes on with exactly the numbers that it would have used, and two techniques
-that share a root seed share their splits, initial weights and masks.
+Seeds are hashed, not drawn from a running stream: a run that was killed
+continues with the random numbers that it would have used, and techniques with
+the same root seed share their splits, initial weights and masks.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ def seed_for(root: int, repetition: int, round_index: int, purpose: str) -> int:
 
     Args:
         root: The run's `--seed`.
-        repetition: Which repetition of the experiment, from 0.
-        round_index: Which round of the loop, from 0.
-        purpose: What the numbers are for, such as `"weights"` or `"masks"`.
+        repetition: Repetition of the experiment, from 0.
+        round_index: Round of the loop, from 0.
+        purpose: What the seed is for, such as `"fit"` or `"masks"`.
 
     Returns:
         An int in [0, 2**31), equal on every machine and in every version.
@@ -24,4 +24,6 @@ def seed_for(root: int, repetition: int, round_index: int, purpose: str) -> int:
     793259387
     """
     key = f"{root}/{repetition}/{round_index}/{purpose}".encode()
+    # Not Python's hash(), which is salted; without the highest bit, because some
+    # libraries take signed 32-bit seeds.
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1

@@ -1,5 +1,6 @@
 """What a run shows while it goes on: files, TensorBoard, lines for the user."""
 
+import io
 import pathlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -67,6 +68,15 @@ class Reporter:
         """Shows how good a round's model is, before the round is committed."""
         logging.debug("phase: report")
         self._log.write_point(point, scores)
+
+    def keep_scores(self, scores: Scores, index: int) -> dict[str, str]:
+        """Writes a round's scores if they are to be kept; returns the file by its kind."""
+        if not self._config.keep_scores:
+            return {}
+        content, uri = io.BytesIO(), layout.scores_file(index)
+        np.savez_compressed(content, ids=scores.ids, values=scores.values)
+        write_atomically(self._folder / uri, content.getvalue())
+        return {"scores": uri}
 
     def show_end(self, index: int) -> None:
         """Shows a round that waits for nothing any more: its query, with the answers.

@@ -1,48 +1,118 @@
-"""Reading the flagfile that a run wrote, without the command line."""
+"""Reads flagfiles: the one place that knows what their text means.
+
+absl reads a flagfile that the command line names. This is for the flagfiles
+that runs wrote, where there is no command line, and it reads them as absl does:
+a flag a line, blank lines and comments skipped, the last of two values wins.
+"""
 
 import dataclasses
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from dbal_tf.config import Config
+from dbal_tf.config.settings import Config
 from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-_READ: dict[type, Callable[[str], Any]] = {
-    str: str,
-    int: int,
-    float: float,
-    bool: {"True": True, "False": False}.__getitem__,
-    tuple: lambda text: tuple(filter(None, text.split(","))),
-}
+_COMMENTS = ("#", "//")  # absl's
+_TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")  # absl's, in any case
 
 
 def from_flagfile(text: str) -> Config:
-    """Returns the settings in the text of a flagfile that `Config.to_flags` wrote.
+    """Returns the settings in the text of a flagfile, as `Config.to_flags` writes it.
 
-    A flag that is not there has its default.
+    A flag that the text does not name has its default.
 
     Raises:
-        InputError: A flag is unknown, or its value cannot be used.
+        InputError: A line is no flag, or names an unknown one, or its value
+            cannot be used.
     """
     values: dict[str, Any] = {}
-    # Lines end at \n alone here; splitlines ends them at other characters too.
-    for line in io.StringIO(text):
-        line = line.removesuffix("\n")
-        name, _, value = line.removeprefix("--").partition("=")
+    for line in _lines(text):
         try:
-            values[name] = _READ[type(_FIELDS[name].default)](value)
+            values[line.name] = _value(line.name, line.value)
         except (KeyError, ValueError):
             raise InputError(
-                f"The flagfile reads {line}; expected a flag and a value that this version "
-                "knows; give a flags.cfg that a run wrote."
+                f"The flagfile reads {line.text}; expected --flag=value, a flag and a value "
+                "of this version; use the flags.cfg of a run."
             ) from None
     return Config(**values)
 
 
+def flag_texts(text: str) -> dict[str, str]:
+    """Returns the value of every flag that a flagfile names, as it is written."""
+    return {line.name: line.value for line in _lines(text) if line.name}
+
+
+def comparable(name: str, text: str | None) -> Any:
+    """Returns a flag's value such that equal settings are equal values.
+
+    Two texts may mean one setting: 2.5 and 2.50, true and True. Text that
+    has no meaning, or belongs to an unknown flag, is returned as it is.
+
+    >>> comparable("weight_decay", "2.50") == comparable("weight_decay", "2.5")
+    True
+    """
+    if text is None:
+        return None
+    try:
+        value = _value(name, text)
+    except (KeyError, ValueError):
+        return text
+    if "number_or" not in _FIELDS[name].metadata:
+        return value
+    # Kept as text, because a word such as auto may stand for the number.
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
 def identity_lines(text: str) -> str:
-    """Returns those lines of a flagfile that are part of what its run is."""
+    """Returns the lines of a flagfile whose flags identify its run."""
     free = _FIELDS.keys() - Config.identity()
-    lines = io.StringIO(text)
-    return "".join(x for x in lines if x.removeprefix("--").partition("=")[0] not in free)
+    return "".join(f"{line.text}\n" for line in _lines(text) if line.name not in free)
+
+
+class _Line(NamedTuple):
+    """A line of a flagfile; `name` is empty if it is not `--name=value`."""
+
+    text: str
+    name: str
+    value: str
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    # StringIO ends lines at \n alone; splitlines would also end them at characters
+    # that a value may hold.
+    for line in map(str.strip, io.StringIO(text)):
+        if not line or line.startswith(_COMMENTS):
+            continue
+        name, equals, value = line.partition("=")
+        is_flag = name.startswith("--") and equals
+        yield _Line(line, name[2:] if is_flag else "", value)
+
+
+def _value(name: str, text: str) -> Any:
+    """Parses a flag's text; raises KeyError or ValueError if that is impossible."""
+    return _PARSERS[type(_FIELDS[name].default)](text)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise ValueError(text)
+    return text.lower() in _TRUE
+
+
+def _names(text: str) -> tuple[str, ...]:
+    # No quoting, unlike absl: limits.py refuses names that would need it.
+    return tuple(name.strip() for name in text.split(",")) if text else ()
+
+
+_PARSERS: dict[type, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: _boolean,
+    tuple: _names,
+}

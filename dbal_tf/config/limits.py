@@ -1,4 +1,4 @@
-"""A setting's default, help line and limits, and whether a value keeps to them."""
+"""A setting's help line and limits, and the check of a value against them."""
 
 import dataclasses
 import re
@@ -7,18 +7,30 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
+# A flagfile is UTF-8 text with a flag a line: no control characters, no other ends
+# of lines, no surrogates (which stand for bytes that are not UTF-8).
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-_MOST = 2**31 - 1
+# A function by module and qualified name. <lambda> and <locals> stand in the names of
+# functions that only Python code can hand over, which a run records all the same.
+_PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
+_FUNCTION = re.compile(rf"[^\W\d]\w*(?:\.[^\W\d]\w*)*:{_PART}(?:\.{_PART})*")
+
+_MOST = 2**31 - 1  # SQLite, TensorFlow's seeds and NumPy's all hold 32 bits
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
     """Returns a dataclass field with its flag's help line and its limits.
 
-    Limits: `choices`; `at_least`, `at_most` (of whole numbers what 32 bits
-    hold, if nothing is said), `above`; `number_or`, the one word
-    that may stand for a number from 0; `identity=False` for a setting that may
-    differ when a run goes on.
+    Args:
+        default: Default value; its type is the flag's type.
+        help: The flag's help line.
+        **limits: `choices`: the allowed values. `or_function=True`: besides
+            them the name of a function, `package.module:function`.
+            `at_least`, `at_most`: inclusive bounds; an int without `at_most`
+            is bounded by 2**31 - 1. `above`: exclusive lower bound of a finite
+            number. `number_or`: the one word that may replace a number >= 0.
+            `identity=False`: the setting may change when a run is resumed.
     """
     if type(default) is int:
         limits.setdefault("at_most", _MOST)
@@ -26,10 +38,10 @@ def option(default: Any, help: str, **limits: Any) -> Any:
 
 
 def check_limits(field: dataclasses.Field, value: Any) -> None:
-    """Checks a setting's value, or each of them if it is a list.
+    """Checks a setting's value; of a list, each value.
 
     Raises:
-        InputError: A value is outside the field's limits.
+        InputError: A value is outside of the field's limits.
     """
     if field.default and value == ():
         raise InputError(
@@ -46,7 +58,7 @@ def check_limits(field: dataclasses.Field, value: Any) -> None:
 
 
 def _unwritable(value: Any, listed: bool) -> str | None:
-    """What was expected instead of text that a flagfile cannot keep; None if it can."""
+    """Returns what was expected if a flagfile cannot hold the text, else None."""
     if not isinstance(value, str):
         return None
     if _UNWRITABLE.search(value):
@@ -59,11 +71,15 @@ def _unwritable(value: Any, listed: bool) -> str | None:
 
 
 def _expected(field: dataclasses.Field, value: Any) -> str | None:
-    """What was expected instead of a value; None if it is right."""
+    """Returns what was expected if the value is outside of its limits, else None."""
     limits = field.metadata
     if "choices" in limits and value not in limits["choices"]:
-        return _one_of(limits["choices"])
-    if "at_least" in limits and not value >= limits["at_least"]:  # NaN is not.
+        if not limits.get("or_function"):
+            return _one_of(limits["choices"])
+        if not _FUNCTION.fullmatch(str(value)):
+            return f"{', '.join(limits['choices'])} or package.module:function"
+    # `not >=` and not `<`: a comparison with NaN is always false.
+    if "at_least" in limits and not value >= limits["at_least"]:
         return f"at least {limits['at_least']}"
     if "at_most" in limits and not value <= limits["at_most"]:
         return f"at most {limits['at_most']}"

@@ -1,8 +1,11 @@
 """All settings of an experiment, in one frozen dataclass.
 
-Each field carries its own help line and limits, so that the command line's
-flags, the check of their values and the flagfile that a run writes all come
-from this one place.
+Each field has its help line and limits: the command line's flags, the checks of
+their values and the flagfiles that runs write are all made from these fields.
+
+The names that a flag accepts stand here once; the rooms that implement them
+build their registries from these tuples. No TensorFlow: flags are checked before
+it is imported, which takes seconds.
 """
 
 import dataclasses
@@ -21,7 +24,6 @@ DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
-ORACLES = ("dataset",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,21 +32,23 @@ class Config:
 
     experiment: str = option(
         "run",
-        "What to run. For the paper's: --flagfile=configs/figure1.cfg and its neighbours.",
+        "What to run. The paper's experiments have flagfiles: --flagfile=configs/figure1.cfg "
+        "and the like.",
         choices=EXPERIMENTS,
     )
     only: tuple[str, ...] = option(
         (),
-        "Runs of the experiment to do now, by their folders: bald/0,random or empty for all.",
+        "Which runs of the experiment to do now, by their folders, such as bald/0,random. "
+        "Empty: all.",
         identity=False,
     )
     report_only: bool = option(
-        False, "Do no run; draw the report of the runs that are there.", identity=False
+        False, "Run nothing; write the report of the runs that exist.", identity=False
     )
     acquisition: tuple[str, ...] = option(
         ("var_ratios",),
-        "Acquisition function, or mbr, which asks by the expected risk on a graph of the "
-        "images; a comma-separated list runs each and compares them. Paper: all.",
+        "Acquisition function, or mbr, which queries by expected risk on a similarity graph "
+        "of the images. A comma-separated list runs each and compares them. Paper: all.",
         choices=TECHNIQUES,
     )
     var_ratios: str = option(
@@ -55,58 +59,64 @@ class Config:
     )
     posterior: str = option(
         "mc_dropout",
-        "Approximate posterior over the weights. gaussian_dropout is a faster "
-        "mc_dropout. Paper: mc_dropout; deterministic for its section 5.2.",
+        "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
+        "and is faster. Paper: mc_dropout; deterministic in section 5.2.",
         choices=POSTERIORS,
     )
     dataset: str = option(
         "mnist",
-        "Images to learn from. digits needs no download; tfrecord need not fit into "
-        "memory. Paper: mnist.",
+        "Data set. digits needs no download; tfrecord may be larger than memory. Paper: mnist.",
         choices=DATASETS,
     )
+    # Where the data lies does not identify a run: its checksum does.
     data_dir: str = option(
         "",
-        "Folder with the data set's files; for mnist the idx files, gzipped or "
-        "not, or mnist.npz (empty: tensorflow-datasets), for tfrecord the shards.",
+        "Folder with the data set's files: for mnist the idx files, gzipped or not, or "
+        "mnist.npz (empty: tensorflow-datasets downloads it); for tfrecord the shards.",
         identity=False,
     )
     classes: tuple[str, ...] = option(
         (),
-        "Classes to tell apart, by their names; images of others are left out. Empty: all. "
-        "Paper, section 5.3: 2,8.",
+        "Names of the classes to tell apart; images of other classes are left out. Empty: "
+        "all. Paper, section 5.3: 2,8.",
     )
-    model: str = option("bayesian_cnn", "Network. Paper: bayesian_cnn.", choices=MODELS)
+    model: str = option(
+        "bayesian_cnn",
+        "Network: bayesian_cnn, or package.module:function for your own function of image "
+        "shape, number of classes and seed that returns a Keras model. Paper: bayesian_cnn.",
+        choices=MODELS,
+        or_function=True,
+    )
     kernel_size: int = option(
         4,
-        "Height and width of bayesian_cnn's kernels. Paper: 4; the authors' code for "
-        "Table 1: 3.",
+        "Height and width of the kernels, for bayesian_cnn only. Paper: 4; the authors' code "
+        "for Table 1: 3.",
         at_least=1,
         at_most=14,
     )
     initializer: str = option(
         "glorot_uniform",
-        "Initial weights. early_keras: Glorot's as the authors' Keras of 2015 counted, with "
-        "larger kernels at the start.",
+        "Initial weights, for bayesian_cnn only. early_keras: Glorot uniform as in the "
+        "authors' Keras of 2015, which starts convolutions with larger weights.",
         choices=INITIALIZERS,
     )
     rounds: int = option(
         98,
-        "Queries to make after the initial set. Paper: 98 for 20 to 1000 labels.",
+        "Number of queries after the initial set. Paper: 98, for 20 to 1000 labels.",
         at_least=0,
         identity=False,
     )
-    acquisition_size: int = option(10, "Images bought per query. Paper: 10.", at_least=1)
+    acquisition_size: int = option(10, "Images labelled per query. Paper: 10.", at_least=1)
     initial_per_class: int = option(
         2, "Images per class in the initial set. Paper: 2, so 20 in all.", at_least=1
     )
     validation_size: int = option(
-        100, "Images kept for choosing hyper-parameters. Paper: 100.", at_least=1
+        100, "Images in the validation set, for hyper-parameters. Paper: 100.", at_least=1
     )
     pool_size: int = option(
         0,
-        "Images in the pool at most, a random part, once for all rounds; 0: all. The "
-        "authors' code for section 5.3: 5000.",
+        "Largest size of the pool: a random subset, drawn once for all rounds; 0: no limit. "
+        "The authors' code for section 5.3: 5000.",
         at_least=0,
     )
     num_samples: int = option(
@@ -117,14 +127,14 @@ class Config:
     )
     pool_subset: int = option(
         0,
-        "Score a fresh random subset of so many pool images each round; 0: the "
-        "whole pool. The authors' code: 2000.",
+        "Number of pool images to score, a new random subset each round; 0: the whole pool. "
+        "The authors' code: 2000.",
         at_least=0,
     )
     refine: int = option(
         0,
-        "Score all with the fast gaussian_dropout, then so many of the best with exact "
-        "mc_dropout, and choose from those; 0: one pass. 500 does well.",
+        "Score in two passes: all images with the fast gaussian_dropout, then this many of "
+        "the best with exact mc_dropout; 0: one pass. 500 works well.",
         at_least=0,
     )
     refine_samples: int = option(
@@ -135,19 +145,19 @@ class Config:
     )
     graph_neighbors: int = option(
         10,
-        "Near images that mbr's graph joins each one to; 0: all images to each other.",
+        "Nearest neighbours that mbr's graph joins each image to; 0: all other images.",
         at_least=0,
     )
     graph_scale: float = option(
         0.0,
-        "Width of the kernel of mbr's graph, in distances of pixels of 0 to 1; 0: the median "
-        "length of its edges.",
+        "Width of the kernel of mbr's graph, a Euclidean distance between images with pixel "
+        "values from 0 to 1; 0: the median length of the graph's edges.",
         at_least=0.0,
         at_most=1e6,
     )
     repetitions: int = option(
         1,
-        "Runs per technique, each with its own split and weights. Paper: 3.",
+        "Runs per technique, each with its own split and initial weights. Paper: 3.",
         at_least=1,
         at_most=10_000,
     )
@@ -156,8 +166,8 @@ class Config:
     batch_size: int = option(128, "Images per training step. Paper: 128.", at_least=1)
     remainder: str = option(
         "merge",
-        "An epoch's last batch of under 16 images: merge it into the one before, "
-        "or keep it, as the authors' code does.",
+        "What to do with an epoch's last batch if it has fewer than 16 images: merge it into "
+        "the batch before, or keep it, as the authors' code does.",
         choices=("merge", "keep"),
     )
     learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
@@ -169,41 +179,40 @@ class Config:
     )
     strategy: str = option(
         "auto",
-        "Devices: one (none), all (mirrored), all if there are several GPUs (auto), or those "
-        "of all processes that TF_CONFIG names (multi_worker).",
+        "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "
+        "those of all processes in TF_CONFIG (multi_worker).",
         choices=STRATEGIES,
         identity=False,
     )
     mixed_precision: bool = option(
         False,
         "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
-        "that have bfloat16 units.",
+        "with bfloat16 units.",
     )
-    jit_compile: bool = option(False, "Let XLA compile the graphs; on CPUs it is slower.")
-    oracle: str = option("dataset", "Who labels what is asked.", choices=ORACLES)
-    seed: int = option(0, "Root of every random number.", at_least=0)
+    jit_compile: bool = option(False, "Compile with XLA; slower on CPUs.")
+    seed: int = option(0, "Seed that all random numbers are derived from.", at_least=0)
     run_dir: str = option(
         "",
-        "Folder that the run writes to and goes on from. "
+        "Folder that the run writes to and resumes from. "
         "Empty: runs/<dataset>-<acquisition>-<posterior>-<seed>.",
         identity=False,
     )
     export_every: int = option(
         0,
-        "Export a SavedModel every so many rounds; 0: at the end only.",
+        "Export a SavedModel every this many rounds; 0: at the end only.",
         at_least=0,
         identity=False,
     )
     bless_max_error: float = option(
         0.0,
-        "Of the rounds of --export_every, export those alone whose test error, a "
-        "share, is at most this and below that of the last one exported; 0: all.",
+        "Export a round of --export_every only if its test error (0 to 1) is at most this and "
+        "below that of the last one exported; 0: export all.",
         at_least=0.0,
         at_most=1.0,
         identity=False,
     )
     keep_scores: bool = option(
-        False, "Write every round's scores of all scored images.", identity=False
+        False, "Write the scores of all scored images each round.", identity=False
     )
 
     def __post_init__(self) -> None:
@@ -232,35 +241,46 @@ class Config:
                 "has nothing to sample; leave one of them out."
             )
         if not self.run_dir:
-            name = f"{self.dataset}-{'-'.join(self.acquisition)}-{self.posterior}-{self.seed}"
-            object.__setattr__(self, "run_dir", f"runs/{name}")
+            # The dataclass is frozen; this completes its construction.
+            object.__setattr__(self, "run_dir", self._default_run_dir())
+
+    def _default_run_dir(self) -> str:
+        techniques = "-".join(self.acquisition)
+        return f"runs/{self.dataset}-{techniques}-{self.posterior}-{self.seed}"
 
     def replace(self, **changes: Any) -> "Config":
-        """Returns a copy with some settings changed."""
+        """Returns a copy with some settings changed.
+
+        A `run_dir` that is named after the settings is named after the new
+        ones; any other is kept.
+        """
+        if self.run_dir == self._default_run_dir():
+            changes = {"run_dir": "", **changes}
         return dataclasses.replace(self, **changes)
 
     def to_flags(self) -> str:
-        """Returns the settings as a flagfile, a line a flag."""
+        """Returns the settings as the text of a flagfile, one flag a line."""
         return "".join(f"--{name}={text}\n" for name, text in self.texts().items())
 
     def texts(self) -> dict[str, str]:
-        """Returns the value of every flag as it stands on a command line."""
+        """Returns the value of every flag as the command line takes it."""
         return {
             name: ",".join(value) if isinstance(value, tuple) else str(value)
             for name, value in vars(self).items()
         }
 
     def identity_values(self) -> dict[str, Any]:
-        """Returns the settings that make a run what it is, lists as text."""
+        """Returns the settings that identify a run, sorted by name, lists as text."""
         values = {name: getattr(self, name) for name in sorted(self.identity())}
         return {n: ",".join(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
     def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
-        """Returns the flags that make another run of a written flagfile.
+        """Returns the flags that make a written flagfile that of another run.
 
-        Settings that may change when a run goes on (its folder, its number of
-        rounds and the like) do not count. A flag that the flagfile does not
-        name has its default there, so a run outlives new flags.
+        Values are compared, not their texts: 2.50 is 2.5. Settings that may
+        change when a run is resumed (its folder, its number of rounds and so
+        on) do not count. A flag that the flagfile does not name has its
+        default, so that flags may be added later.
 
         Args:
             flagfile: The text of a flagfile that `to_flags` wrote.
@@ -269,18 +289,26 @@ class Config:
         Returns:
             Texts such as `--seed=1 (the run has --seed=0)`.
         """
-        fixed = self.identity() | _parse(flagfile).keys() - self.__dataclass_fields__.keys()
-        ours = _parse(self.to_flags())
-        theirs = _parse(Config().to_flags()) | _parse(flagfile)
-        return [
-            f"--{name}={ours.get(name)} (the run has --{name}={theirs.get(name)})"
+        # Not at the top, because flagfile.py makes a Config of what it reads.
+        from dbal_tf.config.flagfile import comparable, flag_texts
+
+        written = flag_texts(flagfile)
+        ours, theirs = self.texts(), Config().texts() | written
+        fixed = self.identity() | written.keys() - ours.keys()
+        names = [
+            name
             for name in sorted(fixed - set(free))
-            if ours.get(name) != theirs.get(name)
+            if comparable(name, ours.get(name)) != comparable(name, theirs[name])
+        ]
+        given = [f"--{n}={ours[n]}" if n in ours else f"no --{n}" for n in names]
+        return [
+            f"{flag} (the run has --{name}={theirs[name]})"
+            for flag, name in zip(given, names, strict=True)
         ]
 
     @classmethod
     def identity(cls) -> set[str]:
-        """Returns the names of the settings that are part of what a run is."""
+        """Returns the names of the settings that identify a run."""
         return {f.name for f in dataclasses.fields(cls) if f.metadata.get("identity", True)}
 
 
@@ -288,22 +316,19 @@ def define_flags(define: dict[type, Callable[..., Any]]) -> None:
     """Defines a flag for every setting.
 
     Args:
-        define: absl's `DEFINE_...` function for each of the types str, int,
-            float, bool and tuple (a comma-separated list).
+        define: A function of name, default and help line, such as absl's
+            `DEFINE_...`, for each of the types str, int, float, bool and tuple
+            (a comma-separated list).
     """
     for field in dataclasses.fields(Config):
         help_line = field.metadata["help"]
-        if choices := field.metadata.get("choices"):
+        choices = field.metadata.get("choices")
+        if choices and not field.metadata.get("or_function"):
             help_line += f" One of: {', '.join(choices)}."
         define[type(field.default)](field.name, field.default, help_line)
 
 
 def from_flags(values: dict[str, Any]) -> Config:
-    """Returns the settings in a mapping that may hold other flags too."""
+    """Returns the settings in a mapping of flags, which may hold other flags too."""
     names = [field.name for field in dataclasses.fields(Config)]
     return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
-
-
-def _parse(flagfile: str) -> dict[str, str]:
-    lines = (line.strip() for line in flagfile.split("\n"))
-    return dict(line[2:].partition("=")[::2] for line in lines if line.startswith("--"))

@@ -1,1 +1,1 @@
-"""The process: TensorFlow's start, devices, signals, faults, versions."""
+"""The process: TensorFlow's start-up, devices, signals, faults and versions."""

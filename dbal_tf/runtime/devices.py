@@ -1,4 +1,4 @@
-"""How the work is spread over the devices of a machine, or over machines."""
+"""Distribution over the devices of one machine, or of several."""
 
 import contextlib
 import functools
@@ -17,18 +17,19 @@ _CLUSTER = "TF_CONFIG"
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
-    """Returns the distribution strategy of a name.
+    """Returns the distribution strategy with a name.
 
-    Items are split over the replicas, posterior samples never: all replicas
+    Items are split over the replicas, posterior samples are not: all replicas
     draw the same masks, so scores do not depend on the number of devices.
 
     Args:
-        name: `"none"`: one device. `"mirrored"`: all GPUs, or without any all
-            logical CPU devices. `"auto"`: mirrored if there are several GPUs.
-            `"multi_worker"`: the devices of all processes of a cluster.
+        name: `"none"`: one device. `"mirrored"`: all GPUs, or all logical CPU
+            devices if there is no GPU. `"auto"`: mirrored if there are several
+            GPUs. `"multi_worker"`: the devices of all processes of a cluster.
 
     Raises:
-        InputError: The cluster of `"multi_worker"` is not described.
+        InputError: `TF_CONFIG` does not describe the cluster of
+            `"multi_worker"`.
     """
     if name == "multi_worker":
         return _multi_worker()
@@ -40,21 +41,23 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def gather(strategy: tf.distribute.Strategy, value: Any) -> np.ndarray:
-    """Returns what all replicas have, of all machines, along the first axis."""
+    """Returns the values of all replicas on all machines, joined along the first axis."""
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return strategy.gather(value, axis=0).numpy()
     return np.concatenate([x.numpy() for x in strategy.experimental_local_results(value)])
 
 
 def from_chief(strategy: tf.distribute.Strategy, data: bytes) -> bytes:
-    """Returns the chief's data in every process; waits until all have come here.
+    """Returns the chief's data in every process; waits for all processes.
 
     Args:
-        strategy: What all processes run under.
-        data: What to hand over; only the chief's counts.
+        strategy: The strategy that all processes run under.
+        data: The data to broadcast; that of other processes is ignored.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return data
+    # gather joins along the first axis, so all but one replica contribute nothing.
+    # int32, because all-gather takes no bytes.
     here = np.frombuffer(data if is_chief(strategy) else b"", np.uint8).astype(np.int32)
 
     def value(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
@@ -65,7 +68,10 @@ def from_chief(strategy: tf.distribute.Strategy, data: bytes) -> bytes:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Says whether this process keeps the run; all others help it."""
+    """Returns whether this process writes the run's files; the others only compute.
+
+    Without a task of the type chief, worker 0 is the chief, as in TensorFlow.
+    """
     resolver = strategy.cluster_resolver
     several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return not several or (resolver.task_type, resolver.task_id) in (
@@ -76,7 +82,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextlib.contextmanager
 def run_folder(strategy: tf.distribute.Strategy, run_dir: str) -> Iterator[str]:
-    """Gives the folder that this process writes to: the run's, or a passing one."""
+    """Yields the folder for this process to write to: the run's, or a temporary one."""
     if is_chief(strategy):
         yield run_dir
     else:
@@ -84,6 +90,7 @@ def run_folder(strategy: tf.distribute.Strategy, run_dir: str) -> Iterator[str]:
             yield folder
 
 
+# A process can join its cluster only once.
 @functools.cache
 def _multi_worker() -> tf.distribute.Strategy:
     try:

@@ -1,4 +1,4 @@
-"""What stopped the program, in one sentence for its user."""
+"""One sentence for the user about an error that ended the program."""
 
 import errno
 import pathlib
@@ -7,17 +7,17 @@ import shutil
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EROFS, errno.EACCES, errno.EPERM}
-_LITTLE = 2**20  # bytes
+_LITTLE = 2**20  # bytes; with fewer left, a failed write has met a full disk
 
 
 def sentence(error: Exception, run_dir: str) -> str:
     """Returns one sentence that says what happened and what to do.
 
-    A full disk and a folder that became read-only are told from the errors
-    that Python, SQLite and TensorFlow raise of them.
+    Recognizes a full disk and a folder that cannot be written, for which
+    Python, SQLite and TensorFlow each raise errors of their own.
 
     Args:
-        error: What ended the run.
+        error: The error that ended the run.
         run_dir: The run's folder.
     """
     kept = f"nothing committed in --run_dir={run_dir} is lost; "
@@ -34,7 +34,7 @@ def _is_no_room(error: Exception, folder: pathlib.Path) -> bool:
     said = "No space left on device|disk is full|Disk quota exceeded"
     if _number(error) in _NO_ROOM or _says(error, said):
         return True
-    # SQLite and TensorFlow do not always say why a write failed.
+    # SQLite and TensorFlow do not always say why a write failed; the disk may.
     if not _says(error, "disk I/O error|[Ff]ailed to|[Ww]rit"):
         return False
     return folder.exists() and shutil.disk_usage(folder).free < _LITTLE

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an exception that never cuts a write in two."""
+"""SIGINT and SIGTERM as an exception that is never raised inside of a write."""
 
 import contextlib
 import signal
@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_state = {"shielded": False, "asked": 0}
+# `shields`: how many `finish_first` blocks are open. `asked`: the number of the
+# last signal, 0 for none. Signal handlers are global, and so is their state.
+_state = {"shields": 0, "asked": 0}
 
 
 class Interrupted(BaseException):
     """The user or the system asked the program to stop.
 
     Attributes:
-        status: The exit status that says so, 128 plus the signal's number.
+        status: Exit status of the program, 128 plus the signal's number.
     """
 
     def __init__(self, number: int) -> None:
@@ -24,13 +26,13 @@ class Interrupted(BaseException):
 def _handle(number: int, frame: Any) -> None:
     del frame
     _state["asked"] = number
-    if not _state["shielded"]:
+    if not _state["shields"]:
         raise Interrupted(number)
 
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
-    """Turns SIGINT and SIGTERM into `Interrupted` inside the block."""
+    """Raises SIGINT and SIGTERM as `Interrupted` inside the block."""
     _state["asked"] = 0
     previous = {number: signal.signal(number, _handle) for number in _SIGNALS}
     try:
@@ -43,15 +45,16 @@ def raising() -> Iterator[None]:
 
 @contextlib.contextmanager
 def finish_first() -> Iterator[None]:
-    """Holds a signal back until the block has ended.
+    """Holds signals back until the block ends; of nested blocks, the outermost.
 
-    Ends with a signal that came before it, too: a library's callback may have
-    swallowed its exception.
+    `Interrupted` is raised at its end for a signal that came before the block,
+    too: a callback of a library may have swallowed the exception.
     """
-    _state["shielded"] = True
+    _state["shields"] += 1
     try:
         yield
     finally:
-        _state["shielded"] = False
-    if number := _state["asked"]:
+        _state["shields"] -= 1
+    # Not in `finally`: an error of the block goes first.
+    if (number := _state["asked"]) and not _state["shields"]:
         raise Interrupted(number)

@@ -1,4 +1,4 @@
-"""What made a number: the versions of the code and of its libraries."""
+"""Provenance of results: the versions of the code and of its libraries."""
 
 import importlib.metadata
 import pathlib
@@ -22,9 +22,10 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Returns the git commit of the package's checkout, with `+` if it is changed.
+    """Returns the git commit of the package's checkout.
 
-    Empty where there is no checkout or no git.
+    With a `+` if tracked files have uncommitted changes; empty if there is no
+    checkout or no git.
     """
     root = pathlib.Path(__file__).parents[2]
 
@@ -34,6 +35,8 @@ def commit() -> str:
             command, capture_output=True, text=True, check=True
         ).stdout.strip()
 
+    # git would search the folders above: an installed package may lie in a checkout
+    # of something else.
     if not (root / ".git").exists():
         return ""
     try:

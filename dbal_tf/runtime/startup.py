@@ -1,4 +1,4 @@
-"""Importing TensorFlow: its fast convolutions on, its start-up lines off."""
+"""Importing TensorFlow, with oneDNN and without its start-up messages."""
 
 import contextlib
 import os
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 
 def import_tensorflow(quietly: bool = True, jit_compile: bool = False) -> None:
-    """Imports TensorFlow as every process of this program wants it.
+    """Imports TensorFlow with the settings that all processes of a run share.
 
-    oneDNN is on, which TensorFlow leaves off on CPUs without AVX-512, though
-    convolutions take half the time with it there. Its sums round otherwise,
-    so a run that goes on in another process needs the same setting.
+    oneDNN is switched on, which TensorFlow leaves off on CPUs without AVX-512,
+    although convolutions take half the time with it there. It rounds sums
+    differently, so a run has to be resumed with the same setting.
 
     Args:
-        quietly: Whether to keep all but errors from stderr.
+        quietly: Whether to suppress messages on stderr, except errors.
         jit_compile: Whether XLA compiles what it can of every graph.
     """
     if jit_compile:
@@ -23,7 +23,7 @@ def import_tensorflow(quietly: bool = True, jit_compile: bool = False) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if quietly:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow's C++ side writes some lines before any setting counts.
+    # TensorFlow's C++ code writes some messages before it has read any setting.
     with _no_stderr() if quietly else contextlib.nullcontext():
         import tensorflow as tf
 
@@ -33,6 +33,7 @@ def import_tensorflow(quietly: bool = True, jit_compile: bool = False) -> None:
 
 @contextlib.contextmanager
 def _no_stderr() -> Iterator[None]:
+    # The file descriptor, not sys.stderr, which C++ code does not use.
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -39,7 +39,8 @@ def check_answers(
             )
         if state not in LABEL_STATES:
             raise InputError(
-                f"The answer for {item} is {state!r}; expected one of {', '.join(LABEL_STATES)}."
+                f"The answer for {item} is {state!r}; expected one of "
+                f"{', '.join(LABEL_STATES)}."
             )
         if state == LABELLED and not 0 <= (label or 0) < num_classes:
             raise InputError(

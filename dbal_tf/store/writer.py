@@ -248,8 +248,8 @@ def _insert_answers(
     for item, label, state in labels.rows():
         (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
         execute(
-            "INSERT INTO answers (item, class, state, round, annotator, seconds, time, corrects)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO answers"
+            " (item, class, state, round, annotator, seconds, time, corrects) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (item, label, state, round_index, annotator, each, _now(), earlier),
         )
 

@@ -1,8 +1,14 @@
+import pathlib
+
 import pytest
 
+from dbal_tf import main
 from dbal_tf.config import Config
-from dbal_tf.config.flagfile import from_flagfile, identity_lines
+from dbal_tf.config.flagfile import comparable, flag_texts, from_flagfile, identity_lines
 from dbal_tf.core import InputError
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_PUBLISHED = sorted((_ROOT / "docs" / "results").rglob("flags.cfg"))
 
 
 def test_a_flagfile_reads_back_to_its_settings():
@@ -28,11 +34,63 @@ def test_what_a_reader_may_take_for_the_end_of_a_line_is_refused(character):
 
 
 @pytest.mark.parametrize(
-    "line", ["--roundz=7", "--rounds=many", "--keep_scores=maybe", "--=1", "rounds 7"]
+    "line",
+    [
+        *("--roundz=7", "--rounds=many", "--keep_scores=maybe", "--=1", "rounds 7"),
+        *("rounds=7", "--rounds", "--rounds 7", "--flagfile=other.cfg"),
+    ],
 )
 def test_a_flagfile_that_no_run_wrote(line):
     with pytest.raises(InputError, match=f"The flagfile reads {line}"):
         from_flagfile(f"{line}\n")
+
+
+def test_comments_blank_lines_and_spaces_count_for_nothing():
+    text = "# a comment\n\n  --rounds=7  \r\n//--seed=9\n \n--rounds=8"
+    assert flag_texts(text) == {"rounds": "8"}
+    assert from_flagfile(text) == Config(rounds=8)
+    assert identity_lines(f"{text}\n--seed=9\n") == "--seed=9\n"
+
+
+_READ_LIKE_ABSL = """
+# A comment, then what a run writes and what a user may make of it.
+--acquisition=bald, random
+//--seed=4
+
+--seed=3
+--seed=5
+--keep_scores=true
+--mixed_precision=F
+--learning_rate=2e-2
+  --classes=2,8
+--run_dir=a = b#c
+--weight_decay=2.50
+"""
+
+
+def test_it_is_read_as_absl_reads_it(program, monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(main, "_run", lambda config: seen.append(config) or 0)
+    (tmp_path / "flags.cfg").write_text(_READ_LIKE_ABSL)
+    assert program(f"--flagfile={tmp_path}/flags.cfg") == (0, "", "")
+    assert seen == [from_flagfile(_READ_LIKE_ABSL)]
+    assert (seen[0].seed, seen[0].run_dir) == (5, "a = b#c")
+
+
+@pytest.mark.parametrize("path", _PUBLISHED, ids=lambda path: str(path.parent.name))
+def test_the_flagfiles_of_the_published_results_can_be_read(path):
+    config = from_flagfile(path.read_text())
+    assert config.differing(path.read_text()) == []
+
+
+def test_comparable_values():
+    assert comparable("weight_decay", "2.50") == comparable("weight_decay", "2.5") == 2.5
+    assert comparable("weight_decay", "auto") == "auto"
+    assert comparable("keep_scores", "True") is comparable("keep_scores", "t") is True
+    assert comparable("acquisition", "bald, random") == ("bald", "random")
+    assert comparable("seed", "many") == "many"
+    assert comparable("momentum", "0.90") == "0.90"
+    assert comparable("momentum", None) is None
 
 
 def test_identity_lines_are_those_that_may_not_change():

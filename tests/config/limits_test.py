@@ -14,6 +14,7 @@ class _Settings:
     rate: float = option(1.0, "A rate.", above=0.0)
     penalty: str = option("auto", "A penalty.", number_or="auto")
     names: tuple[str, ...] = option((), "Names.")
+    maker: str = option("plain", "A maker.", choices=("plain", "fancy"), or_function=True)
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(_Settings)}
@@ -24,6 +25,8 @@ _FIELDS = {field.name: field for field in dataclasses.fields(_Settings)}
     [
         *(("share", 0), ("share", 1), ("rate", 1e-300), ("names", ())),
         *(("penalty", "auto"), ("penalty", "0.5"), ("penalty", "0"), ("names", ("a b", '1"'))),
+        *(("maker", "fancy"), ("maker", "nets:build"), ("maker", "a.b_1.c:Class.build")),
+        *(("maker", "__main__:make.<locals>.build"), ("maker", "nets:<lambda>")),
     ],
 )
 def test_what_keeps_to_its_limits(name, value):
@@ -47,6 +50,11 @@ def test_what_keeps_to_its_limits(name, value):
         ("names", ("fine", "a\xa0"), "text without spaces at its ends"),
         ("names", ("fine", "a,b"), "a name without commas"),
         ("names", ("fine", '"a'), "a name without commas"),
+        ("maker", "other", "plain, fancy or package.module:function"),
+        ("maker", "a.b", "plain, fancy or package.module:function"),
+        ("maker", "a/b.py:c", "plain, fancy or package.module:function"),
+        ("maker", "a:1c", "plain, fancy or package.module:function"),
+        ("maker", len, "plain, fancy or package.module:function"),
     ],
 )
 def test_what_does_not(name, value, expected):

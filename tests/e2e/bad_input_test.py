@@ -187,9 +187,8 @@ _LIMITS = (
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
     ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
-    ("model", "resnet", "one of bayesian_cnn"),
+    ("model", "resnet", "bayesian_cnn or package.module:function"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
-    ("oracle", "me", "one of dataset"),
     ("remainder", "drop", "one of merge, keep"),
     ("rounds", "-1", "at least 0"),
     ("acquisition_size", "0", "at least 1"),
@@ -436,7 +435,7 @@ _RUN_DIRS = {
     ),
     "a run of a flag of another version": Case(
         f"{_DIGITS} --seed=7 --epochs=9",
-        ("--momentum=None (the run has --momentum=0.9)",),
+        ("no --momentum (the run has --momentum=0.9)",),
         _run_with(_run_with.__doc__.encode() + b"\n--momentum=0.9\n"),
     ),
     "a run below a grid": Case(

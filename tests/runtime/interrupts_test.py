@@ -37,6 +37,19 @@ def test_a_write_in_hand_is_finished_first(number, status):
     assert stop.value.status == status
 
 
+def test_a_write_inside_a_write_does_not_let_signals_through():
+    done = []
+    with pytest.raises(Interrupted), interrupts.raising():
+        with interrupts.finish_first():
+            with interrupts.finish_first():
+                _send(signal.SIGINT)
+            done.append("inner")
+            _send(signal.SIGTERM)
+            done.append("outer")
+        done.append("went on")
+    assert done == ["inner", "outer"]
+
+
 def test_after_a_write_signals_count_at_once_again():
     with pytest.raises(Interrupted), interrupts.raising():
         with interrupts.finish_first():
