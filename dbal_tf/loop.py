@@ -25,6 +25,7 @@ from dbal_tf.components.example_gen import load
 from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.posterior_choice import PosteriorChooser
+from dbal_tf.components.push_gate import PushGate
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.reporter import Reporter, Say
 from dbal_tf.components.trainer import Trainer, is_choice_due

@@ -19,12 +19,6 @@ startup.import_tensorflow()
 _BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / "shared"
 
 
-_EXPORT = (
-    *("saved_model.pb", "variables/variables.index", "variables/data"),
-    "complete.json",
-)
-
-
 @pytest.fixture(scope="session")
 def test_data() -> pathlib.Path:
     """The folder of real data: DBAL_TEST_DATA, else ../shared/data."""
@@ -100,10 +94,14 @@ def tiny(tmp_path: pathlib.Path) -> Config:
 
 @pytest.fixture
 def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
-    """The folder of a run of three rounds of two items that has ended, written by hand."""
+    """The folder of a run of three rounds of two items that has ended, written by hand.
+
+    Behind each query is a reserve of one item, which nobody answers.
+    """
     from dbal_tf.artifacts import CurvePoint, Evaluation, Query
     from dbal_tf.seeds import seed_for
-    from dbal_tf.store import writer as stores
+    from dbal_tf.store.rows import RunRecord
+    from dbal_tf.store.writer import Execution, Store
 
     folder = tmp_path / "finished"
     names, classes = ("low", "middle", "high"), {"train-0": 0, "train-1": 1, "train-2": 2}
@@ -117,46 +115,47 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
         run_dir=str(folder),
     )
     train = [f"train-{number}" for number in range(12)]
-    initial = Labels(np.array(list(classes)), np.array(list(classes.values())))
     splits = {"initial": train[:3], "validation": train[3:5], "pool": train[5:]}
     splits |= {"test": ["test-0", "test-1"], "train": train}
+    versions = {"dbal_tf": "0.1.0", "commit": "0123456789ab", "python": "3.11.7"}
     folder.mkdir()
     (folder / "flags.cfg").write_text(config.to_flags())
-    with stores.Store(folder) as store:
-        versions = {"dbal_tf": "0.1.0", "commit": "0123456789ab", "python": "3.11.7"}
-        store.start(config.to_flags(), "c" * 64, versions, initial, "dataset", names, splits)
+    _write_export(folder / "export/2", {"labels": 7, "dataset_checksum": "c" * 64})
+    with Store(folder) as store:
+        run = RunRecord(config.to_flags(), "c" * 64, versions, names)
+        store.start(run, Labels.from_answers(classes), "dataset", splits)
         for index in range(3):
-            calls = {"Trainer": "fit", "Evaluator": "test"}
-            query, bought, artifacts = None, None, {}
+            calls = {"Trainer": ["fit"], "Evaluator": ["test"]}
+            query, artifacts = None, {"saved_model": "export/2"}
             if index < 2:
-                ids = np.array(train[5 + 2 * index : 7 + 2 * index])
-                query = Query(ids, np.array([0.5, 0.25]), entropies=np.array([0.75, 0.25]))
-                bought = Labels(ids, np.array([1, 2]))
-                artifacts = {"query": f"rounds/{index:04d}/query.csv"}
-                (folder / artifacts["query"]).parent.mkdir(parents=True)
-                (folder / artifacts["query"]).write_text(
-                    csv_files.query_csv(query, bought, names)
-                )
-                calls |= {"PoolScorer": "masks", "Acquirer": "ties", "Oracle": "oracle"}
-            else:
-                artifacts = {"saved_model": "export/2"}
-                for part in (
-                    *("saved_model.pb", "variables/variables.index", "variables/data"),
-                    "complete.json",
-                ):
-                    (folder / "export/2" / part).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / "export/2" / part).write_text(part)
-                told = {"labels": 7, "dataset_checksum": "c" * 64}
-                (folder / "export/2/complete.json").write_text(json.dumps(told))
+                ids = np.array(train[5 + 2 * index : 8 + 2 * index])
+                entropies = np.array([0.75, 0.25, 0.25])
+                query = Query(ids, np.array([0.5, 0.25, 0.125]), entropies=entropies)
+                calls |= {"PosteriorChooser": ["masks", "ties"]}
+                artifacts = {}
             measures = Evaluation(0.5 - index / 10, 1.0, 0.5, 0.25, 0.5, 1.25)
             point = CurvePoint(index, 3 + 2 * index, measures, 2.5, {"train": 1.0})
             executions = [
-                stores.Execution(name, seed_for(7, 0, index, purpose), 1.0, purpose)
-                for name, purpose in calls.items()
+                Execution(name, {what: seed_for(7, 0, index, what) for what in purposes}, 1.0)
+                for name, purposes in calls.items()
             ]
-            store.commit(point, query, bought, "dataset", executions, artifacts)
-        (folder / "curve.csv").write_text(csv_files.curve_csv(store.curve()))
+            store.ask(point, query, executions, artifacts)
+            if query is not None:
+                store.tell(index, Labels(query.ids[:2], np.array([1, 2])), "dataset", 0.5)
+                rows = [row for row in store.reader.label_rows() if row.round == index]
+                path = folder / f"rounds/{index:04d}/query.csv"
+                path.parent.mkdir(parents=True)
+                path.write_text(csv_files.query_csv(rows, names))
+                store.add_artifact(index, "query", f"rounds/{index:04d}/query.csv")
+        (folder / "curve.csv").write_text(csv_files.curve_csv(store.reader.curve()))
     return folder
+
+
+def _write_export(folder: pathlib.Path, told: dict[str, object]) -> None:
+    for part in ("saved_model.pb", "variables/variables.index", "variables/data"):
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part).write_text(part)
+    (folder / "complete.json").write_text(json.dumps(told))
 
 
 @pytest.fixture
@@ -164,7 +163,11 @@ def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the SavedModel, which takes half of a tiny run's time."""
     from dbal_tf.components.pusher import Pusher
 
-    monkeypatch.setattr(Pusher, "run", lambda self, *_: self.folder / "left_out")
+    def leave_out(self: Pusher, *_: object) -> pathlib.Path:
+        (self.folder / "left_out").mkdir(parents=True, exist_ok=True)
+        return self.folder / "left_out"
+
+    monkeypatch.setattr(Pusher, "run", leave_out)
 
 
 class Program:

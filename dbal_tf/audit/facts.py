@@ -1,9 +1,6 @@
 """What is known of a run: from its store, or from its published results."""
 
-import csv
 import dataclasses
-import io
-import json
 import pathlib
 import sqlite3
 import zlib
@@ -12,21 +9,19 @@ from collections.abc import Sequence
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.core import InputError
-from dbal_tf.store.csv_files import read_curve_csv
-from dbal_tf.store.reader import (
+from dbal_tf.store.layout import PICKS_FILE, STORE_FILE
+from dbal_tf.store.published import read_picks, read_published
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import (
+    AnswerRecord,
     ArtifactRecord,
+    AskedRecord,
     ExecutionRecord,
     LabelRecord,
     RoundRecord,
-    RunReader,
     RunRecord,
     SplitRecord,
 )
-from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE
-from dbal_tf.store.schema import FILE_NAME
-
-PICKS_FILE = "picks.csv"
-_PICKS_COLUMNS = ["round", "rank", "id", "class", "score"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,10 +32,14 @@ class Facts:
         folder: Where it lies.
         config: The settings that it began with.
         run: What the run began with; `class_names` empty if not recorded.
-        labels: All that was asked for, in that order.
+        labels: All that was asked for and answered, as it stood when each
+            round ended, in the order in which it was asked for.
         rounds: The committed rounds, in order.
         has_store: Whether the folder has a store, and so everything that a
             run writes; else it has published results alone.
+        answers: All answers, in the order in which they came; those of
+            published results are made from `labels`.
+        asked: All queries, each with its reserve; empty if not recorded.
         executions: The calls of components.
         artifacts: What rounds left on disk.
         splits: Ids by their use; empty if not recorded.
@@ -52,6 +51,8 @@ class Facts:
     labels: Sequence[LabelRecord]
     rounds: Sequence[RoundRecord]
     has_store: bool = False
+    answers: Sequence[AnswerRecord] = ()
+    asked: Sequence[AskedRecord] = ()
     executions: Sequence[ExecutionRecord] = ()
     artifacts: Sequence[ArtifactRecord] = ()
     splits: dict[str, SplitRecord] = dataclasses.field(default_factory=dict)
@@ -63,11 +64,11 @@ def find_runs(folder: pathlib.Path) -> list[pathlib.Path]:
     Raises:
         InputError: There is none.
     """
-    names = (FILE_NAME, PICKS_FILE)
+    names = (STORE_FILE, PICKS_FILE)
     found = sorted({path.parent for name in names for path in folder.rglob(name)})
     if not found:
         raise InputError(
-            f"{folder} holds no run; expected a folder with {FILE_NAME} or, of published "
+            f"{folder} holds no run; expected a folder with {STORE_FILE} or, of published "
             f"results, {PICKS_FILE}, there or below."
         )
     return found
@@ -80,8 +81,8 @@ def read_facts(folder: pathlib.Path) -> Facts:
         InputError: What is there is not what a run writes.
         sqlite3.DatabaseError: The store is damaged, or holds what no run writes.
     """
-    if not (folder / FILE_NAME).exists():
-        return _results(folder)
+    if not (folder / STORE_FILE).exists():
+        return _published(folder)
     try:
         return _stored(folder)
     except InputError:
@@ -91,52 +92,36 @@ def read_facts(folder: pathlib.Path) -> Facts:
 
 
 def _stored(folder: pathlib.Path) -> Facts:
-    records = RunReader.open(folder)
-    run = records.run()
+    reader = RunReader.open(folder)
+    run = reader.run()
     return Facts(
         folder,
         from_flagfile(run.flags),
         run,
-        records.label_rows(),
-        records.rounds(),
+        reader.label_rows(),
+        reader.rounds(),
         True,
-        records.executions(),
-        records.artifacts(),
-        records.splits(),
+        reader.answers(),
+        reader.asked(),
+        reader.executions(),
+        reader.artifacts(),
+        reader.splits(),
     )
 
 
-def _results(folder: pathlib.Path) -> Facts:
-    flags = read_text(folder / FLAGS_FILE)
-    try:
-        versions = json.loads(read_text(folder / "versions.json"))
-        labels = _picks(read_text(folder / PICKS_FILE))
-    except (ValueError, csv.Error) as error:
-        raise InputError(
-            f"{folder} holds versions.json or {PICKS_FILE} that cannot be read ({error}); "
-            "expected what tools/collect_results.py writes."
-        ) from error
-    rounds = [RoundRecord(p, versions) for p in read_curve_csv(read_text(folder / CURVE_FILE))]
-    run = RunRecord(flags, "", versions, ())
-    return Facts(folder, from_flagfile(flags), run, labels, rounds)
-
-
-def _picks(text: str) -> list[LabelRecord]:
-    header, *rows = csv.reader(io.StringIO(text))
-    if header != _PICKS_COLUMNS:
-        raise ValueError(f"its columns are {','.join(header)}")
-    return [
-        LabelRecord(
-            item,
-            int(label),
-            None if index == "initial" else int(index),
-            int(rank) - 1,
-            float(score) if score else None,
-            None,
-            "labelled",
+def _published(folder: pathlib.Path) -> Facts:
+    published, labels = read_published(folder), read_picks(folder)
+    rounds = [RoundRecord(point, published.versions) for point in published.curve]
+    run = RunRecord(published.flags, "", published.versions, ())
+    answers = [
+        AnswerRecord(
+            *(number, row.item, row.label, row.state, row.round),
+            *("", None, "", None, row.rank),
         )
-        for index, rank, item, label, score in rows
+        for number, row in enumerate(labels)
     ]
+    config = from_flagfile(published.flags)
+    return Facts(folder, config, run, labels, rounds, answers=answers)
 
 
 def read_text(path: pathlib.Path) -> str:

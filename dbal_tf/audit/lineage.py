@@ -11,13 +11,13 @@ from dbal_tf.audit.shared import labels_of_model
 from dbal_tf.config.flagfile import identity_lines
 from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.reader import RoundRecord, labels_digest
+from dbal_tf.store.rows import AnswerRecord, RoundRecord, known_before, labels_digest
 
 _WIDTH = 80
 _INDENT = 16
 _KINDS = {
     "model": ("ExampleGen", "Trainer"),
-    "score": ("ExampleGen", "Trainer", "PoolScorer", "Acquirer"),
+    "score": ("ExampleGen", "Trainer", "PosteriorChooser", "GraphChooser"),
     "point": ("ExampleGen", "Trainer", "Evaluator"),
 }
 
@@ -56,20 +56,42 @@ def lineage(facts: Facts, name: str) -> str:
 def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
     labels = labels_of_model(facts, row.point.round)
     initial = sum(label.round is None for label in facts.labels)
-    versions = row.versions or facts.run.versions
+    versions = row.versions
     code = f"dbal_tf {versions['dbal_tf']}, commit {versions['commit'] or 'not known'}"
     config = hashlib.sha256(identity_lines(facts.run.flags).encode()).hexdigest()
-    libraries = [f"{k} {v}" for k, v in versions.items() if k not in ("dbal_tf", "commit")]
+    told_apart = ("dbal_tf", "commit", "model")
+    libraries = [f"{k} {v}" for k, v in versions.items() if k not in told_apart]
+    model = {"model": versions["model"]} if "model" in versions else {}
     return {
         "labels": f"{len(labels)}: {initial} to begin with, {len(labels) - initial} bought; "
         f"SHA-256 {labels_digest(labels)}{_changed(labels, row)}",
         "ids": " ".join(labels.ids.tolist()),
+        **_corrections(facts, row.point.round),
         "data": f"{facts.config.dataset}, SHA-256 {facts.run.checksum or 'not recorded'}",
         "config": f"SHA-256 {config}",
         "weight decay": f"{row.point.weight_decay:g}",
-        "code": code if row.versions else f"{code}, when the run began",
+        **model,
+        "code": code,
         "libraries": ", ".join(libraries),
     }
+
+
+def _corrections(facts: Facts, index: int) -> dict[str, str]:
+    """What was corrected before a round learnt it: the answers before and since."""
+    answers = {answer.id: answer for answer in facts.answers}
+    texts = []
+    for answer in known_before(facts.answers, index):
+        if answer.corrects is not None:
+            before, name = answers[answer.corrects], _class_name
+            texts.append(
+                f"{answer.item} is {name(facts, answer)} ({answer.annotator}, told in round "
+                f"{answer.round}), was {name(facts, before)} ({before.annotator})"
+            )
+    return {"corrected": "; ".join(texts)} if texts else {}
+
+
+def _class_name(facts: Facts, answer: AnswerRecord) -> str:
+    return answer.state if answer.label is None else facts.run.class_names[answer.label]
 
 
 def _changed(labels: Labels, row: RoundRecord) -> str:
@@ -83,7 +105,7 @@ def _seeds(facts: Facts, kind: str, index: int) -> Iterator[str]:
     yield f"split {seed_for(root, repetition, 0, 'split')}"
     for call in facts.executions:
         if call.round == index and call.component in _KINDS[kind]:
-            yield f"{call.purpose or call.component} {call.seed}"
+            yield from (f"{purpose} {seed}" for purpose, seed in call.seeds.items())
 
 
 def _of_export(facts: Facts, row: RoundRecord) -> dict[str, str]:

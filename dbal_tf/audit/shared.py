@@ -1,45 +1,37 @@
 """What a check may say instead of an outcome, and what checks share."""
 
-import math
-
-import numpy as np
-
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
-from dbal_tf.store.reader import LabelRecord
+from dbal_tf.store.rows import LabelRecord, known_before, labels_from_answers
 
 
 class NotRecorded(Exception):
     """What a check needs was not recorded; the message says what."""
 
 
-def recorded_since(facts: Facts) -> float:
-    """Returns the first round of which digests and purposes are recorded; inf if none.
+def needs_store(facts: Facts, what: str) -> None:
+    """Ends a check of what published results do not hold.
 
-    An older store that was brought to today's schema has them from there on.
+    Raises:
+        NotRecorded: There is no store.
     """
-    since = [row.point.round for row in facts.rounds if row.labels_sha256]
-    since += [row.round for row in facts.executions if row.purpose]
-    since += [row.round for row in facts.artifacts if row.sha256]
-    return min(since, default=math.inf)
+    if not facts.has_store:
+        raise NotRecorded(what)
 
 
 def labels_of_model(facts: Facts, index: int) -> Labels:
-    """Returns the labels that a round's model was trained on, as bought."""
-    before = [
-        row
-        for row in facts.labels
-        if row.state == "labelled" and (row.round is None or row.round < index)
-    ]
-    return Labels(
-        np.array([row.item for row in before]),
-        np.array([row.label for row in before], np.int64),
-    )
+    """Returns the labels that a round's model was trained on, as known then."""
+    return labels_from_answers(known_before(facts.answers, index))
 
 
 def asked_in(facts: Facts, index: int | None) -> list[LabelRecord]:
-    """Returns what a round asked for; None: the initial set."""
+    """Returns what a round asked for and was told; None: the initial set."""
     return [row for row in facts.labels if row.round == index]
+
+
+def is_waiting(facts: Facts, index: int) -> bool:
+    """Says whether a round is the last one and may still wait for answers."""
+    return facts.has_store and bool(facts.rounds) and index == facts.rounds[-1].point.round
 
 
 def technique(facts: Facts) -> str:

@@ -147,14 +147,17 @@ class Store:
             *(json.dumps(point.seconds), self._versions),
         )
         with finish_first(), self._transaction() as execute:
-            execute(
+            done = execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (round) DO"
                 " UPDATE SET asked = excluded.asked, labels = excluded.labels,"
                 " labels_sha256 = excluded.labels_sha256, evaluation = excluded.evaluation,"
                 " weight_decay = excluded.weight_decay, seconds = excluded.seconds,"
-                " versions = excluded.versions",
+                " versions = excluded.versions WHERE NOT EXISTS"
+                " (SELECT 1 FROM queries WHERE queries.round = excluded.round)",
                 values,
             )
+            if not done.rowcount:
+                raise ValueError(f"Round {point.round} has asked already.")
             execute("DELETE FROM executions WHERE round = ?", (point.round,))
             execute("DELETE FROM artifacts WHERE round = ?", (point.round,))
             if query is not None:
@@ -244,12 +247,15 @@ def _insert_answers(
     annotator: str,
     seconds: float | None,
 ) -> None:
+    if len(set(labels.ids.tolist())) < len(labels):
+        raise ValueError("An item is given twice; expected one answer to each.")
     each = None if seconds is None else seconds / max(1, len(labels))
     for item, label, state in labels.rows():
         (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
         execute(
             "INSERT INTO answers"
-            " (item, class, state, round, annotator, seconds, time, corrects) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " (item, class, state, round, annotator, seconds, time, corrects)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (item, label, state, round_index, annotator, each, _now(), earlier),
         )
 

@@ -2,13 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from dbal_tf.components.graph_learning import GraphAcquirer, GraphClassifier, ImageGraph
 
 from dbal_tf.artifacts import Evaluation, Labels
 from dbal_tf.baselines import graph as graphs
 from dbal_tf.baselines.graph import knn_graph, pixels
 from dbal_tf.baselines.harmonic import harmonic
 from dbal_tf.baselines.mbr import MinimumBayesRisk, risk
-from dbal_tf.components.graph_learning import GraphAcquirer, GraphClassifier, ImageGraph
 from dbal_tf.core import InputError
 
 GRAPH = ImageGraph(neighbors=5, scale=0.0)
