@@ -68,18 +68,16 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
 
 
 def count_classes(experiment: Experiment, config: Config) -> int:
-    """Returns the number of classes, from whatever says it without reading images.
+    """Returns the number of classes of the data set, without reading images if possible.
 
-    That is the settings, the name of the data set, or else the first round of
-    any run of the experiment: a run begins with `initial_per_class` labels of
-    each class. Only if none has begun are the data read.
+    The data set's name tells it, or the first round of any run of the
+    experiment: a run begins with `initial_per_class` labels of each class. Only
+    if no run has a round are the data read.
 
     Raises:
         InputError: A report is wanted and no run has a round, or a folder or
             the data cannot be used.
     """
-    if config.classes:
-        return len(config.classes)
     if config.dataset in _TEN_CLASSES:
         return 10
     # Folders and what they are checked for do not depend on the number of rounds,
@@ -87,7 +85,7 @@ def count_classes(experiment: Experiment, config: Config) -> int:
     grid = cells(experiment, config, lambda: 0)
     check_folders(config, grid)
     for cell in grid:
-        if curve := _result(cell).curve:
+        if not cell.config.classes and (curve := _result(cell).curve):
             return curve[0].labels // cell.config.initial_per_class
     if config.report_only:
         raise InputError(

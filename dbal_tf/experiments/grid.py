@@ -46,14 +46,19 @@ class Variant:
 
         Args:
             config: The experiment's settings.
-            count_classes: Returns the number of classes of the data.
+            count_classes: Returns the number of classes of all data; called
+                only if the variant begins with more or fewer labels.
         """
         changed = config.replace(**self.changes)
-        fewer = config.initial_per_class - changed.initial_per_class
+        starts = [(one.initial_per_class, one.classes) for one in (config, changed)]
+        to_buy = config.rounds * config.acquisition_size
         # Counting may read the data, so it is done only where it matters.
-        at_start = fewer * count_classes() if fewer else 0
-        to_buy = config.rounds * config.acquisition_size + at_start
-        # A last query of a smaller size would be one that no other variant has.
+        if starts[0] != starts[1]:
+            before, after = (
+                of_each * (len(names) or count_classes()) for of_each, names in starts
+            )
+            to_buy += before - after
+        # All queries are whole ones: a variant may end a few labels earlier.
         return changed.replace(rounds=max(0, to_buy // changed.acquisition_size))
 
 
@@ -143,8 +148,8 @@ def cells(
     Args:
         experiment: What varies.
         config: The experiment's settings.
-        count_classes: Returns the number of classes of the data; called only
-            if a variant begins with more or fewer labels than the others.
+        count_classes: Returns the number of classes of all data; called only
+            if a variant begins with more or fewer labels than `config` says.
 
     Raises:
         InputError: No technique of `--acquisition` is one of the experiment.
