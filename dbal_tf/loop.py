@@ -29,7 +29,7 @@ from dbal_tf.components.push_gate import PushGate
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.reporter import Reporter, Say
 from dbal_tf.components.trainer import Trainer, is_choice_due
-from dbal_tf.config import GRAPH_TECHNIQUES, Config
+from dbal_tf.config import GRAPH_TECHNIQUES, MODELS, Config
 from dbal_tf.core import Chooser, SeedFor
 from dbal_tf.reporting import tables
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
@@ -149,8 +149,8 @@ class Run:
             config = config.replace(run_dir=run_dir)
             store = stack.enter_context(Store(folder))
             made_by = {**versions(), "replicas": str(strategy.num_replicas_in_sync)}
-            if digest := source_digest(trainer.network):
-                made_by["model"] = f"{config.model} {digest}"
+            if config.model not in MODELS:
+                made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
             _start(store, config, dataset, made_by, say)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):

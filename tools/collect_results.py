@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Copies the small results of runs into a folder, and prints their table.
+"""Copies the small results of runs to a folder, and prints a table of them.
 
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
-For each finished run, with `--unfinished` for any: curve.csv, flags.cfg,
-picks.csv (round, rank, id, class, score) and versions.json. For single runs:
-curve.png of all that the folder then holds. Of a grid each run keeps its place,
-and `--report_only` reports what is kept. The table, in Markdown, is made from
-the runs' stores.
+Kept are curve.csv, flags.cfg, picks.csv (round, rank, id, class, score) and
+versions.json of each finished run, with `--unfinished` of every run. The runs of
+a grid keep their places in it, so that `--report_only` can report what is kept.
+Of single runs a curve.png is drawn, of all that the folder then holds. The table
+is in Markdown.
 """
 
 import argparse
@@ -16,15 +16,13 @@ import io
 import json
 import pathlib
 
-from dbal_tf.artifacts import CurvePoint
+from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import find_runs
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.reader import RunReader
-
-_PHASES = ("train", "score", "evaluate", "label")
 
 
 def main() -> None:
@@ -36,8 +34,8 @@ def main() -> None:
     parser.add_argument("--unfinished", action="store_true", help="runs under way too")
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
-    print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(_PHASES)} | commit |")
-    print("|---" * (2 + len(options.at) + len(_PHASES)) + "|")
+    print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(PHASES)} | commit |")
+    print("|---" * (2 + len(options.at) + len(PHASES)) + "|")
     for folder in options.runs:
         for run in find_runs(folder):
             name = str(run.relative_to(folder))
@@ -45,6 +43,7 @@ def main() -> None:
             if options.unfinished or is_finished(run):
                 curve, versions = collect(run, options.out / name)
                 print(row(name, curve, options.at, versions["commit"]))
+    # Runs of a grid lie deeper and have their report instead.
     curves = {
         path.parent.name: [read_curve_csv(path.read_text())]
         for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
@@ -60,9 +59,10 @@ def is_finished(run: pathlib.Path) -> bool:
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
-    """Copies one run's results; returns its curve and the versions that made it."""
+    """Copies a run's results; returns its curve and the versions that made it."""
     records = RunReader.open(run)
     curve, versions = records.curve(), records.run().versions
+    # Without folders of this machine, which tell nobody anything.
     lines = (run / "flags.cfg").read_text().splitlines(keepends=True)
     flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))
     kept = out / "flags.cfg"
@@ -93,7 +93,7 @@ def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:
     """Returns a run's line: errors in % at numbers of labels, minutes by phase."""
     errors = {point.labels: f"{100 * point.evaluation.error:.2f}" for point in curve}
     cells = [errors.get(count, "-") for count in at]
-    for phase in _PHASES:
+    for phase in PHASES:
         seconds = sum(point.seconds.get(phase, 0.0) for point in curve)
         cells.append(f"{seconds / 60:.1f} min")
     return f"| {name} | {' | '.join(cells)} | {commit} |"

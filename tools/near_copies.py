@@ -1,8 +1,8 @@
-"""How far apart the images of a query are: whether it buys near copies.
+"""Prints how far apart the images of a query are: whether it buys near copies.
 
-Mean Euclidean distance between the images of a query, pixel values 0 to 1,
-over the queries of each range of labels; beside it that of as many images
-drawn at random. Reads the picks of runs or of published results.
+The mean Euclidean distance between two images of a query, pixel values 0 to 1,
+averaged over the queries in each range of labels. The last row is that of ten
+images drawn at random. Reads runs or published results.
 
   python tools/near_copies.py --data_dir=<folder with MNIST> docs/results/mnist/var_ratios
 """
@@ -22,12 +22,16 @@ _RANGES = ((20, 100), (100, 300), (300, 1000))
 
 
 def mean_distance(images: np.ndarray) -> float:
-    """Returns the mean distance between two of some images, `[k, h, w, c]`, 0 to 255."""
+    """Returns the mean distance between two of some images.
+
+    Args:
+        images: Pixel values 0 to 255, `[k, h, w, c]`, k at least 2.
+    """
     return float(scipy.spatial.distance.pdist(images.reshape(len(images), -1) / 255).mean())
 
 
 def query_distances(run: pathlib.Path, examples: Examples) -> dict[int, float]:
-    """Returns the mean distance within each query, by the labels before it."""
+    """Returns the mean distance within each query, by the number of labels before it."""
     facts = read_facts(run)
     labels_before = {row.point.round: row.point.labels for row in facts.rounds}
     queries: dict[int, list[str]] = {}
@@ -37,7 +41,7 @@ def query_distances(run: pathlib.Path, examples: Examples) -> dict[int, float]:
     return {
         labels_before[index]: mean_distance(np.asarray(examples.select(np.array(ids)).images))
         for index, ids in queries.items()
-        if len(ids) > 1
+        if len(ids) > 1  # One image has no distance.
     }
 
 
@@ -59,6 +63,7 @@ def main() -> None:
             for low, high in _RANGES
         ]
         print(f"| {run} | {' | '.join(f'{mean:.2f}' for mean in means)} |")
+    # As large as the paper's queries: the mean does not depend on their size.
     rng = np.random.default_rng(0)
     drawn = [rng.choice(len(examples), 10, replace=False) for _ in range(300)]
     chance = np.mean([mean_distance(np.asarray(examples.images[rows])) for rows in drawn])

@@ -44,9 +44,11 @@ class Trainer:
         Raises:
             InputError: `--model` names no network.
         """
-        named = network or network_factory(config.model, config.kernel_size, config.initializer)
+        factory = network_factory(
+            network or config.model, config.kernel_size, config.initializer
+        )
         return cls(
-            named,
+            factory,
             config.epochs,
             config.batch_size,
             config.learning_rate,

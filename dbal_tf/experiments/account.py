@@ -1,11 +1,11 @@
-"""What a report says of its runs: protocol, cost, provenance, what is missing."""
+"""What a report says of its runs: what is missing, settings, cost and provenance."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from dbal_tf.artifacts import PHASES
 from dbal_tf.config import Config
-from dbal_tf.experiments.grid import Experiment, Result
+from dbal_tf.experiments.grid import Result
 from dbal_tf.reporting.page import Table
 from dbal_tf.reporting.tables import duration
 
@@ -30,10 +30,11 @@ def status(results: Sequence[Result]) -> list[str]:
 
 
 def stamp(config: Config, results: Sequence[Result]) -> str:
-    """Returns the sentence below every table: protocol, commit and cost in short."""
+    """Returns the sentence below every table: settings, commits and cost in short."""
     begun = [result for result in results if result.curve]
     time = duration(sum(_seconds(result) for result in begun))
     queries = dict.fromkeys(_queries(result.cell.config) for result in begun)
+    # The runs of a grid may be from several machines, each with a commit of its own.
     commits = sorted({_commit(result) for result in begun})
     return (
         f"{config.dataset}; {'; or '.join(queries)}; T = {config.num_samples}; commit "
@@ -57,23 +58,25 @@ def _seconds(result: Result) -> float:
     return sum(sum(point.seconds.values()) for point in result.curve)
 
 
-def protocol(experiment: Experiment, config: Config) -> Table:
-    """Returns the settings that make the runs what they are, by variant."""
+def protocol(results: Sequence[Result]) -> Table:
+    """Returns the settings that the runs of each variant share."""
     varied = {"experiment", "acquisition", "repetition", "repetitions"}
-    settings = [variant.settings(config) for variant in experiment.variants]
     names = [
         field.name
         for field in dataclasses.fields(Config)
+        # The number of rounds may grow later, but it says what the report is of.
         if field.name in (Config.identity() | {"rounds"}) - varied
     ]
-    titles = [variant.title or variant.folder or "all runs" for variant in experiment.variants]
-    texts = [one.texts() for one in settings]
+    # One run speaks for its variant: they differ in what is varied alone.
+    cells = {result.cell.variant.folder: result.cell for result in results}.values()
+    titles = [cell.variant.title or cell.variant.folder or "all runs" for cell in cells]
+    texts = [cell.config.texts() for cell in cells]
     rows = [[f"--{name}", *(of[name] for of in texts)] for name in names]
     return Table("Protocol", ["flag", *titles], rows)
 
 
 def cost(results: Sequence[Result]) -> Table:
-    """Returns the wall time of every run by phase, and what made it."""
+    """Returns the wall time of every run by phase, and the code that made it."""
     begun = [result for result in results if result.curve]
     header = ["run", "rounds", *PHASES, "in all", "started", "committed", "commit"]
     libraries = {
@@ -92,6 +95,7 @@ def cost(results: Sequence[Result]) -> Table:
 
 
 def _cost_row(result: Result) -> list[str]:
+    # A phase may be missing: before exports were timed, runs recorded none of it.
     phases = [sum(point.seconds.get(phase, 0.0) for point in result.curve) for phase in PHASES]
     return [
         result.cell.path or ".",

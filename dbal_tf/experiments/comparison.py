@@ -15,14 +15,15 @@ from dbal_tf.reporting.page import Table
 
 ERROR_TOLERANCE = 0.3  # Points.
 LABELS_TOLERANCE = 0.1  # Share of all labels, but one query at least.
-_THRESHOLDS = (0.10, 0.05)  # Those of the published counts.
 _DASH = "-"
 
 
 def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
-    """Returns errors, first crossings and areas of all techniques."""
+    """Returns errors, first crossings and mean errors of all techniques."""
     end, thresholds = max(group.last for group in groups), experiment.thresholds
     checkpoints = [*(count for count in experiment.checkpoints if count < end), end]
+    # Early labels lower the error most, so a mean over other labels would say
+    # where a curve begins rather than how good it is.
     common = (
         max(int(group.line.labels_p[0]) for group in groups),
         min(group.last for group in groups),
@@ -62,11 +63,13 @@ def _summary_row(
         *(_errors_at(line, count) for count in checkpoints),
         *(_crossing(line, threshold) for threshold in thresholds),
         _spread([area for area in areas if area is not None]),
-        _errors_at(group.deterministic, group.last),
+        _errors_at(group.line_without_dropout, group.last),
     ]
 
 
-def _errors_at(line: Line, count: int) -> str:
+def _errors_at(line: Line | None, count: int) -> str:
+    if line is None:
+        return _DASH
     errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
     return _spread([error for error in errors if error is not None])
 
@@ -92,10 +95,11 @@ def _crossing(line: Line, threshold: float) -> str:
 def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns how many labels each technique saves against random at equal error.
 
-    Networks only, each against the random of its variant or of the variant's
-    baseline.
+    Each is compared with random of its own variant or, if there is none, of the
+    variant's baseline. The rows are of networks.
     """
-    networks = [group for group in groups if group.measure == "error"]
+    # Only the runs of mbr measure the harmonic solution: it has no random.
+    networks = [group for group in groups if group.is_network]
     random = {g.variant.folder: g for g in networks if g.acquisition == "random"}
     rows = []
     for group in networks:
@@ -127,14 +131,18 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
     """A cell; without a threshold, at the error that the baseline ends with."""
     pair = group.line, baseline.line
     common = [r for r in group.line.repetitions if r in baseline.line.repetitions]
+    # While random is under way its error is not the one that it ends with, and
+    # what it has not reached yet it may still reach.
     if not common or not baseline.is_finished:
         return _DASH
     if threshold is None:
-        threshold = float(baseline.line.of(common).mean_p[-1])
+        threshold = float(baseline.line.select(common).mean_p[-1])
     ours, needed = (
-        curves.first_crossing(line.labels_p, line.of(common).mean_p, threshold) for line in pair
+        curves.first_crossing(line.labels_p, line.select(common).mean_p, threshold)
+        for line in pair
     )
     last = int(baseline.line.labels_p[-1])
+    # Neither is known to be sooner if random stopped before we got there.
     if ours is None or (needed is None and last < ours):
         return _DASH
     if needed is None:
@@ -146,25 +154,25 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
 
 def differences(panels: Sequence[Sequence[Group]]) -> Table:
     """Returns paired differences between the techniques of each panel."""
-    rows: list[list[str]] = []
-    seen: list[set[str]] = []
+    # Random stands in several panels: a pair of its lines is shown once.
+    pairs: dict[frozenset[str], tuple[Group, Group]] = {}
     for panel in panels:
         for one, other in itertools.combinations(panel, 2):
-            if {one.name, other.name} in seen:
-                continue
-            seen.append({one.name, other.name})
-            last = min(one.last, other.last)
-            points = 100 * curves.paired_differences(one.line, other.line, last)
-            if len(points):
-                rows.append(
-                    [
-                        f"{one.name} - {other.name}",
-                        str(last),
-                        str(len(points)),
-                        f"{points.mean():+.2f}",
-                        f"{points.min():+.2f} to {points.max():+.2f}",
-                    ]
-                )
+            pairs.setdefault(frozenset((one.name, other.name)), (one, other))
+    rows = []
+    for one, other in pairs.values():
+        last = min(one.last, other.last)
+        points = 100 * curves.paired_differences(one.line, other.line, last)
+        if len(points):
+            rows.append(
+                [
+                    f"{one.name} - {other.name}",
+                    str(last),
+                    str(len(points)),
+                    f"{points.mean():+.2f}",
+                    f"{points.min():+.2f} to {points.max():+.2f}",
+                ]
+            )
     return Table(
         "Paired differences of test error, in points",
         ["difference", "at labels", "pairs", "mean", "least to most"],
@@ -178,19 +186,27 @@ def differences(panels: Sequence[Sequence[Group]]) -> Table:
 
 
 def comparable(config: Config, group: Group) -> Published | None:
-    """Returns what was published of a group's runs, if it is of the same images."""
+    """Returns the published results of a group's runs; None if they cannot be compared.
+
+    They can if they are of a network, on the same images and classes.
+    """
     published = group.variant.published
+    if not group.is_network:
+        return None
     same = config.dataset == "mnist" and published and set(config.classes) == published.classes
     return published if same else None
 
 
 def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
-    """Returns the authors' curves at the report's numbers of labels, beside ours."""
+    """Returns the authors' curves at the report's numbers of labels, beside ours.
+
+    Of techniques without published numbers only: `against_paper` has the others.
+    """
     rows = []
     for group in groups:
         published = comparable(config, group)
         curve = published and authors_curve(published.curves, group.acquisition)
-        if curve and not published.numbers and group.measure == "error":
+        if curve and not published.numbers:
             theirs = Line(*curve, (0,))
             for whose, line in (("ours", group.line), ("theirs", theirs)):
                 errors = [_errors_at(line, count) for count in experiment.checkpoints]
@@ -204,7 +220,7 @@ def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Grou
 
 
 def against_paper(config: Config, groups: Sequence[Group]) -> Table:
-    """Returns ours beside the published numbers; no rows for other images."""
+    """Returns our numbers beside the published ones; no rows for other images."""
     compared = [
         (group, published)
         for group in groups
@@ -243,13 +259,14 @@ def against_paper(config: Config, groups: Sequence[Group]) -> Table:
 def _against(group: Group, published: Published) -> list[list[str]]:
     query = group.results[0].cell.config.acquisition_size
     numbers, start = published.numbers[group.acquisition], published.not_counted
-    lines = (group.line, group.deterministic)
+    lines = (group.line, group.line_without_dropout)
     noun = "bought" if start else "labels"
     rows = []
-    for threshold, theirs in zip(_THRESHOLDS, (numbers.to_10, numbers.to_5), strict=True):
+    for threshold, theirs in numbers.crossings.items():
         if theirs is not None:
             ours = [curves.first_crossing(o.labels_p, o.mean_p, threshold) for o in lines]
             counts = [None if count is None else count - start for count in ours]
+            # A crossing is seen once a query, so nothing below one can be told apart.
             tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
             what = f"{noun} to {100 * threshold:.0f} %"
             cells = _compared(group, published, counts, theirs, tolerance, "{:.0f}")
@@ -272,6 +289,7 @@ def _compared(
     tolerance: float,
     form: str,
 ) -> list[str]:
+    # The second of ours, without dropout, is measured as theirs is.
     shown = [_DASH if value is None else form.format(value) for value in ours]
     if ours[1] is None:
         reached = "not reached" if group.is_finished else "not finished"

@@ -1,4 +1,4 @@
-"""Runs any experiment: what of its grid is not finished, then its report."""
+"""Runs any experiment: those of its runs that are not finished, then its report."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -9,24 +9,27 @@ from dbal_tf.artifacts import CurvePoint, Dataset
 from dbal_tf.components.example_gen import ExampleGen
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
-from dbal_tf.experiments.grid import Cell, Result, cells, chosen
+from dbal_tf.experiments.grid import Cell, Experiment, Result, cells, chosen
 from dbal_tf.experiments.groups import curves_by_name
-from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.experiments.outcome import DamagedStoreError, is_published, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files
 from dbal_tf.store.files import write_atomically
+from dbal_tf.store.recovery import damage_sentence
 from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_flags, check_run_dir
 from dbal_tf.store.schema import FILE_NAME
 
 _VARIED = ("acquisition", "repetition", "repetitions")
+_DataKey = tuple[ExampleGen, int]
+_TEN_CLASSES = ("digits", "mnist")  # Data sets whose classes are the ten digits.
 
 
 def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurvePoint]]]:
-    """Does an experiment's runs that are not finished, then writes its report.
+    """Does the runs of an experiment that are not finished, then writes its report.
 
-    Each run has a folder of its own, from which it goes on. So a part of the
-    runs can be done elsewhere (`--only`) and their folders be copied here.
+    Each run goes on from its own folder, so some of them can be done elsewhere
+    (`--only`) and their folders be copied here.
 
     Args:
         config: The settings.
@@ -39,13 +42,16 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
         InputError: A folder or the data do not fit the settings.
     """
     experiment = EXPERIMENTS[config.experiment]
-    grid = cells(experiment, config)
+    grid = cells(experiment, config, lambda: count_classes(experiment, config))
     to_do = [] if config.report_only else chosen(grid, config.only)
+    # A grid takes hours: whatever can be found wrong is found before its first run.
     check_folders(config, grid)
-    before = [_result(cell) for cell in grid]
+    before = [_result(cell, may_save=cell in to_do) for cell in grid]
     finished = {result.cell.path: result for result in before if result.is_finished}
     datasets = _load([cell for cell in to_do if cell.path not in finished])
     if grid[0].path and (to_do or any(result.record for result in before)):
+        # The flags of the whole grid, so that they report it and finish it, though
+        # only a part is done here.
         whole = config.replace(only=(), report_only=False)
         write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
     for cell in to_do:
@@ -54,15 +60,43 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
             say(f"finished before{_unless_exported(finished[cell.path])}")
             _write_curve(finished[cell.path])
         else:
-            loop.run(cell.config, datasets[_split(cell.config)], say)
+            loop.run(cell.config, datasets[_data_key(cell.config)], say)
     results = [_result(cell) for cell in grid]
     for line in experiment.report(experiment, config, results):
         say(line)
     return curves_by_name(results)
 
 
+def count_classes(experiment: Experiment, config: Config) -> int:
+    """Returns the number of classes of the data set, without reading images if possible.
+
+    The data set's name tells it, or the first round of any run of the
+    experiment: a run begins with `initial_per_class` labels of each class. Only
+    if no run has a round are the data read.
+
+    Raises:
+        InputError: A report is wanted and no run has a round, or a folder or
+            the data cannot be used.
+    """
+    if config.dataset in _TEN_CLASSES:
+        return 10
+    # Folders and what they are checked for do not depend on the number of rounds,
+    # the one thing that is not known of these cells.
+    grid = cells(experiment, config, lambda: 0)
+    check_folders(config, grid)
+    for cell in grid:
+        if not cell.config.classes and (curve := _result(cell).curve):
+            return curve[0].labels // cell.config.initial_per_class
+    if config.report_only:
+        raise InputError(
+            f"--run_dir={config.run_dir} has no run with a round to report; expected at least "
+            "one; let a run finish a round first."
+        )
+    return len(load(config).class_names)
+
+
 def _write_curve(result: Result) -> None:
-    """Writes a finished run's curve.csv if it was killed between commit and that."""
+    """Writes curve.csv of a finished run that was killed between its commit and that."""
     folder = pathlib.Path(result.cell.config.run_dir)
     path, text = folder / CURVE_FILE, csv_files.curve_csv(result.record.curve)
     if not is_published(folder) and (not path.is_file() or path.read_text() != text):
@@ -70,7 +104,7 @@ def _write_curve(result: Result) -> None:
 
 
 def _unless_exported(result: Result) -> str:
-    """Says how a run that was cut short gets its SavedModel."""
+    """Says how a run that was ended early gets its SavedModel; empty if it has one."""
     folder = pathlib.Path(result.cell.config.run_dir)
     if is_published(folder) or any(folder.glob("export/[0-9]*/saved_model.pb")):
         return ""
@@ -80,8 +114,8 @@ def _unless_exported(result: Result) -> str:
 def check_folders(config: Config, grid: Sequence[Cell]) -> None:
     """Checks that an experiment may write to its folder; changes nothing on disk.
 
-    The folder of a grid may be without flags if it holds runs of the grid, as
-    it does after copying. It may get further techniques and repetitions.
+    The folder may lack a flagfile if it holds runs of the grid, which may have
+    been copied there. Further techniques and repetitions may be added to it.
 
     Raises:
         InputError: The folder cannot be written, holds something else, or
@@ -98,34 +132,53 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
         check_run_dir(config, free=_VARIED, beside=parts)
     for cell in grid:
         cell_folder = pathlib.Path(cell.config.run_dir)
+        # Published results have no store, which a run's own folder must have.
         if is_published(cell_folder):
             check_flags(cell.config, cell_folder / FLAGS_FILE)
         else:
             check_run_dir(cell.config)
 
 
-def _load(remaining: Sequence[Cell]) -> dict[tuple[int, int], Dataset]:
-    """Returns the data of each split, large enough for the runs that share it."""
-    datasets: dict[tuple[int, int], Dataset] = {}
+def _load(remaining: Sequence[Cell]) -> dict[_DataKey, Dataset]:
+    """Returns the data of the runs, checked to be enough for each; equal data once."""
+    datasets: dict[_DataKey, Dataset] = {}
     for cell in remaining:
-        if _split(cell.config) not in datasets:
-            datasets[_split(cell.config)] = load(cell.config)
-        loop.check_data(cell.config, datasets[_split(cell.config)])
+        key = _data_key(cell.config)
+        if key not in datasets:
+            datasets[key] = load(cell.config)
+        loop.check_data(cell.config, datasets[key])
     return datasets
 
 
-def _split(config: Config) -> tuple[int, int]:
-    """What of a cell's settings its data hangs on; the rest is the experiment's."""
-    return config.repetition, config.initial_per_class
+def _result(cell: Cell, may_save: bool = False) -> Result:
+    """Reads how far a run is.
 
-
-def _result(cell: Cell) -> Result:
-    return Result(cell, read_run(pathlib.Path(cell.config.run_dir)))
+    Args:
+        cell: The run.
+        may_save: Whether to save beside a damaged store what can be read of
+            it. A run that is to go on does that, a report never.
+    """
+    try:
+        return Result(cell, read_run(pathlib.Path(cell.config.run_dir)))
+    except DamagedStoreError as damage:
+        if not may_save:
+            raise
+        raise InputError(damage_sentence(damage.run_dir, damage.problem)) from damage
 
 
 def load(config: Config) -> Dataset:
-    """Returns the data set, split for the repetition of the settings."""
-    generate = ExampleGen(
+    """Returns the data set, split for the repetition of the settings.
+
+    Raises:
+        InputError: The files cannot be used, or are too few to split.
+    """
+    example_gen, seed = _data_key(config)
+    return example_gen.run(seed)
+
+
+def _data_key(config: Config) -> _DataKey:
+    """Returns all that a run's data depend on: how they are made, and the seed."""
+    example_gen = ExampleGen(
         config.dataset,
         config.data_dir,
         config.initial_per_class,
@@ -133,4 +186,4 @@ def load(config: Config) -> Dataset:
         config.classes,
         config.pool_size,
     )
-    return generate.run(seed_for(config.seed, config.repetition, 0, "split"))
+    return example_gen, seed_for(config.seed, config.repetition, 0, "split")

@@ -1,8 +1,8 @@
-"""What an experiment varies, and the runs that this makes.
+"""What an experiment varies, and the runs that it has.
 
 An experiment is data: techniques and repetitions come from the flags, what
-else varies from its variants. All its runs share seeds, so all runs of a
-repetition that begin with as many labels begin with the same ones.
+else varies from its variants. Its runs share their root seed, so the runs of a
+repetition that begin with equally many labels begin with the same ones.
 """
 
 import dataclasses
@@ -15,8 +15,7 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.paper import Published
-
-_CLASSES = 10  # Of mnist and digits alike.
+from dbal_tf.reporting.curves import THRESHOLDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +26,12 @@ class Variant:
         folder: Its folder below `--run_dir`; empty if there is one variant.
         title: Its name in the report.
         changes: The settings that it changes. The number of rounds follows,
-            so that all variants end with as many labels.
-        published: What its runs are compared with; None: nothing.
+            so that all variants end with equally many labels.
+        published: The published results that its runs are compared with; None:
+            nothing.
         techniques: Those of `--acquisition` that run under it; empty: all.
-        baseline: The folder of the variant whose random its runs are compared
-            with, if random does not run under it; empty: none.
+        baseline: The folder of another variant, whose random its runs are
+            compared with as long as it has none of its own; empty: none.
     """
 
     folder: str = ""
@@ -41,13 +41,25 @@ class Variant:
     techniques: tuple[str, ...] = ()
     baseline: str = ""
 
-    def settings(self, config: Config) -> Config:
-        """Returns the settings with the variant's changes."""
+    def settings(self, config: Config, count_classes: Callable[[], int]) -> Config:
+        """Returns the settings with the variant's changes.
+
+        Args:
+            config: The experiment's settings.
+            count_classes: Returns the number of classes of all data; called
+                only if the variant begins with more or fewer labels.
+        """
         changed = config.replace(**self.changes)
-        classes = len(config.classes) or _CLASSES
-        fewer = classes * (config.initial_per_class - changed.initial_per_class)
-        bought = config.rounds * config.acquisition_size + fewer
-        return changed.replace(rounds=max(0, bought // changed.acquisition_size))
+        starts = [(one.initial_per_class, one.classes) for one in (config, changed)]
+        to_buy = config.rounds * config.acquisition_size
+        # Counting may read the data, so it is done only where it matters.
+        if starts[0] != starts[1]:
+            before, after = (
+                of_each * (len(names) or count_classes()) for of_each, names in starts
+            )
+            to_buy += before - after
+        # All queries are whole ones: a variant may end a few labels earlier.
+        return changed.replace(rounds=max(0, to_buy // changed.acquisition_size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +68,9 @@ class Cell:
 
     Attributes:
         variant: What it belongs to.
-        path: Its folder below the experiment's, such as `bald/0`.
-        config: Its settings: those of an `--experiment=run` of its own.
+        path: Its folder below the experiment's, such as `bald/0`; empty for a
+            single run, which has the folder to itself.
+        config: Its settings, with which `--experiment=run` does it alone.
     """
 
     variant: Variant
@@ -71,20 +84,26 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What all repetitions share: variant and technique."""
+        """Variant and technique, which its repetitions share."""
         return ", ".join(filter(None, (self.variant.title, self.acquisition)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A run and what its store says; None: it has not begun."""
+    """A run and how far it is.
+
+    Attributes:
+        cell: The run.
+        record: What it has committed; None: it has not begun.
+    """
 
     cell: Cell
     record: Outcome | None
 
     @property
     def curve(self) -> list[CurvePoint]:
-        """The committed rounds, as far as the settings go."""
+        """The committed rounds, up to the last that the settings ask for."""
+        # The run may have been made with more rounds than the report is of.
         return self.record.curve[: self.cell.config.rounds + 1] if self.record else []
 
     @property
@@ -100,12 +119,13 @@ class Experiment:
     Attributes:
         title: Stands above the report.
         report: Writes the report of what there is; returns lines to say.
-        variants: What varies beside technique and repetition.
-        panels: What has a plot of its own: each `variant`, each `acquisition`, or
-            each `measure` that is the error.
+        variants: What varies besides technique and repetition.
+        panels: What has a plot of its own: each `variant` or each
+            `acquisition`, with the network's error; or each `measure`.
         captions: Sentences below the plots.
         checkpoints: Numbers of labels at which the tables show errors.
-        thresholds: Errors, shares, whose first crossing the tables show.
+        thresholds: Test errors, shares 0 to 1, whose first crossing the tables
+            show.
     """
 
     title: str
@@ -114,14 +134,22 @@ class Experiment:
     panels: str = "variant"
     captions: tuple[str, ...] = ()
     checkpoints: tuple[int, ...] = (100, 300, 1000)
-    thresholds: tuple[float, ...] = (0.10, 0.05)
+    thresholds: tuple[float, ...] = THRESHOLDS
 
 
-def cells(experiment: Experiment, config: Config) -> list[Cell]:
+def cells(
+    experiment: Experiment, config: Config, count_classes: Callable[[], int]
+) -> list[Cell]:
     """Returns an experiment's runs, repetition by repetition.
 
-    Each has `<run_dir>/<variant>/<acquisition>/<repetition>`, but a single
-    `--experiment=run` has `run_dir` itself.
+    The folder of each is `<run_dir>/<variant>/<acquisition>/<repetition>`; that
+    of a single `--experiment=run` is `run_dir` itself.
+
+    Args:
+        experiment: What varies.
+        config: The experiment's settings.
+        count_classes: Returns the number of classes of all data; called only
+            if a variant begins with more or fewer labels than `config` says.
 
     Raises:
         InputError: No technique of `--acquisition` is one of the experiment.
@@ -129,8 +157,11 @@ def cells(experiment: Experiment, config: Config) -> list[Cell]:
     repetitions = range(config.repetition, config.repetition + config.repetitions)
     if config.experiment == "run" and len(config.acquisition) == len(repetitions) == 1:
         return [Cell(experiment.variants[0], "", config)]
+    settings = {one.folder: one.settings(config, count_classes) for one in experiment.variants}
+    # Repetition by repetition: a grid that is stopped early has compared
+    # everything once, rather than one technique three times.
     grid = [
-        _cell(variant, config, name, repetition)
+        _cell(variant, settings[variant.folder], name, repetition)
         for repetition in repetitions
         for variant in experiment.variants
         for name in config.acquisition
@@ -145,22 +176,26 @@ def cells(experiment: Experiment, config: Config) -> list[Cell]:
     return grid
 
 
-def _cell(variant: Variant, config: Config, name: str, repetition: int) -> Cell:
+def _cell(variant: Variant, settings: Config, name: str, repetition: int) -> Cell:
     path = pathlib.PurePosixPath(variant.folder, name, str(repetition))
-    one = variant.settings(config).replace(
+    # Nothing of the grid is left in the run's settings, so that the same run can
+    # be made alone, on another machine, and be copied here.
+    alone = settings.replace(
         experiment="run",
         acquisition=(name,),
         repetition=repetition,
         repetitions=1,
-        run_dir=str(pathlib.Path(config.run_dir, path)),
+        run_dir=str(pathlib.Path(settings.run_dir, path)),
         only=(),
         report_only=False,
     )
-    return Cell(variant, str(path), one)
+    return Cell(variant, str(path), alone)
 
 
 def chosen(all_cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
-    """Returns the runs that lie in one of the folders `only`; all if it is empty.
+    """Returns the runs that `only` names by their folders; all if it is empty.
+
+    A folder names all runs below it: `bald` names `bald/0` and `bald/1`.
 
     Raises:
         InputError: A folder of `only` holds no run of the experiment.

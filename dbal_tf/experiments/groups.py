@@ -1,12 +1,11 @@
-"""The runs of an experiment, put together by what they repeat."""
+"""The runs of an experiment, grouped into the lines of its report."""
 
 import dataclasses
 import functools
 from collections.abc import Sequence
 
-from dbal_tf.artifacts import CurvePoint, Evaluation
+from dbal_tf.artifacts import CurvePoint
 from dbal_tf.experiments.grid import Result, Variant
-from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 
 CLASSIFIERS = {
@@ -14,18 +13,18 @@ CLASSIFIERS = {
     "graph_error": "harmonic",
     "graph_mass_error": "class masses",
 }
+"""The measures that have a line, and whose error each is; empty: the network's."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """The repetitions of one technique under one variant that have begun.
-
-    Its line is made of the finished ones; of all as long as none is.
+    """The repetitions of one technique under one variant, by one measure.
 
     Attributes:
-        results: Its runs.
-        measure: What of an `Evaluation` is its error: that of the network, or
-            that of the harmonic solution on the same labels.
+        results: Its runs, each with a round at least.
+        measure: The field of `Evaluation` that is the error: `error` of the
+            network, `graph_error` or `graph_mass_error` of the harmonic
+            solution on the same labels.
     """
 
     results: tuple[Result, ...]
@@ -35,6 +34,11 @@ class Group:
     def name(self) -> str:
         """Variant, technique, and the classifier unless it is the network."""
         return ", ".join(filter(None, (self.results[0].cell.name, CLASSIFIERS[self.measure])))
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the error is the network's."""
+        return not CLASSIFIERS[self.measure]
 
     @property
     def variant(self) -> Variant:
@@ -49,16 +53,16 @@ class Group:
     @property
     def counted(self) -> dict[int, list[CurvePoint]]:
         """The curves that its line is made of, by repetition."""
+        # A line ends where its shortest curve does, so one run under way would
+        # hide the later rounds of all others.
         finished = [result for result in self.results if result.is_finished]
-        return {
-            r.cell.config.repetition: _by(self.measure, r.curve)
-            for r in finished or self.results
-        }
+        return {r.cell.config.repetition: r.curve for r in finished or self.results}
 
     @property
-    def curves(self) -> list[list[CurvePoint]]:
-        """The curves of all its runs."""
-        return [_by(self.measure, result.curve) for result in self.results]
+    def seconds(self) -> float:
+        """What the runs of its line took together."""
+        points = (point for curve in self.counted.values() for point in curve)
+        return sum(sum(point.seconds.values()) for point in points)
 
     @property
     def is_finished(self) -> bool:
@@ -67,47 +71,47 @@ class Group:
 
     @property
     def last(self) -> int:
-        """The number of labels at the end."""
+        """The number of labels at the end of a finished run."""
         config = self.results[0].cell.config
         return self.results[0].curve[0].labels + config.rounds * config.acquisition_size
 
     @functools.cached_property
     def line(self) -> Line:
-        """Errors of the posterior's mean, as in the paper's text."""
-        return curves.line_of(self.counted)
+        """Errors by the group's measure; of a network, over the posterior's mean."""
+        return Line.from_curves(self.counted, self.measure)
 
     @functools.cached_property
-    def deterministic(self) -> Line:
-        """Errors of one pass without dropout, as in the authors' code."""
-        return curves.line_of(self.counted, "deterministic_error")
+    def line_without_dropout(self) -> Line | None:
+        """Errors of one pass without dropout, as in the authors' code.
+
+        None for the harmonic solution, which has no dropout.
+        """
+        if not self.is_network:
+            return None
+        return Line.from_curves(self.counted, "deterministic_error")
 
 
-def _by(measure: str, curve: list[CurvePoint]) -> list[CurvePoint]:
-    """A curve with a measure in place of the error."""
-    if measure == "error":
-        return curve
-
-    def changed(evaluation: Evaluation) -> Evaluation:
-        error = getattr(evaluation, measure)
-        return dataclasses.replace(evaluation, error=error, deterministic_error=error)
-
-    return [dataclasses.replace(p, evaluation=changed(p.evaluation)) for p in curve]
-
-
-def groups_of(results: Sequence[Result]) -> list[Group]:
-    """Returns what has begun, by variant, technique and classifier."""
-    by_name: dict[str, list[Result]] = {}
-    for result in results:
-        if result.curve:
-            by_name.setdefault(result.cell.name, []).append(result)
+def group_results(results: Sequence[Result]) -> list[Group]:
+    """Returns what has begun, by measure, variant and technique."""
     return [
         Group(tuple(of_name), measure)
         for measure in CLASSIFIERS
-        for of_name in by_name.values()
+        for of_name in _begun_by_name(results).values()
         if all(getattr(r.curve[0].evaluation, measure) is not None for r in of_name)
     ]
 
 
 def curves_by_name(results: Sequence[Result]) -> dict[str, list[list[CurvePoint]]]:
-    """Returns the curves of the runs that have begun, by the names of their groups."""
-    return {group.name: group.curves for group in groups_of(results)}
+    """Returns the curves of the runs that have begun, by variant and technique."""
+    return {
+        name: [result.curve for result in of_name]
+        for name, of_name in _begun_by_name(results).items()
+    }
+
+
+def _begun_by_name(results: Sequence[Result]) -> dict[str, list[Result]]:
+    by_name: dict[str, list[Result]] = {}
+    for result in results:
+        if result.curve:
+            by_name.setdefault(result.cell.name, []).append(result)
+    return by_name

@@ -1,19 +1,21 @@
-"""What the paper and its authors published, for comparison only.
+"""The published numbers of the paper and of its authors' stored results.
 
-Table 1 and Table 2 are those of Gal, Islam and Ghahramani, ICML 2017. All
-other numbers, and `authors_curves.csv`, are means over the three runs in the
-authors' stored results (github.com/Riashat/Active-Learning-Bayesian-
-Convolutional-Neural-Networks): `figure1` and `figure2` from
-FINAL_Averaged_Experiments/Final_Experiments_Run/RESULTS ANALYSIS, `table1`,
-`query_rate_*` and `figure3`, of two runs at most, from
-PAPER_SUBMISSION_RESULTS. The numbers of Table 1 equal the first crossings of
-the mean curves in Lower_Query_Rate_Q5, those of Table 2's active learning rows
-the last points of `figure1`.
+They are for comparison only: no run reads them. Table 1 and Table 2 are those
+of Gal, Islam and Ghahramani, ICML 2017. All other numbers, and
+`authors_curves.csv`, are means over the three runs in the authors' stored
+results (github.com/Riashat/Active-Learning-Bayesian-Convolutional-Neural-
+Networks): `figure1` and `figure2` from
+FINAL_Averaged_Experiments/Final_Experiments_Run/RESULTS ANALYSIS; `table1`,
+`query_rate_*` and `figure3` (two runs at most) from PAPER_SUBMISSION_RESULTS.
+The numbers of Table 1 equal the first crossings of the mean curves in
+Lower_Query_Rate_Q5, and the active learning rows of Table 2 equal the last
+points of `figure1`.
 
-The authors' error is that of one pass without dropout. Their Mean STD is the
-standard deviation of one pass, so each score is 0 and what is bought random;
-their variation ratios count votes. Their MBR is not that of Zhu et al.: its
-kernel grows with the distance, and classes enter as the numbers 2 and 8.
+The authors' test error is that of one pass without dropout. Their Mean STD is
+the standard deviation of a single pass, so every score is 0 and they buy at
+random; their variation ratios count votes. Their MBR is not that of Zhu et
+al.: its kernel grows with the distance, and the classes enter as the numbers 2
+and 8.
 """
 
 import csv
@@ -24,17 +26,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dbal_tf.reporting.curves import THRESHOLDS
+
 AS_CODED = "the authors' Mean STD is of one pass: all scores are 0, so it is random"
 ONE_VOTE = "the authors count the votes of the one pass: all scores are 0, so it is random"
 
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """What was published of one technique.
+    """The published numbers of one technique.
 
     Attributes:
-        to_10: Labels at the first error of at most 10 %.
-        to_5: Labels at the first error of at most 5 %.
+        to_10: Labels at the first test error of at most 10 %; None: it was
+            not reached.
+        to_5: The same for 5 %.
         error_at_1000: Test error at 1000 labels, in %.
         defect: Why it is no target; empty if it is one.
     """
@@ -44,18 +49,24 @@ class Numbers:
     error_at_1000: float | None = None
     defect: str = ""
 
+    @property
+    def crossings(self) -> dict[float, int | None]:
+        """The published numbers of labels, by the test error that they reach."""
+        return dict(zip(THRESHOLDS, (self.to_10, self.to_5), strict=True))
+
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """What was published of the runs of one protocol.
+    """The published results of one protocol.
 
     Attributes:
-        source: Where.
-        numbers: By technique.
+        source: Where they were published.
+        numbers: The published numbers of each technique.
         curves: The `curve` of `authors_curves.csv`; empty: none.
-        not_counted: Labels that the counts leave out: those of the start.
+        not_counted: Labels of the start, if the counts leave them out.
         classes: The classes that were told apart; empty: all.
-        same_protocol: Whether it is the protocol of the runs that stand beside.
+        same_protocol: Whether the runs that are compared with them follow this
+            protocol.
     """
 
     source: str
@@ -89,6 +100,7 @@ FIGURE2_DETERMINISTIC = Published(
     "figure2",
 )
 
+# Counts of images bought: here alone the labels of the start are left out.
 _TABLE1 = {
     "random": Numbers(255, 835),
     "bald": Numbers(145, 335),
@@ -137,15 +149,17 @@ QUERY_RATE = {
 }
 
 
+# Figure 3 is compared by its curves alone.
 _TWO_DIGITS = frozenset({"2", "8"})
 FIGURE3 = Published("the authors' stored curves", {}, "figure3", classes=_TWO_DIGITS)
 FIGURE3_DETERMINISTIC = dataclasses.replace(FIGURE3, curves="figure3_deterministic")
 
 
 def authors_curve(curves: str, acquisition: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Returns the authors' mean curve, thinned out for a plot.
+    """Returns the authors' mean curve, with fewer points than they stored.
 
-    Its first crossings of 10 % and 5 % are kept, but for those of figure 3.
+    The points at the first crossings of 10 % and 5 % are kept, except in the
+    curves of figure 3.
 
     Args:
         curves: A `curve` of `authors_curves.csv`.

@@ -1,4 +1,4 @@
-"""The reports of experiments: which files there are, and what is in them."""
+"""The reports of experiments: the files that they write, and what is in them."""
 
 import dataclasses
 import pathlib
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dbal_tf.config import Config
 from dbal_tf.experiments import account, comparison
 from dbal_tf.experiments.grid import Experiment, Result
-from dbal_tf.experiments.groups import Group, curves_by_name, groups_of
+from dbal_tf.experiments.groups import Group, group_results
 from dbal_tf.experiments.paper import authors_curve
 from dbal_tf.reporting import page, tables
-from dbal_tf.reporting.plots import Panel, plot_learning_curves, plot_panels
+from dbal_tf.reporting.plots import Lines, Panel, plot_panels
 from dbal_tf.store.files import write_atomically
 
 PANEL_TITLES = {
@@ -18,28 +18,34 @@ PANEL_TITLES = {
     "graph_error": "the harmonic solution",
     "graph_mass_error": "the same, with class masses",
 }
+"""The titles of the panels of an experiment that has one for each measure."""
 
 
 def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
     """Draws `curve.png`; returns the lines of a table that compares the techniques."""
-    del experiment
-    curves = curves_by_name(results)
+    del experiment  # Has one variant and neither title nor captions.
+    groups = group_results(results)
     plot = pathlib.Path(config.run_dir, "curve.png")
-    plot_learning_curves(plot, curves, title=f"{config.dataset}, {config.posterior}")
-    return ["", tables.comparison_table(curves), f"Learning curve: {plot}"]
+    # The names say which line is the harmonic solution's, so that all of a run's
+    # measures can stand in one plot.
+    lines = _lines({group.name: group for group in groups})
+    plot_panels((plot,), (Panel(f"{config.dataset}, {config.posterior}", lines),))
+    return ["", _console_table(groups), f"Learning curve: {plot}"]
 
 
 def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
-    """Writes `report.html`, `report.md` and the figure of what there is.
+    """Writes `report.html`, `report.md`, and the figure as `<experiment>.png` and `.svg`.
 
-    The figure is `<experiment>.png` and `.svg`.
+    All of them are of the rounds that are committed so far.
 
     Returns:
         The lines of a table, what is missing, and where the report is.
     """
     folder = pathlib.Path(config.run_dir)
-    groups = groups_of(results)
+    groups = group_results(results)
     figure = folder / f"{config.experiment}.svg"
+    # The page holds the SVG's text; Markdown shows it as a file, and the PNG is
+    # for whoever cannot.
     plot_panels((figure, figure.with_suffix(".png")), _panels(experiment, config, groups))
     shown = page.Page(
         f"{experiment.title}, {config.dataset}",
@@ -49,44 +55,59 @@ def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> 
     )
     write_atomically(folder / "report.html", page.to_html(shown, figure.read_text("utf-8")))
     write_atomically(folder / "report.md", page.to_markdown(shown, figure.name))
-    table = tables.comparison_table({g.name: list(g.counted.values()) for g in groups})
-    return ["", table, *shown.status, f"Report: {folder / 'report.html'}"]
+    return [
+        "",
+        _console_table(groups),
+        *shown.status,
+        f"Report: {folder / 'report.html'}",
+    ]
+
+
+def _console_table(groups: Sequence[Group]) -> str:
+    return tables.comparison_table(
+        {group.name: group.line for group in groups},
+        {group.name: group.seconds for group in groups},
+    )
 
 
 def _panels(experiment: Experiment, config: Config, groups: Sequence[Group]) -> list[Panel]:
     return [
         Panel(
             title or config.dataset,
-            {name: (g.line.labels_p, g.line.errors_rp) for name, g in _drawn(of_panel)},
+            _lines(of_panel),
             dict(_references(config, of_panel)),
         )
         for title, of_panel in _by_panel(experiment, groups).items()
     ]
 
 
-def _drawn(panel: dict[str, Group]) -> list[tuple[str, Group]]:
-    """The lines of a panel from below: random's must not cover what equals it."""
-    return sorted(panel.items(), key=lambda item: item[1].acquisition != "random")
+def _lines(panel: dict[str, Group]) -> Lines:
+    """The lines of a panel, in the order in which they are drawn."""
+    # The first lies below the others: random must not cover what equals it.
+    drawn = sorted(panel.items(), key=lambda item: item[1].acquisition != "random")
+    return {name: (group.line.labels_p, group.line.errors_rp) for name, group in drawn}
 
 
 def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict[str, Group]]:
     """The groups by their panel's title and their name there.
 
-    Panels of a technique hold every variant's random beside it.
+    The panel of a technique holds every variant's random too.
     """
     panels: dict[str, dict[str, Group]] = {}
     if experiment.panels == "measure":
         for group in groups:
-            panels.setdefault(PANEL_TITLES[group.measure], {})[group.results[0].cell.name] = (
-                group
-            )
+            name = group.results[0].cell.name
+            panels.setdefault(PANEL_TITLES[group.measure], {})[name] = group
         return panels
+    # Names of techniques and variants do not say whose error a line is, so it is
+    # the network's in all of them.
+    networks = [group for group in groups if group.is_network]
     if experiment.panels == "variant":
-        for group in groups:
+        for group in networks:
             panels.setdefault(group.variant.title, {})[group.acquisition] = group
         return panels
     random: dict[str, Group] = {}
-    for group in groups:
+    for group in networks:
         if group.acquisition == "random":
             random[group.name] = group
         else:
@@ -96,8 +117,7 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
 
 def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, tuple]]:
     for name, group in panel.items():
-        published = comparison.comparable(config, group)
-        if published and group.measure == "error":
+        if published := comparison.comparable(config, group):
             curve = authors_curve(published.curves, group.acquisition)
             if curve is not None:
                 yield name, curve
@@ -116,7 +136,7 @@ def _tables(
     groups: Sequence[Group],
     results: Sequence[Result],
 ) -> list[page.Table]:
-    panels = list(_by_panel(experiment, groups).values())
+    panels = _by_panel(experiment, groups).values()
     stamp = account.stamp(config, results)
     made = [
         comparison.summary(experiment, groups),
@@ -125,7 +145,8 @@ def _tables(
         comparison.saved(experiment, groups),
         comparison.differences([list(panel.values()) for panel in panels]),
     ]
+    # Each table says by itself what it is of: tables are copied out of reports.
     stamped = [
         dataclasses.replace(table, notes=(*table.notes, stamp)) for table in made if table.rows
     ]
-    return [*stamped, account.protocol(experiment, config), account.cost(results)]
+    return [*stamped, account.protocol(results), account.cost(results)]

@@ -3,13 +3,14 @@
 import dataclasses
 import io
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.reporting.tables import Curves, errors_by_labels
+from dbal_tf.reporting.curves import Line
 from dbal_tf.store.files import write_atomically
 
 if TYPE_CHECKING:
@@ -33,27 +34,30 @@ _INK = "#333333"
 _LABEL_SPACING = 0.052  # Of the axis' height, between two names.
 
 
+Lines = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Numbers of labels, int64 `[p]`, and errors, shares 0 to 1, float64 `[r, p]`, by name."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Panel:
     """One plot of a figure.
 
     Attributes:
         title: Stands above it.
-        lines: For every name the numbers of labels, int64 `[p]`, and the
-            errors there, shares 0 to 1, float64 `[r, p]`.
-        references: Lines to compare with, likewise; dashed, in the colour of
-            the line of the same name.
+        lines: What is drawn, by the name that stands at its end.
+        references: Lines to compare with: dashed, in the colour of the line
+            of the same name.
     """
 
     title: str
-    lines: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    references: Mapping[str, tuple[np.ndarray, np.ndarray]] = dataclasses.field(
-        default_factory=dict
-    )
+    lines: Lines
+    references: Lines = dataclasses.field(default_factory=dict)
 
 
-def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None:
-    """Draws test error against labels and writes it as a PNG.
+def plot_learning_curves(
+    path: pathlib.Path, curves: Mapping[str, Sequence[Sequence[CurvePoint]]], title: str
+) -> None:
+    """Draws the network's test error against labels and writes it as a PNG.
 
     A line is the mean over a technique's repetitions, its band reaches from
     the best to the worst of them, and its name stands at its end. The error
@@ -67,8 +71,12 @@ def plot_learning_curves(path: pathlib.Path, curves: Curves, title: str) -> None
     Raises:
         InputError: No technique has a round yet.
     """
-    lines = {name: errors_by_labels(repetitions) for name, repetitions in curves.items()}
-    plot_panels((path,), (Panel(title, lines),))
+    lines = {
+        name: Line.from_curves(dict(enumerate(of_name)), "error")
+        for name, of_name in curves.items()
+    }
+    drawn = {name: (line.labels_p, line.errors_rp) for name, line in lines.items()}
+    plot_panels((path,), (Panel(title, drawn),))
 
 
 def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
@@ -182,9 +190,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return ticks if len(ticks) > 3 else [tick for tick in _FINE_TICKS if low <= tick <= high]
 
 
-def _write_names(
-    axes: "Axes", lines: Mapping[str, tuple[np.ndarray, np.ndarray]], colours: dict[str, str]
-) -> None:
+def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
     """Writes each name right of the plot, at the height where its line ends."""
     low, high = np.log(axes.get_ylim())
     ends = {name: errors[:, -1].mean() for name, (_, errors) in lines.items()}

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments import account
@@ -19,7 +21,7 @@ SECONDS = {"train": 600.0, "score": 300.0, "export": 60.0}
 
 def _results(**points):
     """The runs of table1 in small, some with so many rounds measured, by acquisition."""
-    results = [Result(cell, None) for cell in cells(EXPERIMENT, CONFIG)]
+    results = [Result(cell, None) for cell in cells(EXPERIMENT, CONFIG, lambda: 10)]
     evaluation = Evaluation(0.5, 0, 0, 0, 0.5, 0)
     for index, count in enumerate(points.values()):
         curve = [CurvePoint(i, 20 + i, evaluation, 2.5, SECONDS) for i in range(count)]
@@ -31,10 +33,10 @@ def _results(**points):
 
 def test_what_is_missing_is_named():
     assert account.status(_results(finished=11, begun=4)) == [
-        "1 of 4 runs are finished.",
+        "1 of 6 runs are finished.",
         "Not finished, and counted only where no repetition is: figure1/random/0 (round 3 "
         "of 10).",
-        "Missing: authors/bald/0, authors/random/0.",
+        "Missing: authors/bald/0, authors/random/0, as_released/bald/0, as_released/random/0.",
     ]
     assert account.status(_results(finished=11)[:1]) == ["1 of 1 runs are finished."]
 
@@ -49,7 +51,7 @@ def test_the_stamp_says_protocol_commit_and_cost():
 
 
 def test_the_protocol_holds_every_setting_that_makes_the_runs():
-    table = account.protocol(EXPERIMENT, CONFIG)
+    table = account.protocol(_results())
     assert list(table.header) == ["flag", "start 20", "start 100", "start 100, as released"]
     rows = {row[0]: row[1:] for row in table.rows}
     varied = {"experiment", "acquisition", "repetition", "repetitions"}
@@ -60,29 +62,42 @@ def test_the_protocol_holds_every_setting_that_makes_the_runs():
     assert rows["--epochs"] == ["50"] * 3
 
 
-def test_the_protocol_names_every_variant():
-    assert account.protocol(FIGURE1, CONFIG).header == ["flag", "all runs"]
-    of_three = account.protocol(FIGURE3, CONFIG).header
-    assert of_three[:3] == ["flag", "bayesian", "deterministic"]
+def test_the_protocol_is_of_every_variant_that_has_a_run():
+    config = CONFIG.replace(acquisition=("max_entropy", "random"), repetitions=2)
+
+    def header(experiment):
+        grid = cells(experiment, config, pytest.fail)
+        return account.protocol([Result(cell, None) for cell in grid]).header
+
+    assert header(FIGURE1) == ["flag", "all runs"]
+    assert header(FIGURE3) == ["flag", "bayesian", "deterministic"]
 
 
 def test_the_cost_of_every_run_that_has_begun():
     table = account.cost(_results(finished=11, begun=4))
     assert table.header == [
-        *("run", "rounds", "train", "score", "evaluate", "label"),
+        *("run", "rounds", "train", "score", "evaluate", "label", "export"),
         *("in all", "started", "committed", "commit"),
     ]
     assert table.rows == [
         [
-            *("figure1/bald/0", "10 of 10", "110.0", "55.0", "0.0", "0.0", "176.0"),
+            *("figure1/bald/0", "10 of 10", "110.0", "55.0", "0.0", "0.0", "11.0", "176.0"),
             *("2025-01-02T03:04", "2025-01-02T13:04", "commit0"),
         ],
         [
-            *("figure1/random/0", "3 of 10", "40.0", "20.0", "0.0", "0.0", "64.0"),
+            *("figure1/random/0", "3 of 10", "40.0", "20.0", "0.0", "0.0", "4.0", "64.0"),
             *("2025-01-02T03:04", "2025-01-02T13:04", "commit1"),
         ],
     ]
     assert table.notes[0].endswith("Versions: dbal_tf 0.1.0, python 3.12.1.")
+
+
+def test_exports_that_nobody_timed_cost_nothing():
+    [result] = _results(begun=1)[:1]
+    untimed = [dataclasses.replace(result.curve[0], seconds={"train": 600.0, "score": 300.0})]
+    record = dataclasses.replace(result.record, curve=untimed)
+    table = account.cost([dataclasses.replace(result, record=record)])
+    assert table.rows[0][2:8] == ["10.0", "5.0", "0.0", "0.0", "0.0", "15.0"]
 
 
 def test_a_commit_that_nobody_knows():

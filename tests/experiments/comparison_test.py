@@ -10,7 +10,7 @@ from dbal_tf.experiments import comparison
 from dbal_tf.experiments.figure1 import EXPERIMENT
 from dbal_tf.experiments.figure3 import EXPERIMENT as FIGURE3
 from dbal_tf.experiments.grid import Result, cells
-from dbal_tf.experiments.groups import groups_of
+from dbal_tf.experiments.groups import group_results
 from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.table1 import EXPERIMENT as TABLE1
 
@@ -24,15 +24,17 @@ def _groups(experiment=EXPERIMENT, config=CONFIG, **errors):
     config = config.replace(acquisition=tuple(errors), repetitions=3)
     start, step = 10 * config.initial_per_class, config.acquisition_size
     results = []
-    for cell in cells(experiment, config):
+    for cell in cells(experiment, config, lambda: 10):
         of_name = errors[cell.acquisition]
-        if cell.config.repetition < len(of_name) and not cell.path.startswith("authors"):
+        if cell.config.repetition < len(of_name) and not cell.path.startswith(
+            ("authors", "as_released")
+        ):
             curve = [
                 CurvePoint(i, start + i * step, Evaluation(e, 0, 0, 0, e + 0.01, 0), 2.5, {})
                 for i, e in enumerate(of_name[cell.config.repetition])
             ]
             results.append(Result(cell, Outcome(curve, {}, "", "")))
-    return groups_of(results)
+    return group_results(results)
 
 
 def test_the_summary():
@@ -51,6 +53,27 @@ def test_the_summary():
             *("16.30 (15.20 to 17.40)", "5.00 (4.00 to 6.00)"),
         ],
         ["bald", "1", "40.00", "-", "-", "-", "-", "-", "-"],
+    ]
+
+
+def _graph_point(index, labels):
+    evaluation = Evaluation(*(0.3, 0, 0, 0, 0.2, 0), graph_error=0.05, graph_mass_error=0.04)
+    return CurvePoint(index, labels, evaluation, 2.5, {})
+
+
+def test_the_harmonic_solution_has_no_error_without_dropout():
+    config = CONFIG.replace(acquisition=("mbr",), rounds=1)
+    [cell] = cells(EXPERIMENT, config, pytest.fail)
+    curve = [_graph_point(0, 20), _graph_point(1, 120)]
+    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
+    rows = comparison.summary(EXPERIMENT, groups).rows
+    assert [(row[0], row[3], row[-1]) for row in rows] == [
+        ("mbr", "30.00", "20.00"),
+        ("mbr, harmonic", "5.00", "-"),
+        ("mbr, class masses", "4.00", "-"),
+    ]
+    assert [bool(comparison.comparable(CONFIG, group)) for group in groups] == [
+        *(True, False, False)
     ]
 
 
@@ -83,7 +106,7 @@ def test_random_under_way_is_no_baseline_and_not_past_reaching():
 
 def test_areas_are_compared_over_the_labels_that_all_have():
     config = Config(experiment="table1", acquisition=("bald",), rounds=5, acquisition_size=20)
-    ours, authors = cells(TABLE1, config)
+    ours, authors, _ = cells(TABLE1, config, lambda: 10)
 
     def of(cell, labels, errors):
         curve = [
@@ -92,7 +115,7 @@ def test_areas_are_compared_over_the_labels_that_all_have():
         ]
         return Result(cell, Outcome(curve, {}, "", ""))
 
-    groups = groups_of(
+    groups = group_results(
         [of(ours, (20, 100, 120), (0.8, 0.2, 0.2)), of(authors, (100, 120), (0.4, 0.2))]
     )
     table = comparison.summary(TABLE1, groups)
@@ -108,11 +131,11 @@ def test_other_classes_are_not_compared_with_the_paper():
 
 def test_a_variant_is_compared_with_its_own_random():
     config = Config(experiment="table1", acquisition=("bald", "random"), initial_per_class=10)
-    first, *_, last = cells(TABLE1, config.replace(rounds=20))
+    first, _, _, last, *_ = cells(TABLE1, config.replace(rounds=20), lambda: 10)
     curve = [
         CurvePoint(i, 100 + 10 * i, Evaluation(0.02, 0, 0, 0, 0.03, 0), 2.5, {}) for i in (0, 1)
     ]
-    groups = groups_of([Result(cell, Outcome(curve, {}, "", "")) for cell in (first, last)])
+    groups = group_results([Result(cell, Outcome(curve, {}, "", "")) for cell in (first, last)])
     assert [group.name for group in groups] == ["start 20, bald", "start 100, random"]
     assert comparison.saved(TABLE1, groups).rows == []
 
@@ -183,13 +206,13 @@ def test_table_1_counts_what_was_bought():
 def test_the_tolerance_counts_the_labels_of_the_start():
     config = CONFIG.replace(experiment="table1", acquisition_size=10, rounds=98)
     [_, variant, *_] = TABLE1.variants
-    cell = cells(TABLE1, config.replace(acquisition=("max_entropy",)))[1]
+    cell = cells(TABLE1, config.replace(acquisition=("max_entropy",)), lambda: 10)[1]
     assert cell.variant is variant
     curve = [
         CurvePoint(i, n, Evaluation(0.2, 0, 0, 0, 0.2 if n < 291 else 0.09, 0), 2.5, {})
         for i, n in enumerate(range(100, 1001, 5))
     ]
-    groups = groups_of([Result(cell, Outcome(curve, {}, "", ""))])
+    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
     # 10 % of 165 bought and 100 at the start.
     assert comparison.against_paper(config, groups).rows[0][3:] == [
         *("195", "165", "+30", "no, worse"),
@@ -197,7 +220,7 @@ def test_the_tolerance_counts_the_labels_of_the_start():
     curve[38] = dataclasses.replace(curve[38], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
     assert curve[38].labels == 290
     curve[37] = dataclasses.replace(curve[37], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
-    groups = groups_of([Result(cell, Outcome(curve, {}, "", ""))])
+    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
     assert comparison.against_paper(config, groups).rows[0][3:] == [
         *("185", "165", "+20", "yes"),
     ]
@@ -222,13 +245,13 @@ def test_the_authors_errors_stand_beside_ours():
         classes=("2", "8"),
     )  # fmt: skip
     results = []
-    for cell in cells(FIGURE3, config):
+    for cell in cells(FIGURE3, config, lambda: 10):
         curve = [
             CurvePoint(i, 20 + 10 * i, Evaluation(0.02, 0, 0, 0, 0.03, 0), 2.5, {})
             for i in range(49)
         ]
         results.append(Result(cell, Outcome(curve, {}, "", "")))
-    groups = groups_of(results)
+    groups = group_results(results)
     table = comparison.authors_errors(FIGURE3, config, groups)
     assert table.header[2:] == ["at 20", "at 60", "at 100", "at 300", "at 500"]
     assert table.rows[:2] == [
@@ -238,7 +261,7 @@ def test_the_authors_errors_stand_beside_ours():
     assert [row[0] for row in table.rows[2:]] == ["near images, mbr"] * 2
     saved = comparison.saved(FIGURE3, groups)
     assert [row[0] for row in saved.rows] == [
-        group.name for group in groups[1:] if group.measure == "error"
+        group.name for group in groups[1:] if group.is_network
     ]
     three = config.replace(classes=("3", "8"))
     assert not comparison.authors_errors(FIGURE3, three, groups).rows

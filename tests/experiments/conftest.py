@@ -10,19 +10,19 @@ from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
 from dbal_tf.experiments.grid import Cell
 from dbal_tf.store.writer import Store
 
-WriteRun = Callable[[Cell, Sequence[float]], None]
+WriteRun = Callable[..., None]
 
 
 @pytest.fixture
 def write_run() -> WriteRun:
     """Writes what a run of a cell would leave, with these test errors."""
 
-    def write(cell: Cell, errors: Sequence[float]) -> None:
+    def write(cell: Cell, errors: Sequence[float], num_classes: int = 10) -> None:
         config, folder = cell.config, pathlib.Path(cell.config.run_dir)
         (folder / "export" / "9").mkdir(parents=True)
         (folder / "export" / "9" / "saved_model.pb").touch()
         (folder / "flags.cfg").write_text(config.to_flags())
-        start = 10 * config.initial_per_class
+        start = num_classes * config.initial_per_class
         initial = Labels(np.array([f"i{row}" for row in range(start)]), np.zeros(start, int))
         versions = {"dbal_tf": "0.1.0", "commit": "abc123", "python": "3.12.0"}
         with Store(folder) as store:

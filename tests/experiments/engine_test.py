@@ -1,13 +1,18 @@
+import json
 import pathlib
 import shutil
+import sqlite3
 
+import numpy as np
 import pytest
 
 from dbal_tf import loop
 from dbal_tf.core import InputError
-from dbal_tf.experiments import engine as run_module
-from dbal_tf.experiments.engine import load, run
-from dbal_tf.experiments.grid import cells
+from dbal_tf.datasets import digits
+from dbal_tf.datasets.shard_writer import write_shards
+from dbal_tf.experiments import engine
+from dbal_tf.experiments.engine import count_classes, load, run
+from dbal_tf.experiments.grid import Experiment, Variant, cells
 from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.store import csv_files
@@ -25,7 +30,7 @@ def test_each_repetition_and_seed_has_its_own_split(tiny):
 
 
 def _grid(config):
-    return cells(EXPERIMENTS[config.experiment], config)
+    return cells(EXPERIMENTS[config.experiment], config, lambda: 10)
 
 
 @pytest.fixture
@@ -36,7 +41,8 @@ def recorded(monkeypatch, write_run):
     def record(config, dataset, say):
         runs.append((config, dataset))
         [cell] = _grid(config)
-        write_run(cell, [0.5, 0.4, 0.2, 0.1][: config.rounds + 1])
+        errors = [0.5, 0.4, 0.2, *[0.1] * config.rounds][: config.rounds + 1]
+        write_run(cell, errors, len(dataset.class_names))
 
     monkeypatch.setattr(loop, "run", record)
     return runs
@@ -63,7 +69,117 @@ def test_variants_that_begin_with_as_many_labels_share_their_data(tiny, recorded
     assert recorded[0][1] is recorded[1][1]
     recorded.clear()
     run(config.replace(experiment="table1", rounds=9, run_dir=f"{config.run_dir}2"), str)
-    assert [len(data.splits.initial_ids) for _, data in recorded] == [20, 100]
+    assert [len(data.splits.initial_ids) for _, data in recorded] == [20, 100, 100]
+    assert recorded[1][1] is recorded[2][1]
+
+
+def test_variants_that_change_the_data_get_their_own(tiny, recorded, monkeypatch):
+    changes = {
+        "plain": {},
+        "posterior": {"posterior": "deterministic"},
+        "validation": {"validation_size": 50},
+        "pool": {"pool_size": 200},
+        "classes": {"classes": ("2", "8")},
+    }
+    variants = tuple(Variant(name, name, change) for name, change in changes.items())
+    monkeypatch.setitem(EXPERIMENTS, "figure2", Experiment("", lambda *_: [], variants))
+    run(tiny.replace(experiment="figure2", acquisition=("bald",)), str)
+    plain, posterior, validation, pool, classes = (dataset for _, dataset in recorded)
+    assert posterior is plain
+    assert [len(one.splits.validation_ids) for one in (plain, validation)] == [100, 50]
+    assert len(pool.splits.pool_ids) == 200 < len(plain.splits.pool_ids)
+    assert classes.class_names == ("2", "8")
+
+
+@pytest.fixture
+def of_three(tiny, tmp_path):
+    """Settings of table1 on shards of three classes, 2 of each at the start."""
+    source, shards = digits.load(""), tmp_path / "shards"
+    for split, items, classes in (
+        ("train", source.train, source.train_classes),
+        ("test", source.test, source.test_classes),
+    ):
+        rows = np.flatnonzero(classes < 3)
+        write_shards(shards, split, items.images[rows], classes[rows], items.ids[rows])
+    return tiny.replace(
+        experiment="table1",
+        acquisition=("bald",),
+        dataset="tfrecord",
+        data_dir=str(shards),
+        rounds=9,
+    )
+
+
+def _forget_stores(folder):
+    """Leaves of the runs what tools/collect_results.py would keep."""
+    for store in folder.rglob("metadata.db"):
+        write_atomically(store.parent / "curve.csv", curve_csv(read_run(store.parent).curve))
+        (store.parent / "versions.json").write_text(json.dumps({"commit": "abc"}))
+        store.unlink()
+
+
+def test_three_classes_end_with_as_many_labels_by_every_variant(
+    of_three, recorded, monkeypatch
+):
+    run(of_three, str)
+    sizes = [
+        (len(dataset.splits.initial_ids), config.rounds, config.acquisition_size)
+        for config, dataset in recorded
+    ]
+    assert sizes == [(6, 9, 10), (30, 13, 5), (30, 13, 5)]  # 96 labels and 95.
+
+    monkeypatch.setattr(engine, "load", lambda _: pytest.fail("read the data"))
+    folder = pathlib.Path(of_three.run_dir)
+    for forget in (lambda _: None, _forget_stores):
+        forget(folder)
+        run(of_three.replace(report_only=True), str)
+        assert "| authors/bald/0 | 13 of 13 |" in (folder / "report.md").read_text()
+
+
+def test_the_classes_of_some_data_sets_are_known(tiny, monkeypatch):
+    monkeypatch.setattr(engine, "load", lambda _: pytest.fail("read the data"))
+    for dataset in ("digits", "mnist"):
+        assert count_classes(EXPERIMENTS["table1"], tiny.replace(dataset=dataset)) == 10
+
+
+def test_a_report_of_no_run_needs_no_data(of_three, monkeypatch):
+    monkeypatch.setattr(engine, "load", lambda _: pytest.fail("read the data"))
+    with pytest.raises(InputError, match="has no run with a round to report; expected at l"):
+        run(of_three.replace(report_only=True), pytest.fail)
+    assert not pathlib.Path(of_three.run_dir).exists()
+
+
+@pytest.fixture
+def damaged(tiny, recorded):
+    """Settings of a grid of two finished runs, the store of one of them damaged."""
+    config = tiny.replace(experiment="figure1", acquisition=("bald", "random"))
+    run(config, str)
+    recorded.clear()
+    database = sqlite3.connect(pathlib.Path(config.run_dir, "bald/0/metadata.db"))
+    with database:
+        database.execute("UPDATE rounds SET evaluation = '{' WHERE round = 1")
+    database.close()
+    return config
+
+
+def test_a_report_of_a_damaged_store_writes_nothing(damaged):
+    before = {path: path.read_bytes() for path in _files_of(damaged)}
+    for config in (damaged.replace(report_only=True), damaged.replace(only=("random",))):
+        with pytest.raises(
+            InputError, match=r"bald/0/metadata\.db is damaged .*; start the run"
+        ):
+            run(config, pytest.fail)
+        assert {path: path.read_bytes() for path in _files_of(damaged)} == before
+
+
+def test_starting_a_damaged_run_saves_what_can_be_read(damaged):
+    with pytest.raises(InputError, match=r"20 labels and 4 rounds .* are in recovered\.csv"):
+        run(damaged, pytest.fail)
+    assert pathlib.Path(damaged.run_dir, "bald/0/recovered.csv").is_file()
+
+
+def _files_of(config):
+    return [path for path in pathlib.Path(config.run_dir).rglob("*") if path.is_file()]
 
 
 def test_finished_runs_are_not_done_again(tiny, recorded):
@@ -124,7 +240,7 @@ def test_a_published_run_of_other_flags_is_not_taken(tiny, write_run):
 def test_a_report_needs_neither_the_flags_of_the_folder_nor_the_data(
     tiny, write_run, monkeypatch
 ):
-    monkeypatch.setattr(run_module, "load", lambda _: pytest.fail("read the data"))
+    monkeypatch.setattr(engine, "load", lambda _: pytest.fail("read the data"))
     config = tiny.replace(experiment="figure1", acquisition=("bald", "random"))
     write_run(_grid(config)[0], [0.5, 0.4])
     run(config.replace(report_only=True), lambda _: None)
@@ -190,7 +306,7 @@ def test_the_data_are_read_before_anything_is_written(tiny, monkeypatch, tmp_pat
     def unreadable(config):
         raise InputError("no data.")
 
-    monkeypatch.setattr(run_module, "load", unreadable)
+    monkeypatch.setattr(engine, "load", unreadable)
     with pytest.raises(InputError, match="no data"):
         run(tiny, pytest.fail)
     assert list(tmp_path.iterdir()) == []

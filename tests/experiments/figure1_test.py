@@ -1,3 +1,5 @@
+import pytest
+
 from dbal_tf.config import Config
 from dbal_tf.experiments.figure1 import EXPERIMENT
 from dbal_tf.experiments.grid import cells
@@ -5,7 +7,7 @@ from dbal_tf.experiments.grid import cells
 
 def test_its_runs_are_those_of_a_plain_grid():
     config = Config(experiment="figure1", acquisition=("bald", "random"), run_dir="there")
-    [bald, random] = cells(EXPERIMENT, config)
+    [bald, random] = cells(EXPERIMENT, config, pytest.fail)
     assert bald.config == Config(acquisition=("bald",), run_dir="there/bald/0")
     assert random.config == Config(acquisition=("random",), run_dir="there/random/0")
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from dbal_tf.acquisition import bald, top_k
@@ -10,7 +11,9 @@ from dbal_tf.experiments.grid import cells
 
 def test_every_technique_runs_with_both_posteriors():
     config = Config(experiment="figure2", acquisition=("bald", "random"))
-    assert [(cell.path, cell.config.posterior) for cell in cells(EXPERIMENT, config)] == [
+    assert [
+        (cell.path, cell.config.posterior) for cell in cells(EXPERIMENT, config, pytest.fail)
+    ] == [
         ("mc_dropout/bald/0", "mc_dropout"),
         ("mc_dropout/random/0", "mc_dropout"),
         ("deterministic/bald/0", "deterministic"),

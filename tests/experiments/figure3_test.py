@@ -14,7 +14,10 @@ def _config(**changes):
 
 def test_every_technique_runs_where_it_belongs():
     names = ("bald", "max_entropy", "random", "mbr")
-    found = {cell.path: cell.config for cell in cells(EXPERIMENT, _config(acquisition=names))}
+    found = {
+        cell.path: cell.config
+        for cell in cells(EXPERIMENT, _config(acquisition=names), pytest.fail)
+    }
     assert list(found) == [
         *("bayesian/bald/0", "bayesian/max_entropy/0", "bayesian/random/0"),
         *("deterministic/max_entropy/0", "near/mbr/0", "scale_1/mbr/0", "scale_2/mbr/0"),
@@ -28,10 +31,10 @@ def test_every_technique_runs_where_it_belongs():
 
 
 def test_two_classes_end_with_as_many_labels():
-    [cell] = cells(EXPERIMENT, _config(acquisition=("bald",)))
+    [cell] = cells(EXPERIMENT, _config(acquisition=("bald",)), pytest.fail)
     assert cell.config.rounds == 48
 
 
 def test_a_technique_without_a_run_is_refused():
     with pytest.raises(InputError, match="mean_std has no run in --experiment=figure3"):
-        cells(EXPERIMENT, _config(acquisition=("mean_std",)))
+        cells(EXPERIMENT, _config(acquisition=("mean_std",)), pytest.fail)

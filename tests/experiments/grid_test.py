@@ -15,13 +15,18 @@ TWO = Experiment(
 GRID = Config(experiment="figure1", acquisition=("bald", "random"), run_dir="there")
 
 
+def _cells(experiment, config):
+    """The runs of an experiment whose variants begin alike: nobody counts the classes."""
+    return cells(experiment, config, pytest.fail)
+
+
 def _paths(experiment, config):
-    return [cell.path for cell in cells(experiment, config)]
+    return [cell.path for cell in _cells(experiment, config)]
 
 
 def test_a_single_run_has_the_folder_for_itself():
     for config in (Config(run_dir="there"), Config(run_dir="there", repetition=5)):
-        [cell] = cells(PLAIN, config)
+        [cell] = _cells(PLAIN, config)
         assert (cell.path, cell.config) == ("", config)
 
 
@@ -40,11 +45,11 @@ def test_a_named_experiment_of_one_run_has_the_same_folders():
 def test_each_run_is_one_that_could_have_been_made_alone():
     config = GRID.replace(repetitions=2, only=("bald",), report_only=True, seed=7)
     alone = Config(acquisition=("bald",), repetition=1, run_dir="there/bald/1", seed=7)
-    cell = cells(PLAIN, config)[2]
+    cell = _cells(PLAIN, config)[2]
     assert cell.config == alone
     assert (cell.acquisition, cell.name) == ("bald", "bald")
-    assert cells(TWO, config)[0].name == "A, bald"
-    assert cells(PLAIN, cell.config)[0].config == cell.config
+    assert _cells(TWO, config)[0].name == "A, bald"
+    assert _cells(PLAIN, cell.config)[0].config == cell.config
 
 
 @pytest.mark.parametrize(
@@ -59,12 +64,34 @@ def test_each_run_is_one_that_could_have_been_made_alone():
     ],
 )
 def test_variants_end_with_as_many_labels(changes, rounds):
-    changed = Variant(changes=changes).settings(Config())
+    changed = Variant(changes=changes).settings(Config(), lambda: 10)
     assert changed == Config().replace(rounds=rounds, **changes)
 
 
+@pytest.mark.parametrize(
+    ("classes", "rounds"),
+    [
+        (2, 192),  # 4 + 98 * 10 = 984 = 20 + 192 * 5 + 4.
+        (3, 191),  # 6 + 98 * 10 = 986 = 30 + 191 * 5 + 1.
+        (100, 36),  # 200 + 98 * 10 = 1180 = 1000 + 36 * 5.
+    ],
+)
+def test_the_number_of_classes_counts_where_the_starts_differ(classes, rounds):
+    variant = Variant(changes={"initial_per_class": 10, "acquisition_size": 5})
+    assert variant.settings(Config(), lambda: classes).rounds == rounds
+    assert variant.settings(Config(initial_per_class=10), pytest.fail).rounds == 196
+
+
+def test_named_classes_need_not_be_counted():
+    digits = Config(classes=("2", "8"))
+    variant = Variant(changes={"initial_per_class": 10})
+    assert variant.settings(digits, pytest.fail).rounds == 96  # 4 + 98 * 10 = 20 + 96 * 10 + 4.
+    fewer = Variant(changes={"classes": ("2", "8")})
+    assert fewer.settings(Config(), lambda: 10).rounds == 99  # 20 + 980 = 4 + 99 * 10 + 6.
+
+
 def test_the_authors_protocol_of_table_1():
-    authors = table1.EXPERIMENT.variants[1].settings(Config(pool_subset=2000))
+    authors = table1.EXPERIMENT.variants[1].settings(Config(pool_subset=2000), lambda: 10)
     assert authors == Config(
         initial_per_class=10,
         acquisition_size=5,
@@ -76,7 +103,7 @@ def test_the_authors_protocol_of_table_1():
 
 
 def test_folders_choose_runs():
-    grid = cells(TWO, GRID.replace(repetitions=2))
+    grid = _cells(TWO, GRID.replace(repetitions=2))
 
     def paths(*only):
         return [cell.path for cell in chosen(grid, only)]
@@ -90,23 +117,23 @@ def test_folders_choose_runs():
 @pytest.mark.parametrize("folder", ["bald/2", "bal", "bald/0/x", "/bald/0"])
 def test_a_folder_without_a_run_is_refused(folder):
     with pytest.raises(InputError, match=f"--only={folder} names no run .* bald/0, random/0,"):
-        chosen(cells(PLAIN, GRID), ("random", folder))
+        chosen(_cells(PLAIN, GRID), ("random", folder))
 
 
 def test_a_single_run_has_no_parts():
     with pytest.raises(InputError, match=r"--only=bald names no run .*; expected none\."):
-        chosen(cells(PLAIN, Config()), ("bald",))
+        chosen(_cells(PLAIN, Config()), ("bald",))
 
 
 @pytest.mark.parametrize(("points", "is_finished"), [(0, False), (3, False), (4, True)])
 def test_a_run_is_finished_with_its_last_round(points, is_finished):
-    cell = cells(PLAIN, GRID.replace(rounds=3))[0]
+    cell = _cells(PLAIN, GRID.replace(rounds=3))[0]
     result = Result(cell, Outcome(list(range(points)), {}, "", ""))
     assert result.is_finished == is_finished
     assert not Result(cell, None).is_finished
 
 
 def test_a_run_that_went_further_is_read_as_far_as_asked():
-    cell = cells(PLAIN, GRID.replace(rounds=3))[0]
+    cell = _cells(PLAIN, GRID.replace(rounds=3))[0]
     assert Result(cell, Outcome([0, 1, 2, 3, 4, 5], {}, "", "")).curve == [0, 1, 2, 3]
     assert Result(cell, None).curve == []

@@ -8,7 +8,7 @@ from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments.figure2 import EXPERIMENT
 from dbal_tf.experiments.grid import Result, cells
-from dbal_tf.experiments.groups import curves_by_name, groups_of
+from dbal_tf.experiments.groups import curves_by_name, group_results
 from dbal_tf.experiments.outcome import Outcome
 
 
@@ -19,11 +19,24 @@ def _curve(*errors):
     ]
 
 
+def _on_graph(*errors):
+    """A curve of mbr: its evaluations have the harmonic solution's errors too."""
+    return [
+        dataclasses.replace(
+            point,
+            evaluation=dataclasses.replace(
+                point.evaluation, graph_error=0.05, graph_mass_error=0.04
+            ),
+        )
+        for point in _curve(*errors)
+    ]
+
+
 @pytest.fixture
 def results():
     """Runs of bald, three repetitions of two rounds, none of which has begun."""
     config = Config(experiment="figure2", acquisition=("bald",), rounds=2, repetitions=3)
-    return [Result(cell, None) for cell in cells(EXPERIMENT, config)]
+    return [Result(cell, None) for cell in cells(EXPERIMENT, config, lambda: 10)]
 
 
 def _with(results, **curves):
@@ -36,12 +49,12 @@ def _with(results, **curves):
 
 
 def test_what_has_not_begun_is_in_no_group(results):
-    assert groups_of(results) == []
-    assert groups_of(_with(results, r0=[])) == []
+    assert group_results(results) == []
+    assert group_results(_with(results, r0=[])) == []
 
 
 def test_unfinished_repetitions_count_while_none_is_finished(results):
-    [group] = groups_of(_with(results, r0=_curve(0.4), r2=_curve(0.2, 0.1)))
+    [group] = group_results(_with(results, r0=_curve(0.4), r2=_curve(0.2, 0.1)))
     assert (group.name, group.acquisition, group.variant.folder) == (
         *("Bayesian, bald", "bald", "mc_dropout"),
     )
@@ -52,10 +65,21 @@ def test_unfinished_repetitions_count_while_none_is_finished(results):
 
 def test_then_only_the_finished_ones_count(results):
     begun = _with(results, r0=_curve(0.4), r1=_curve(0.4, 0.3, 0.1), r2=_curve(0.2, 0.1))
-    [group] = groups_of(begun)
+    [group] = group_results(begun)
     assert group.line.repetitions == (1,)
     assert group.line.errors_rp.tolist() == [[0.4, 0.3, 0.1]]
-    assert group.deterministic.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
+    assert group.line_without_dropout.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
+
+
+def test_what_its_line_took(results):
+    begun = _with(results, r0=_curve(0.4, 0.3, 0.1), r1=_curve(0.4, 0.3))
+    for curve in (begun[0].curve, begun[2].curve):
+        for point in curve:
+            point.seconds["train"] = 2.0
+            point.seconds["score"] = 0.5
+    [group] = group_results(begun)
+    assert list(group.counted) == [0]
+    assert group.seconds == 3 * 2.5
 
 
 def test_curves_are_kept_by_variant_and_technique(results):
@@ -64,18 +88,21 @@ def test_curves_are_kept_by_variant_and_technique(results):
 
 
 def test_a_run_on_a_graph_has_a_line_for_each_classifier(results):
-    curve = [
-        dataclasses.replace(
-            point,
-            evaluation=dataclasses.replace(
-                point.evaluation, graph_error=0.05, graph_mass_error=0.04
-            ),
-        )
-        for point in _curve(0.4, 0.3, 0.1)
-    ]
-    network, harmonic, masses = groups_of(_with(results, r0=curve))
+    network, harmonic, masses = group_results(_with(results, r0=_on_graph(0.4, 0.3, 0.1)))
     assert network.line.errors_rp.tolist() == [[0.4, 0.3, 0.1]]
     assert harmonic.name == "Bayesian, bald, harmonic"
     assert harmonic.line.errors_rp.tolist() == [[0.05] * 3]
-    assert masses.line.errors_rp.tolist() == masses.deterministic.errors_rp.tolist()
-    assert [p.evaluation.error for p in masses.curves[0]] == [0.04] * 3
+    assert masses.line.errors_rp.tolist() == [[0.04] * 3]
+    assert [group.is_network for group in (network, harmonic, masses)] == [True, False, False]
+
+
+def test_no_measure_stands_under_the_name_of_another(results):
+    network, harmonic, masses = group_results(_with(results, r0=_on_graph(0.4, 0.3, 0.1)))
+    assert network.line_without_dropout.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
+    assert harmonic.line_without_dropout is masses.line_without_dropout is None
+    assert harmonic.counted == masses.counted == {0: _on_graph(0.4, 0.3, 0.1)}
+
+
+def test_the_curves_of_a_graph_are_those_of_its_runs(results):
+    begun = _with(results, r0=_on_graph(0.4, 0.3))
+    assert curves_by_name(begun) == {"Bayesian, bald": [_on_graph(0.4, 0.3)]}

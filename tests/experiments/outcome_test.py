@@ -9,7 +9,7 @@ import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
 from dbal_tf.core import InputError
-from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.experiments.outcome import DamagedStoreError, is_published, read_run
 from dbal_tf.store.csv_files import curve_csv
 from dbal_tf.store.writer import Store
 
@@ -79,6 +79,22 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
     (tmp_path / "metadata.db").write_bytes(b"not a database" * 100)
     with pytest.raises(InputError, match=r"metadata\.db is damaged \(file is not a data"):
         read_run(tmp_path)
+
+
+def test_reading_a_damaged_store_writes_nothing(tmp_path):
+    with _begin(tmp_path) as store:
+        store.commit(POINT, None, None, "dataset", [], {})
+    database = sqlite3.connect(tmp_path / "metadata.db")
+    with database:
+        database.execute("UPDATE rounds SET evaluation = '{'")
+    database.close()
+    before = _files(tmp_path)
+    with pytest.raises(
+        DamagedStoreError, match=r"nothing was changed; start the run"
+    ) as caught:
+        read_run(tmp_path)
+    assert (caught.value.run_dir, _files(tmp_path)) == (tmp_path, before)
+    assert isinstance(caught.value.problem, json.JSONDecodeError)
 
 
 def test_published_results_are_read_without_a_store(tmp_path):

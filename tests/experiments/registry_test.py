@@ -32,7 +32,6 @@ def test_an_experiment_is_well_made(name):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_its_runs_have_folders_of_their_own(name):
-    grid = cells(
-        EXPERIMENTS[name], Config(experiment=name, acquisition=TECHNIQUES, repetitions=3)
-    )
+    config = Config(experiment=name, acquisition=TECHNIQUES, repetitions=3)
+    grid = cells(EXPERIMENTS[name], config, lambda: 10)
     assert len({cell.path for cell in grid}) == len(grid) >= 15

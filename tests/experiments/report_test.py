@@ -5,9 +5,12 @@ import xml.etree.ElementTree
 
 import pytest
 
+from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
+from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Result, cells
-from dbal_tf.experiments.outcome import read_run
+from dbal_tf.experiments.groups import group_results
+from dbal_tf.experiments.outcome import Outcome, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 
 ERRORS = {"bald": (0.4, 0.09, 0.02), "random": (0.4, 0.2, 0.04)}
@@ -17,7 +20,7 @@ ERRORS = {"bald": (0.4, 0.09, 0.02), "random": (0.4, 0.2, 0.04)}
 def reported(tmp_path, write_run):
     """Writes the report of an experiment of two techniques; returns lines and folder."""
 
-    def report(name, dataset="mnist", repetitions=1, without=(), **errors):
+    def make(name, dataset="mnist", repetitions=1, without=(), **errors):
         config = Config(
             experiment=name,
             dataset=dataset,
@@ -29,7 +32,7 @@ def reported(tmp_path, write_run):
         )
         experiment = EXPERIMENTS[name]
         results = []
-        for cell in cells(experiment, config):
+        for cell in cells(experiment, config, lambda: 10):
             if cell.path not in without:
                 points = cell.config.rounds + 1
                 curve = [*errors[cell.acquisition], *[0.02] * points][:points]
@@ -37,7 +40,7 @@ def reported(tmp_path, write_run):
             results.append(Result(cell, read_run(pathlib.Path(cell.config.run_dir))))
         return experiment.report(experiment, config, results), tmp_path
 
-    return report
+    return make
 
 
 def test_the_report_holds_every_part(reported):
@@ -94,7 +97,7 @@ def test_the_authors_curves_are_dashed(reported):
         ("figure1", ("mnist",), 2),
         # Each variant's random stands in the panel of each technique.
         ("figure2", ("bald",), 4),
-        ("table1", ("start 20", "start 100"), 4),
+        ("table1", ("start 20", "start 100", "start 100, as released"), 6),
         ("query_rate", ("bald",), 8),
         ("figure3", ("the network",), 2),
     ],
@@ -125,6 +128,26 @@ def test_deterministic_and_bayesian_are_compared_technique_by_technique(reported
 def test_random_alone_is_drawn(reported):
     _, folder = reported("figure2", random=ERRORS["random"])
     assert (folder / "figure2.svg").read_text().count("<!-- Bayesian, random -->") == 1
+
+
+@pytest.mark.parametrize("name", ["figure1", "figure2", "whole_pool"])
+def test_panels_without_measures_draw_the_network_of_mbr(name):
+    config = Config(experiment=name, acquisition=("bald", "mbr"), rounds=1)
+    on_graph = Evaluation(0.3, 0, 0, 0, 0.2, 0, graph_error=0.05, graph_mass_error=0.04)
+    points = [CurvePoint(0, 20, on_graph, 2.5, {}), CurvePoint(1, 30, on_graph, 2.5, {})]
+    groups = group_results(
+        [
+            Result(cell, Outcome(points, {}, "", ""))
+            for cell in cells(EXPERIMENTS[name], config, pytest.fail)
+            if cell.acquisition == "mbr"
+        ]
+    )
+    assert {group.measure for group in groups} == {"error", "graph_error", "graph_mass_error"}
+    panels = report._panels(EXPERIMENTS[name], config, groups)
+    lines = [line for panel in panels for line in panel.lines.values()]
+    assert [errors.tolist() for _, errors in lines] == [[[0.3, 0.3]]] * len(
+        EXPERIMENTS[name].variants
+    )
 
 
 def test_a_plain_grid_is_compared_in_a_few_lines(reported):

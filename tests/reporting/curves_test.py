@@ -25,17 +25,25 @@ def _curve(labels, errors):
 
 def test_a_line_has_the_labels_that_all_repetitions_reached():
     runs = {3: _curve((20, 30, 40), (0.4, 0.2, 0.1)), 5: _curve((20, 40), (0.2, 0.1))}
-    line = curves.line_of(runs)
+    line = Line.from_curves(runs, "error")
     assert line.labels_p.tolist() == [20, 40]
     assert line.errors_rp.tolist() == [[0.4, 0.1], [0.2, 0.1]]
     assert line.repetitions == (3, 5)
     np.testing.assert_allclose(line.mean_p, [0.3, 0.1])
-    assert curves.line_of(runs, "deterministic_error").errors_rp[0].tolist() == [0.8, 0.2]
+    assert Line.from_curves(runs, "deterministic_error").errors_rp[0].tolist() == [0.8, 0.2]
+
+
+def test_a_repetition_without_a_round_is_in_no_line():
+    line = Line.from_curves({0: [], 1: _curve((20, 30), (0.4, 0.2))}, "error")
+    assert (line.repetitions, line.errors_rp.tolist()) == ((1,), [[0.4, 0.2]])
+    for nothing in ({}, {0: []}):
+        empty = Line.from_curves(nothing, "error")
+        assert (empty.labels_p.shape, empty.errors_rp.shape) == ((0,), (0, 0))
 
 
 def test_a_line_of_some_repetitions():
     line = _line([1.0] * 4, [0.5] * 4, [0.2] * 4, repetitions=(4, 5, 6))
-    drawn = line.of([6, 4, 6])
+    drawn = line.select([6, 4, 6])
     assert drawn.errors_rp[:, 0].tolist() == [0.2, 1.0, 0.2]
     assert drawn.repetitions == (6, 4, 6)
 
