@@ -15,7 +15,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dbal_tf*"]),
-    package_data={"dbal_tf.experiments": ["*.csv"]},
+    package_data={"dbal_tf": ["py.typed"], "dbal_tf.experiments": ["*.csv"]},
     install_requires=[
         "absl-py",
         "importlib_resources",
@@ -35,7 +35,12 @@ setup(
     extras_require={
         "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
-        "test": ["hypothesis", "pytest", "ruff"],
+        "test": ["hypothesis", "import-linter", "mypy", "pytest", "ruff", "setuptools>=70.1"],
     },
-    entry_points={"console_scripts": ["dbal_tf = dbal_tf.main:cli"]},
+    entry_points={
+        "console_scripts": [
+            "dbal_tf = dbal_tf.main:cli",
+            "dbal_tf-audit = dbal_tf.audit.command:cli",
+        ]
+    },
 )

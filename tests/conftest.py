@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import traceback
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from dbal_tf.store import csv_files
 
 startup.import_tensorflow()
 
-_BESIDE_PROJECT = pathlib.Path(__file__).parents[2] / "shared"
-
+_PROJECT = pathlib.Path(__file__).parents[1]
+_BESIDE_PROJECT = _PROJECT.parent / "shared"
 
 @pytest.fixture(scope="session")
 def test_data() -> pathlib.Path:
@@ -68,6 +69,27 @@ def toy() -> Dataset:
         ("low", "middle", "high"),
         checksum="toy",
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def deprecations_of_tensorflow_are_errors() -> None:
+    """TensorFlow only logs them, once each, and this program keeps its log quiet."""
+    from tensorflow.python.util import deprecation
+
+    # Code that AutoGraph made of a function counts as TensorFlow's, not as its author's.
+    tensorflow = ("/tensorflow/python/", "__autograph_generated_file", "<frozen ")
+
+    def fail_if_called_here(message: str, *args: object, **_: object) -> None:
+        deprecation._PRINTED_WARNING.clear()
+        callers = reversed(traceback.extract_stack(limit=60)[:-1])
+        names = (frame.filename for frame in callers)
+        caller = next((n for n in names if not any(part in n for part in tensorflow)), "")
+        if caller.startswith(str(_PROJECT)):
+            raise DeprecationWarning(message % args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deprecation, "_log_deprecation", fail_if_called_here)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

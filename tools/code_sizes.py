@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import dataclasses
 import io
 import pathlib
 import statistics
@@ -12,10 +13,48 @@ _ROOT = pathlib.Path(__file__).parent.parent
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DOCUMENTED = (ast.Module, ast.ClassDef, *_FUNCTIONS)
 
-Sizes = dict[str, int]
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """The sizes of the Python files below a folder, in lines.
+
+    Attributes:
+        files: By the file's path below the folder.
+        functions: By `path:line name`, decorators left out.
+        docstrings: Lines of all docstrings.
+        comments: Lines that are a comment or end in one.
+    """
+
+    files: dict[str, int]
+    functions: dict[str, int]
+    docstrings: int
+    comments: int
+
+    @property
+    def total(self) -> int:
+        """The lines of all files."""
+        return sum(self.files.values())
+
+    @property
+    def top_level(self) -> list[str]:
+        """The files that lie right in the folder."""
+        return [name for name in self.files if "/" not in name]
 
 
-def function_sizes(name: str, tree: ast.Module) -> Sizes:
+def measure(folder: pathlib.Path) -> Sizes:
+    """Returns the sizes of the Python files below a folder."""
+    files, functions, docstrings, comments = {}, {}, 0, 0
+    for path in sorted(folder.rglob("*.py")):
+        text, name = path.read_text("utf-8"), path.relative_to(folder).as_posix()
+        tree = ast.parse(text)
+        files[name] = len(text.splitlines())
+        functions |= function_sizes(name, tree)
+        docstrings += docstring_lines(tree)
+        comments += comment_lines(text)
+    return Sizes(files, functions, docstrings, comments)
+
+
+def function_sizes(name: str, tree: ast.Module) -> dict[str, int]:
     """Returns the lines of each function, by `file:line function`."""
     return {
         f"{name}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
@@ -37,7 +76,7 @@ def comment_lines(text: str) -> int:
     return sum(token.type == tokenize.COMMENT for token in tokens)
 
 
-def report(title: str, sizes: Sizes) -> str:
+def report(title: str, sizes: dict[str, int]) -> str:
     """Returns the median, the 90th percentile, the maximum and the ten largest."""
     counts = sorted(sizes.values())
     p90 = counts[int(0.9 * (len(counts) - 1))]
@@ -55,20 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=_ROOT / "dbal_tf")
     folder = parser.parse_args(arguments).folder
-    files, functions, docstrings, comments = {}, {}, 0, 0
-    for path in sorted(folder.rglob("*.py")):
-        text, name = path.read_text("utf-8"), path.relative_to(folder).as_posix()
-        tree = ast.parse(text)
-        files[name] = len(text.splitlines())
-        functions |= function_sizes(name, tree)
-        docstrings += docstring_lines(tree)
-        comments += comment_lines(text)
-    if not functions:
+    sizes = measure(folder)
+    if not sizes.functions:
         parser.error(f"{folder} has no Python functions; name a folder that has some.")
-    total = sum(files.values())
-    print(report("Files", files), report("Functions", functions), sep="\n\n")
+    print(report("Files", sizes.files), report("Functions", sizes.functions), sep="\n\n")
+    print(f"\nTop level: {len(sizes.top_level)} files: {', '.join(sizes.top_level)}")
     print(
-        f"\n{total} lines: docstrings {docstrings / total:.1%}, comments {comments / total:.1%}"
+        f"{sizes.total} lines: docstrings {sizes.docstrings / sizes.total:.1%}, "
+        f"comments {sizes.comments / sizes.total:.1%} ({sizes.comments})"
     )
 
 

@@ -82,3 +82,8 @@ def main(arguments: Sequence[str]) -> int:
     except (InputError, sqlite3.DatabaseError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2
+
+
+def cli() -> None:
+    """Runs the program with the command line's arguments."""
+    sys.exit(main(sys.argv[1:]))

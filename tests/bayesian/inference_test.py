@@ -84,11 +84,11 @@ def test_chunks_and_tiles_of_any_size(setting, sizes, name, build, images, monke
 def test_scoring_changes_no_variable(name: str, build, images) -> None:
     model = build(name)
     variables = [*model.variables, *masks.seed_states(model)]
-    before = [np.array(variable) for variable in variables]
+    before = [variable.numpy() for variable in variables]
     for posterior in ("mc_dropout", "deterministic"):
         dbal.predictive_statistics(model, images(model, 5), 6, posterior=posterior)
     for variable, value in zip(variables, before, strict=True):
-        assert np.array(variable).tobytes() == value.tobytes(), variable.path
+        assert variable.numpy().tobytes() == value.tobytes(), variable.path
 
 
 @pytest.mark.parametrize("name", ["small_paper", "batch_norm", "nested", "no_dropout"])
