@@ -20,6 +20,7 @@ startup.import_tensorflow()
 _PROJECT = pathlib.Path(__file__).parents[1]
 _BESIDE_PROJECT = _PROJECT.parent / "shared"
 
+
 @pytest.fixture(scope="session")
 def test_data() -> pathlib.Path:
     """The folder of real data: DBAL_TEST_DATA, else ../shared/data."""

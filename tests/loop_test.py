@@ -14,13 +14,14 @@ from dbal_tf.audit import command as audit
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.folder import every_component_ran
 from dbal_tf.audit.purchases import scores_are_in_range
+from dbal_tf.components.example_gen import load
 from dbal_tf.components.trainer import WEIGHT_DECAYS
 from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
-from dbal_tf.experiments.engine import load
 from dbal_tf.reporting import tables
 from dbal_tf.store import csv_files, lock
-from dbal_tf.store.writer import FILE_NAME, Store
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.writer import Store
 
 
 def _run(config, dataset=None):
@@ -36,7 +37,7 @@ def _labels(config):
 
 
 def _table(config, columns, table):
-    path = pathlib.Path(config.run_dir) / FILE_NAME
+    path = pathlib.Path(config.run_dir) / STORE_FILE
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
 
@@ -415,13 +416,13 @@ def test_a_second_process_is_told_who_runs_here(small, toy):
     assert f"--run_dir={small.run_dir} is in use by process {os.getpid()} on" in str(
         error.value
     )
-    assert not (pathlib.Path(small.run_dir) / FILE_NAME).exists()
+    assert not (pathlib.Path(small.run_dir) / STORE_FILE).exists()
 
 
 def test_what_was_skipped_is_not_learnt_and_not_asked_again(small, toy, no_export):
     config = small.replace(acquisition=("random",), rounds=1, acquisition_size=20)
     _run(config, toy)
-    path = pathlib.Path(config.run_dir) / FILE_NAME
+    path = pathlib.Path(config.run_dir) / STORE_FILE
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE labels SET state = 'skipped' WHERE round = 0")
         connection.commit()

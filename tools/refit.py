@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("run", type=pathlib.Path)
     options = parser.parse_args()
     startup.import_tensorflow()
-    from dbal_tf.experiments.engine import load
+    from dbal_tf.components.example_gen import load
 
     flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
     dataset = load(from_flagfile(flags))

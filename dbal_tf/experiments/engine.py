@@ -6,19 +6,20 @@ from typing import Any
 
 from dbal_tf import loop
 from dbal_tf.artifacts import CurvePoint, Dataset
-from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.components.example_gen import ExampleGen, load
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.grid import Cell, Experiment, Result, cells, chosen
 from dbal_tf.experiments.groups import curves_by_name
-from dbal_tf.experiments.outcome import DamagedStoreError, is_published, read_run
+from dbal_tf.experiments.outcome import DamagedStoreError, read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.recovery import damage_sentence
-from dbal_tf.store.run_dir import CURVE_FILE, FLAGS_FILE, check_flags, check_run_dir
-from dbal_tf.store.schema import FILE_NAME
+from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
+from dbal_tf.store.published import is_published
+from dbal_tf.store.recovery import save_what_is_left
+from dbal_tf.store.run_dir import check_flags, check_run_dir
 
 _VARIED = ("acquisition", "repetition", "repetitions")
 _DataKey = tuple[ExampleGen, int]
@@ -123,7 +124,7 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
     """
     folder = pathlib.Path(config.run_dir)
     if grid[0].path:
-        if (folder / FILE_NAME).exists():
+        if (folder / STORE_FILE).exists():
             raise InputError(
                 f"--run_dir={folder} holds a single run; expected the folder of an experiment "
                 "of several; choose another."
@@ -163,27 +164,10 @@ def _result(cell: Cell, may_save: bool = False) -> Result:
     except DamagedStoreError as damage:
         if not may_save:
             raise
-        raise InputError(damage_sentence(damage.run_dir, damage.problem)) from damage
-
-
-def load(config: Config) -> Dataset:
-    """Returns the data set, split for the repetition of the settings.
-
-    Raises:
-        InputError: The files cannot be used, or are too few to split.
-    """
-    example_gen, seed = _data_key(config)
-    return example_gen.run(seed)
+        raise InputError(save_what_is_left(damage.run_dir, damage.problem)) from damage
 
 
 def _data_key(config: Config) -> _DataKey:
     """Returns all that a run's data depend on: how they are made, and the seed."""
-    example_gen = ExampleGen(
-        config.dataset,
-        config.data_dir,
-        config.initial_per_class,
-        config.validation_size,
-        config.classes,
-        config.pool_size,
-    )
-    return example_gen, seed_for(config.seed, config.repetition, 0, "split")
+    seed = seed_for(config.seed, config.repetition, 0, "split")
+    return ExampleGen.from_config(config), seed

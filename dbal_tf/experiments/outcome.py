@@ -6,21 +6,15 @@ Nothing here writes: a report leaves the folders of its runs as they are.
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import sqlite3
-from collections.abc import Callable
-from typing import TypeVar
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.store.csv_files import read_curve_csv
+from dbal_tf.store.layout import CURVE_FILE, STORE_FILE
+from dbal_tf.store.published import is_published, read_published
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.run_dir import CURVE_FILE
-from dbal_tf.store.schema import FILE_NAME
-
-VERSIONS_FILE = "versions.json"
-T = TypeVar("T")
+from dbal_tf.store.recovery import damage_sentence
 
 
 class DamagedStoreError(InputError):
@@ -32,10 +26,7 @@ class DamagedStoreError(InputError):
     """
 
     def __init__(self, run_dir: pathlib.Path, problem: Exception) -> None:
-        super().__init__(
-            f"{run_dir / FILE_NAME} is damaged ({problem}); nothing was changed; start the run "
-            "to have what can be read of it saved beside it, or put it back from a copy."
-        )
+        super().__init__(damage_sentence(run_dir, problem))
         self.run_dir, self.problem = run_dir, problem
 
 
@@ -68,57 +59,34 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
         InputError: The store is of a newer version or of another program, or a
             published file cannot be read.
     """
-    path = run_dir / FILE_NAME
+    path = run_dir / STORE_FILE
     if is_published(run_dir):
-        curve = _read(run_dir / CURVE_FILE, _curve)
-        return Outcome(curve, _read(run_dir / VERSIONS_FILE, _versions), "", "")
+        published = read_published(run_dir)
+        _check_finite(run_dir, published.curve)
+        return Outcome(published.curve, published.versions, "", "")
     # SQLite makes an empty file before the first transaction.
     if not path.is_file() or not path.stat().st_size:
         return None
     try:
-        records = RunReader.open(run_dir)
-        if not records.has_begun():
+        reader = RunReader.open(run_dir)
+        if not reader.has_begun():
             return None
-        run, rounds = records.run(), records.rounds()
+        run, rounds = reader.run(), reader.rounds()
     # A torn page may still be a page to SQLite, with a text that is no JSON or
     # that names measures which there are not.
     except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:
         raise DamagedStoreError(run_dir, error) from error
     curve = [one.point for one in rounds]
-    return Outcome(curve, run.versions, run.started, rounds[-1].committed if rounds else "")
+    return Outcome(curve, run.versions, run.started, rounds[-1].asked if rounds else "")
 
 
-def _read(path: pathlib.Path, parse: Callable[[str], T]) -> T:
-    """Returns the parsed text of a published file; an error names the file."""
-    try:
-        return parse(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        problem = str(error).splitlines()[0].rstrip(".")
-        raise InputError(
-            f"{path} cannot be read ({problem}); expected what tools/collect_results.py "
-            "writes; put the file back."
-        ) from error
-
-
-def _curve(text: str) -> list[CurvePoint]:
-    curve = read_curve_csv(text)
-    # Python reads nan as a number, which no mean and no axis survives.
+def _check_finite(run_dir: pathlib.Path, curve: list[CurvePoint]) -> None:
+    """Refuses a published curve with NaN, which no mean and no axis survives."""
     for point in curve:
         for name, value in point.evaluation.measures().items():
             if not math.isfinite(value):
-                raise ValueError(f"round {point.round} has {name} {value}")
-    return curve
-
-
-def _versions(text: str) -> dict[str, str]:
-    versions = json.loads(text)
-    if not isinstance(versions, dict):
-        raise ValueError(f"it holds {text[:40].strip()}, expected versions by their names")
-    return versions
-
-
-def is_published(run_dir: pathlib.Path) -> bool:
-    """Says whether a folder holds what tools/collect_results.py kept of a run."""
-    # Unlike a Path, os.path takes any name, and checks come later.
-    kept, store = run_dir / VERSIONS_FILE, run_dir / FILE_NAME
-    return os.path.isfile(kept) and not os.path.exists(store)
+                raise InputError(
+                    f"{run_dir / CURVE_FILE} cannot be read (round {point.round} has {name} "
+                    f"{value}); expected what tools/collect_results.py writes; put the file "
+                    "back."
+                )

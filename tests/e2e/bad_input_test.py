@@ -23,7 +23,8 @@ import tensorflow as tf
 from dbal_tf.artifacts import Labels
 from dbal_tf.config import Config
 from dbal_tf.datasets.shard_writer import example, write_shards
-from dbal_tf.store.writer import FILE_NAME, Store
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NAMES = (
@@ -84,7 +85,7 @@ def _store(change: str = "", content: bytes | None = None, cut: int | None = Non
 
     def prepare(folder: pathlib.Path) -> None:
         _run_with(seed=0)(folder)
-        flags, path = (folder / "run" / "flags.cfg").read_text(), folder / "run" / FILE_NAME
+        flags, path = (folder / "run" / "flags.cfg").read_text(), folder / "run" / STORE_FILE
         if content is None:
             labels = Labels(np.array(["digits-0000"]), np.array([0]))
             with Store(folder / "run") as store:
@@ -113,7 +114,7 @@ def _dangling(name: str, prepare: Callable = lambda _: None) -> Callable:
 
 def _store_folder(folder: pathlib.Path) -> None:
     _run_with(seed=0)(folder)
-    _write(folder, f"run/{FILE_NAME}", None)
+    _write(folder, f"run/{STORE_FILE}", None)
 
 
 def _locked(path: str, prepare: Callable) -> Callable:
@@ -527,7 +528,7 @@ _STORES = {
     "a store that is a link to nothing": Case(
         _STORED,
         ("run/metadata.db is not a file", _ADVICE),
-        _dangling(f"run/{FILE_NAME}", _run_with(seed=0)),
+        _dangling(f"run/{STORE_FILE}", _run_with(seed=0)),
     ),
 }
 _CASES = {**_FLAGS, **_DATA_FILES, **_SHARDS, **_RUN_DIRS, **_STORES}

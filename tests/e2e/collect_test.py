@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from dbal_tf.audit import command as audit
-from dbal_tf.experiments.outcome import is_published, read_run
+from dbal_tf.experiments.outcome import read_run
+from dbal_tf.store.published import is_published
 from dbal_tf.store.writer import Store
 
 _TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "collect_results.py"))

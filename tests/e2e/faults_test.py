@@ -10,7 +10,7 @@ import pytest
 
 from dbal_tf import loop
 from dbal_tf.audit import command as audit
-from dbal_tf.experiments.engine import load
+from dbal_tf.components.example_gen import load
 from dbal_tf.store import writer as store
 from dbal_tf.store.reader import RunReader
 

@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from dbal_tf import loop
+from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
-from dbal_tf.experiments.engine import load
 from dbal_tf.store.writer import Store
 
 

@@ -5,8 +5,8 @@ import pathlib
 import runpy
 import sys
 
+from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
-from dbal_tf.experiments.engine import load
 
 _TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "refit.py"))
 

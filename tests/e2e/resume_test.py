@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from dbal_tf import loop
+from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
-from dbal_tf.experiments.engine import load
 from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import pytest
 from dbal_tf import loop
 from dbal_tf.acquisition import ACQUISITIONS
 from dbal_tf.bayesian.inference import predictive_statistics
+from dbal_tf.components.example_gen import load
 from dbal_tf.components.trainer import Trainer
 from dbal_tf.config import Config
-from dbal_tf.experiments.engine import load
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.writer import Store
 

@@ -9,8 +9,9 @@ import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
 from dbal_tf.core import InputError
-from dbal_tf.experiments.outcome import DamagedStoreError, is_published, read_run
+from dbal_tf.experiments.outcome import DamagedStoreError, read_run
 from dbal_tf.store.csv_files import curve_csv
+from dbal_tf.store.published import is_published
 from dbal_tf.store.writer import Store
 
 POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})

@@ -11,9 +11,9 @@ from unittest import mock
 from benchmarks.measuring import Results, Settings, Table, seconds_of, significant
 
 from dbal_tf import loop
+from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 from dbal_tf.datasets.source import Source
-from dbal_tf.experiments.engine import load
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store.writer import Store
