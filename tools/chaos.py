@@ -11,6 +11,7 @@ versions. It must pass the audit, too. Ends with status 1 if one does not.
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import multiprocessing
 import os
@@ -27,7 +28,11 @@ from collections.abc import Iterator
 from dbal_tf.audit import command as audit
 from dbal_tf.store.reader import RunReader
 
-PHASES = ("starting", "train", "evaluate", "score", "label", "report", "commit", "export")
+# As the run logs them. Between `ask` and `tell` a query waits for its answers.
+PHASES = (
+    *("starting", "train", "evaluate", "score", "export", "report"),
+    *("ask", "label", "tell"),
+)
 _FLAGS = (
     *("--dataset=digits", "--acquisition=bald", "--rounds=6", "--epochs=2", "--num_samples=5"),
     *("--pool_subset=60", "--seed=11", "--verbosity=1"),
@@ -164,19 +169,23 @@ def differences(run_dir: pathlib.Path, other: pathlib.Path) -> list[str]:
 
 def facts(run_dir: pathlib.Path) -> dict[str, object]:
     """Returns all of a run that must repeat."""
-    records = RunReader.open(run_dir)
-    points = [row.point for row in records.rounds()]
+    reader = RunReader.open(run_dir)
+    points = [row.point for row in reader.rounds()]
     curve = (run_dir / "curve.csv").read_text().splitlines()
     header = curve[0].split(",")
     kept = [position for position, name in enumerate(header) if "seconds" not in name]
     return {
-        "labels": records.label_rows(),
+        "labels": reader.label_rows(),
+        "queries": reader.asked(),
+        "answers": [
+            dataclasses.replace(row, seconds=None, time="") for row in reader.answers()
+        ],
         "rounds": [(p.round, p.labels, p.evaluation, p.weight_decay) for p in points],
-        "digests": [row.labels_sha256 for row in records.rounds()],
-        "executions": records.executions(),
-        "splits": records.splits(),
+        "digests": [row.labels_sha256 for row in reader.rounds()],
+        "executions": reader.executions(),
+        "splits": reader.splits(),
         "curve.csv": [[line.split(",")[position] for position in kept] for line in curve],
-        "queries": [path.read_text() for path in sorted(run_dir.glob("rounds/*/query.csv"))],
+        "query.csv": [path.read_text() for path in sorted(run_dir.glob("rounds/*/query.csv"))],
     }
 
 

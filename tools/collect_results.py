@@ -11,8 +11,6 @@ is in Markdown.
 """
 
 import argparse
-import csv
-import io
 import json
 import pathlib
 
@@ -22,7 +20,10 @@ from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, PICKS_FILE, VERSIONS_FILE
+from dbal_tf.store.published import picks_csv
 from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import LABELLED
 
 
 def main() -> None:
@@ -54,38 +55,32 @@ def main() -> None:
 
 def is_finished(run: pathlib.Path) -> bool:
     """Says whether all rounds of a run are committed."""
-    records = RunReader.open(run)
-    return len(records.curve()) > from_flagfile(records.run().flags).rounds
+    reader = RunReader.open(run)
+    return len(reader.curve()) > from_flagfile(reader.run().flags).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
     """Copies a run's results; returns its curve and the versions that made it."""
-    records = RunReader.open(run)
-    curve, versions = records.curve(), records.run().versions
+    reader = RunReader.open(run)
+    curve, versions = reader.curve(), reader.run().versions
     # Without folders of this machine, which tell nobody anything.
-    lines = (run / "flags.cfg").read_text().splitlines(keepends=True)
+    lines = (run / FLAGS_FILE).read_text().splitlines(keepends=True)
     flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))
-    kept = out / "flags.cfg"
+    kept = out / FLAGS_FILE
     if kept.exists() and from_flagfile(flags).differing(kept.read_text()):
         raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
-    picks = io.StringIO()
-    writer = csv.writer(picks, lineterminator="\n")
-    writer.writerow(("round", "rank", "id", "class", "score"))
-    writer.writerows(
-        (
-            "initial" if row.round is None else row.round,
-            row.rank + 1,
-            row.item,
-            row.label,
-            row.score,
-        )
-        for row in records.label_rows()
-        if row.round is None or row.round < len(curve)  # The run may go on meanwhile.
-    )
-    write_atomically(out / "picks.csv", picks.getvalue())
-    write_atomically(out / "versions.json", json.dumps(versions, indent=2) + "\n")
-    write_atomically(out / "curve.csv", curve_csv(curve))
-    write_atomically(out / "flags.cfg", flags)
+    # The run may go on meanwhile, so the curve read above decides what belongs to it.
+    # What a query has been told so far is no result as long as it waits for the rest.
+    waits = bool(len(reader.pending(from_flagfile(flags).acquisition_size)))
+    bought = [
+        row
+        for row in reader.label_rows()
+        if row.state == LABELLED and (row.round is None or row.round < len(curve) - waits)
+    ]
+    write_atomically(out / PICKS_FILE, picks_csv(bought))
+    write_atomically(out / VERSIONS_FILE, json.dumps(versions, indent=2) + "\n")
+    write_atomically(out / CURVE_FILE, curve_csv(curve))
+    write_atomically(out / FLAGS_FILE, flags)
     return curve, versions
 
 

@@ -36,12 +36,15 @@ def test_errors(
     """Yields the errors in %, dropout off, of one fit a seed, for each set of labels."""
     from dbal_tf.bayesian import metrics
     from dbal_tf.bayesian.inference import predictive_statistics
-    from dbal_tf.loop import make_trainer
+    from dbal_tf.components.trainer import Trainer
 
-    trainer, images = make_trainer(config), dataset.test.images
+    trainer, images = Trainer.from_config(config), dataset.test.images
+    fitter = trainer.fitter(dataset)
+
+    decay = float(config.weight_decay)
 
     def error(labels: Labels, seed: int) -> float:
-        network = trainer.run(dataset, labels, float(config.weight_decay), seed).network
+        network = trainer.run(fitter, dataset, labels, decay, seed).network
         probs = predictive_statistics(network, images, 1, posterior="deterministic").mean_probs
         return 100 * metrics.error(probs, dataset.test_labels.classes)
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from dbal_tf import loop
+from dbal_tf.components.example_gen import load
 from dbal_tf.core import InputError
 from dbal_tf.datasets import digits
 from dbal_tf.datasets.shard_writer import write_shards
 from dbal_tf.experiments import engine
-from dbal_tf.experiments.engine import count_classes, load, run
+from dbal_tf.experiments.engine import count_classes, run
 from dbal_tf.experiments.grid import Experiment, Variant, cells
 from dbal_tf.experiments.outcome import read_run
 from dbal_tf.experiments.registry import EXPERIMENTS
