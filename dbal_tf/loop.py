@@ -186,7 +186,7 @@ class Run:
         """
         reader, size = self._store.reader, self.config.acquisition_size
         last = len(reader.curve()) - 1
-        if 0 <= last < self.config.rounds:
+        if 0 <= last < self.config.rounds and len(reader.query(last)):
             if len(query := reader.pending(size)):
                 return query
             self._reporter.show_end(last)

@@ -1,6 +1,7 @@
 import contextlib
 import csv
 import dataclasses
+import json
 import os
 import pathlib
 import sqlite3
@@ -11,14 +12,21 @@ import pytest
 from dbal_tf import loop
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit import command as audit
+from dbal_tf.audit.checks import CHECKS, check
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.folder import every_component_ran
+from dbal_tf.audit.lineage import lineage
 from dbal_tf.audit.purchases import scores_are_in_range
+from dbal_tf.audit.shared import labels_of_model
+from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components.example_gen import load
+from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.trainer import WEIGHT_DECAYS
 from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
+from dbal_tf.loop import Run
 from dbal_tf.reporting import tables
+from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files, lock
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
@@ -32,7 +40,7 @@ def _run(config, dataset=None):
 
 def _labels(config):
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels = store.labels()
+        labels = store.reader.labels()
     return list(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
 
 
@@ -118,7 +126,7 @@ def test_ids_are_bought_once_from_the_pool_alone(finished):
 def test_labelled_unlabelled_and_validation_are_all(finished):
     dataset, labels = finished.dataset, _labels(finished.config)
     bought = np.array([item for item, _ in labels])
-    left = dataset.unlabelled(Labels(bought, np.zeros(50)))
+    left = dataset.unlabelled(bought)
     parts = [bought, left, dataset.splits.validation_ids]
     assert sorted(np.concatenate(parts)) == sorted(dataset.train.ids)
     truth = dict(zip(dataset.hidden.ids, dataset.hidden.classes, strict=True))
@@ -132,7 +140,7 @@ def test_the_curve_on_disk_is_that_of_the_store(finished):
     assert csv_files.curve_csv(read) == text
     assert [p.evaluation.error for p in read] == [p.evaluation.error for p in finished.curve]
     with Store(finished.folder) as store:
-        assert store.curve() == finished.curve
+        assert store.reader.curve() == finished.curve
 
 
 def test_every_query_is_on_disk_with_its_labels(finished):
@@ -178,17 +186,17 @@ def test_the_folder_repeats_the_run_and_shows_it(finished):
     }
 
 
-def test_every_execution_is_recorded_with_its_seed(finished):
-    rows = _table(finished.config, "id, round, component, seed", "executions")
-    buying = ["PoolScorer", "Acquirer", "PoolScorer", "Oracle"]
-    expected = [(index, x) for index in range(2) for x in ("Trainer", "Evaluator", *buying)]
-    expected += [(2, x) for x in ("Trainer", "Evaluator", "Pusher", *buying)]
-    expected += [(3, x) for x in ("Trainer", "Evaluator", "Pusher")]
+def test_every_execution_is_recorded_with_its_seeds(finished):
+    rows = _table(finished.config, "id, round, component, seeds", "executions")
+    trained, exported = ("Trainer", "Evaluator"), ("Pusher",)
+    expected = [(index, x) for index in range(2) for x in (*trained, "PosteriorChooser")]
+    expected += [(2, x) for x in (*trained, *exported, "PosteriorChooser")]
+    expected += [(3, x) for x in (*trained, *exported)]
     assert [row[1:3] for row in rows] == expected
-    # Standard errors are those of the samples that scored.
-    executed = {row[1:] for row in rows}
-    assert len(executed) == len(rows) - 3
-    assert len({seed for *_, seed in executed}) == len(executed)
+    seeds = [json.loads(row[3]) for row in rows]
+    assert [set(one) for one in seeds[:3]] == [{"fit"}, {"test"}, {"masks", "ties"}]
+    drawn = [seed for one in seeds for seed in one.values()]
+    assert len(set(drawn)) == len(drawn)
 
 
 def test_the_user_is_told_of_every_round(finished):
@@ -199,7 +207,7 @@ def test_the_user_is_told_of_every_round(finished):
 
 
 def test_a_finished_run_is_not_done_again(finished):
-    before = {table: _table(finished.config, "*", table) for table in ("rounds", "labels")}
+    before = {table: _table(finished.config, "*", table) for table in ("rounds", "answers")}
     curve, lines = _run(finished.config, finished.dataset)
     assert curve == finished.curve
     assert lines == []
@@ -210,6 +218,7 @@ def test_a_finished_run_is_not_done_again(finished):
 def test_a_run_of_fewer_rounds_is_its_beginning(finished):
     curve, lines = _run(finished.config.replace(rounds=1), finished.dataset)
     assert (curve, lines) == (finished.curve[:2], [])
+    assert (finished.folder / "flags.cfg").read_text() == finished.config.to_flags()
 
 
 def test_a_run_that_grows_equals_one_of_that_length(finished, tmp_path, no_export):
@@ -249,7 +258,7 @@ def test_other_data_change_nothing(finished):
         _run(config, other)
     assert (finished.folder / "flags.cfg").read_bytes() == flags
     with Store(finished.folder) as store:
-        assert store.curve() == finished.curve
+        assert store.reader.curve() == finished.curve
 
 
 @pytest.fixture
@@ -273,6 +282,7 @@ def pushed(monkeypatch):
 
     def push(self, model, dataset, evaluation, version, seed):
         versions.append((version, evaluation.blessed))
+        (self.folder / str(version)).mkdir(parents=True)
         return self.folder / str(version)
 
     monkeypatch.setattr(loop.Pusher, "run", push)
@@ -338,15 +348,15 @@ def test_what_an_export_left_that_was_cut_off_goes_at_the_next_start(small, toy,
         (folder / name / "variables").mkdir(parents=True)
     (folder.parent / "flags.cfg").write_text(small.to_flags())
     _run(small.replace(rounds=1), toy)
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["left_out"], "that of `no_export`"
 
 
 def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkeypatch):
     chosen = iter([5.0, 0.5])
     asked = []
 
-    def choose(self, dataset, labels, validation, posterior, num_samples, seed):
-        asked.append((len(labels), validation.ids.tolist(), posterior, num_samples))
+    def choose(self, fitter, dataset, labels, validation, seed):
+        asked.append((len(labels), validation.ids.tolist(), seed))
         return next(chosen)
 
     monkeypatch.setattr(loop.Trainer, "choose_weight_decay", choose)
@@ -356,7 +366,8 @@ def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkey
         *((6, 5.0), (16, 5.0), (26, 5.0), (36, 0.5))
     ]
     validation = toy.splits.validation_ids.tolist()
-    assert asked == [(6, validation, "mc_dropout", 3), (36, validation, "mc_dropout", 3)]
+    seeds = [seed_for(0, 0, index, "weight_decay") for index in (0, 3)]
+    assert asked == [(6, validation, seeds[0]), (36, validation, seeds[1])]
 
 
 def test_an_automatic_weight_decay_goes_on_as_it_was(small, toy, no_export):
@@ -419,15 +430,138 @@ def test_a_second_process_is_told_who_runs_here(small, toy):
     assert not (pathlib.Path(small.run_dir) / STORE_FILE).exists()
 
 
-def test_what_was_skipped_is_not_learnt_and_not_asked_again(small, toy, no_export):
-    config = small.replace(acquisition=("random",), rounds=1, acquisition_size=20)
-    _run(config, toy)
-    path = pathlib.Path(config.run_dir) / STORE_FILE
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE labels SET state = 'skipped' WHERE round = 0")
-        connection.commit()
-    grown, _ = _run(config.replace(rounds=2), toy)
-    assert [point.labels for point in grown] == [6, 6, 26]
-    with Store(path.parent) as store:
-        assert len(store.labels()) == 26
-        assert len(set(store.labels(every_state=True).ids)) == 46
+@pytest.fixture
+def asking(small, toy, no_export):
+    """A run that asks for four labels a round, two rounds long, and its data's answers."""
+    with Run.open(small, toy) as run:
+        yield run, DatasetOracle(toy)
+
+
+def _answers(query, oracle, **others):
+    """The true classes of a query, but for others."""
+    labels = oracle.run(query)
+    true = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+    return Labels.from_answers(true | others)
+
+
+def test_asking_and_telling_equals_the_run(asking, small, toy):
+    run, oracle = asking
+    while query := run.ask():
+        run.tell(oracle.run(query))
+    other = small.replace(run_dir=f"{small.run_dir}-by-the-loop")
+    assert _measures(_run(other, toy)[0]) == _measures(run.curve())
+    assert _labels(other) == _labels(small)
+
+
+def test_as_long_as_it_waits_a_run_asks_the_same_and_trains_nothing(
+    asking, small, toy, monkeypatch
+):
+    run, oracle = asking
+    first = run.ask()
+    run.tell(oracle.run(first.take(slice(1))))
+    rest = run.ask()
+    assert rest.ids.tolist() == first.ids[1:].tolist()
+    run.close()
+
+    def train(*arguments):
+        raise AssertionError("it waits, and should not train")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "fitter", train)
+        patch.setattr(loop.Trainer, "run", train)
+        with Run.open(small, toy) as again:
+            query = again.ask()
+            assert query.ids.tolist() == rest.ids.tolist()
+            assert query.scores.tolist() == rest.scores.tolist()
+            again.tell(oracle.run(query))
+            with pytest.raises(AssertionError, match="should not train"):
+                again.ask()
+
+
+def test_in_the_place_of_a_skipped_item_comes_the_next_best(asking):
+    run, oracle = asking
+    query = run.ask()
+    skipped, unsure = query.ids[:2].tolist()
+    run.tell(_answers(query, oracle, **{skipped: "skipped", unsure: "unsure"}))
+    more = run.ask()
+    assert len(more) == 2
+    assert not set(more.ids) & set(query.ids)
+    assert (more.scores <= query.scores[-1]).all()
+    assert [p.labels for p in run.curve()] == [6], "the round is not over"
+    run.tell(oracle.run(more))
+    following = run.ask()
+    assert [p.labels for p in run.curve()] == [6, 10]
+    assert not {skipped, unsure} & set(following.ids), "what was skipped is not asked for again"
+
+
+def test_a_correction_is_learnt_by_later_rounds_and_changes_no_earlier_one(asking, toy):
+    run, oracle = asking
+    first = run.ask()
+    run.tell(oracle.run(first))
+    second = run.ask()
+    before = read_facts(pathlib.Path(run.config.run_dir)).rounds
+    item = str(first.ids[0])
+    wrong = (int(oracle.run(first).classes[0]) + 1) % 3
+    run.tell(Labels.from_answers({item: wrong}), "second reader")
+    run.tell(oracle.run(second))
+    assert run.ask() is None
+    facts = read_facts(pathlib.Path(run.config.run_dir))
+    assert list(facts.rounds[:2]) == list(before)
+    assert labels_of_model(facts, 1).select(first.ids[:1]).classes != wrong
+    assert labels_of_model(facts, 2).select(first.ids[:1]).classes == wrong
+    assert labels_of_model(facts, 2).ids.tolist()[6:10] == first.ids.tolist(), "in its place"
+    # The export is left out here, and no correction is to blame for it.
+    wrongs = [name for name in (c.__name__ for c in CHECKS if not check(c, facts)[0])]
+    assert wrongs == ["exports_are_complete"]
+    said = lineage(facts, "point/2")
+    assert f"{item} is {toy.class_names[wrong]} (second reader, told in round 1)" in " ".join(
+        said.split()
+    )
+    assert "corrected" not in lineage(facts, "point/1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ({"toy-99": 1}, "toy-99 was not asked for"),
+        ({"first": 3}, "is class 3; expected 0 to 2"),
+        ({"first": -1}, "is class -1; expected 0 to 2"),
+    ],
+)
+def test_answers_that_cannot_be_taken_change_nothing(asking, answers, says):
+    run, _ = asking
+    query = run.ask()
+    given = {query.ids[0] if item == "first" else item: x for item, x in answers.items()}
+    with pytest.raises(InputError, match=says):
+        run.tell(Labels.from_answers(given))
+    assert run.ask().ids.tolist() == query.ids.tolist()
+
+
+def test_nothing_can_be_told_before_it_is_asked(asking):
+    with pytest.raises(InputError, match=r"call ask\(\) before tell\(\)"):
+        asking[0].tell(Labels.from_answers({"toy-01": 1}))
+
+
+def test_a_network_of_ones_own_is_trained_and_named(small, toy, no_export):
+    def tiny_network(image_shape, num_classes, seed):
+        return bayesian_cnn(image_shape, num_classes, seed, kernel_size=2)
+
+    oracle = DatasetOracle(toy)
+    with Run.open(small.replace(rounds=1), toy, model=tiny_network) as run:
+        while query := run.ask():
+            run.tell(oracle.run(query))
+        own = run.curve()
+    name = f"{__name__}:test_a_network_of_ones_own_is_trained_and_named.<locals>.tiny_network"
+    made_by = read_facts(pathlib.Path(small.run_dir)).rounds[0].versions
+    assert made_by["model"].startswith(f"{name} ")
+    assert len(made_by["model"].split()[-1]) == 64
+    other = small.replace(rounds=1, kernel_size=2, run_dir=f"{small.run_dir}-by-flags")
+    assert _measures(_run(other, toy)[0]) == _measures(own)
+
+
+def test_a_run_opens_with_the_data_that_its_settings_name(tiny, no_export):
+    config = tiny.replace(rounds=0)
+    with Run.open(config) as run:
+        assert run.dataset.name == "digits"
+        assert run.ask() is None
+        assert [p.labels for p in run.curve()] == [20]

@@ -7,6 +7,7 @@ from typing import Any
 from dbal_tf import loop
 from dbal_tf.artifacts import CurvePoint, Dataset
 from dbal_tf.components.example_gen import ExampleGen, load
+from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.grid import Cell, Experiment, Result, cells, chosen
@@ -148,6 +149,7 @@ def _load(remaining: Sequence[Cell]) -> dict[_DataKey, Dataset]:
         if key not in datasets:
             datasets[key] = load(cell.config)
         loop.check_data(cell.config, datasets[key])
+        DatasetOracle(datasets[key]).check()
     return datasets
 
 
