@@ -147,6 +147,9 @@ class Run:
             if is_chief(strategy):
                 check_run_dir(config)  # Another run may have begun here meanwhile.
             config = config.replace(run_dir=run_dir)
+            # Before the store: a folder without flags holds no run, if it is killed here.
+            if not (folder / layout.FLAGS_FILE).exists():
+                write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
             made_by = {**versions(), "replicas": str(strategy.num_replicas_in_sync)}
             if config.model not in MODELS:
@@ -356,9 +359,6 @@ def _start(
 ) -> None:
     """Begins the run in its store, or checks that it goes on as it began."""
     flags, oracle = config.to_flags(), DatasetOracle(dataset)
-    flagfile = pathlib.Path(config.run_dir, layout.FLAGS_FILE)
-    if not flagfile.exists():
-        write_atomically(flagfile, flags)
     ids = dataset.splits.initial_ids
     initial = oracle.run(Query(ids, np.zeros(len(ids))))
     record = RunRecord(flags, dataset.checksum, made_by, dataset.class_names)
@@ -368,4 +368,4 @@ def _start(
         say(notice)
     # Asked for fewer rounds than it has, a run stays what it is, and so do its flags.
     if len(store.reader.curve()) <= config.rounds + 1:
-        write_atomically(flagfile, flags)
+        write_atomically(pathlib.Path(config.run_dir, layout.FLAGS_FILE), flags)

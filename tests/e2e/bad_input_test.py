@@ -24,6 +24,7 @@ from dbal_tf.artifacts import Labels
 from dbal_tf.config import Config
 from dbal_tf.datasets.shard_writer import example, write_shards
 from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.rows import RunRecord
 from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -89,7 +90,7 @@ def _store(change: str = "", content: bytes | None = None, cut: int | None = Non
         if content is None:
             labels = Labels(np.array(["digits-0000"]), np.array([0]))
             with Store(folder / "run") as store:
-                store.start(flags, "f" * 64, {}, labels, "dataset")
+                store.start(RunRecord(flags, "f" * 64, {}, ()), labels, "dataset", {})
             with contextlib.closing(sqlite3.connect(path)) as database:
                 database.executescript(change)
         path.write_bytes(path.read_bytes()[:cut] if content is None else content)
@@ -500,7 +501,7 @@ _STORES = {
     ),
     "a store of a newer version": Case(
         _STORED,
-        ("run/metadata.db has schema 99, this version of dbal_tf knows up to", _ADVICE),
+        ("run/metadata.db has schema 99, this version of dbal_tf reads schema", _ADVICE),
         _store("PRAGMA user_version = 99"),
     ),
     "a store of another program": Case(

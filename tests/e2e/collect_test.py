@@ -1,14 +1,17 @@
 """What tools/collect_results.py keeps of a run is enough to report and to audit it."""
 
+import contextlib
 import pathlib
 import runpy
 import shutil
+import sqlite3
 import sys
 
 import pytest
 
 from dbal_tf.audit import command as audit
 from dbal_tf.experiments.outcome import read_run
+from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.published import is_published
 from dbal_tf.store.writer import Store
 
@@ -40,7 +43,7 @@ def test_a_run_of_a_grid_keeps_its_place_and_its_numbers(
     assert line.startswith("| bald/0 | -") and line.endswith("| 0123456789ab |")
     assert is_published(kept)
     with Store(finished_run) as store:
-        curve = store.curve()
+        curve = store.reader.curve()
     assert [p.evaluation for p in read_run(kept).curve] == [p.evaluation for p in curve]
     assert "dir=" not in (kept / "flags.cfg").read_text()
     assert audit.audit(kept)
@@ -50,9 +53,12 @@ def test_a_run_of_a_grid_keeps_its_place_and_its_numbers(
 def test_a_run_that_has_not_ended_is_left_out_unless_asked_for(
     finished_run, tmp_path, collect, capsys
 ):
+    with contextlib.closing(sqlite3.connect(finished_run / STORE_FILE)) as connection:
+        for table in ("executions", "artifacts", "rounds"):
+            connection.execute(f"DELETE FROM {table} WHERE round = 2")
+        connection.commit()
     with Store(finished_run) as store:
-        store.reopen_last()
-        curve = store.curve()
+        curve = store.reader.curve()
     collect(tmp_path / "out", finished_run)
     assert not list((tmp_path / "out").rglob("*"))
     collect(tmp_path / "out", "--unfinished", finished_run)
@@ -67,7 +73,7 @@ def test_the_kept_curve_is_the_stores(finished_run, tmp_path, collect):
     (finished_run / "curve.csv").unlink(missing_ok=True)
     collect(tmp_path / "out", finished_run)
     with Store(finished_run) as store:
-        curve = store.curve()
+        curve = store.reader.curve()
     assert len(read_run(tmp_path / "out" / finished_run.name).curve) == len(curve)
 
 

@@ -28,7 +28,7 @@ def experiment(tmp_path_factory):
 
 def _bought(folder):
     with Store(folder) as store:
-        return store.labels().ids.tolist()
+        return store.reader.labels().ids.tolist()
 
 
 def test_both_begin_with_the_same_images_and_the_same_model(experiment):

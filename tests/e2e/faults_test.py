@@ -10,6 +10,7 @@ import pytest
 
 from dbal_tf import loop
 from dbal_tf.audit import command as audit
+from dbal_tf.components import reporter
 from dbal_tf.components.example_gen import load
 from dbal_tf.store import writer as store
 from dbal_tf.store.reader import RunReader
@@ -18,9 +19,9 @@ _FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _facts(folder):
-    records = RunReader.open(pathlib.Path(folder))
-    rounds = [(row.point.evaluation, row.labels_sha256) for row in records.rounds()]
-    return records.label_rows(), rounds
+    reader = RunReader.open(pathlib.Path(folder))
+    rounds = [(row.point.evaluation, row.labels_sha256) for row in reader.rounds()]
+    return reader.label_rows(), rounds
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,9 @@ def _fail_once(monkeypatch, owner, name, error, when=lambda *_: True):
     monkeypatch.setattr(owner, name, fail)
 
 
-def _commit_fails(monkeypatch):
+def _tell_fails(monkeypatch):
     full = sqlite3.OperationalError("database or disk is full")
-    _fail_once(monkeypatch, store, "_insert_labels", full, lambda *given: given[2] == 1)
+    _fail_once(monkeypatch, store, "_insert_answers", full, lambda *given: given[2] == 1)
 
 
 def test_a_full_disk_at_every_write(undisturbed, tmp_path, monkeypatch, program):
@@ -72,17 +73,24 @@ def test_a_full_disk_at_every_write(undisturbed, tmp_path, monkeypatch, program)
             m, loop, "write_atomically", _FULL, writes("flags.cfg")
         ),
         "query.csv": lambda m: _fail_once(
-            m, loop, "write_atomically", _FULL, writes("query.csv")
+            m, reporter, "write_atomically", _FULL, writes("query.csv")
         ),
-        "TensorBoard": lambda m: _fail_once(m, loop.TensorBoardLog, "write_round", _FULL),
+        "TensorBoard": lambda m: _fail_once(m, reporter.TensorBoardLog, "write_point", _FULL),
         "curve.csv": lambda m: _fail_once(
             m,
-            loop,
+            reporter,
             "write_atomically",
             _FULL,
             lambda path, text: path.name == "curve.csv" and "\n0,20," in text,
         ),
-        "commit": _commit_fails,
+        "ask": lambda m: _fail_once(
+            m,
+            store,
+            "_insert_query",
+            sqlite3.OperationalError("database or disk is full"),
+            lambda *given: given[2] == 1,
+        ),
+        "tell": _tell_fails,
         "export": lambda m: _fail_once(m, loop.Pusher, "run", _FULL),
     }
     for name, plant in faults.items():

@@ -28,7 +28,7 @@ def test_a_round_on_mnist(config):
     dataset = load(config)
     curve = loop.run(config, dataset, lambda _: None)
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels = store.labels()
+        labels = store.reader.labels()
     assert [point.labels for point in curve] == [20, 30]
     assert all(0.2 < point.evaluation.error < 0.75 for point in curve)
     assert len(labels) == 30

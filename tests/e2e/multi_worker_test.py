@@ -20,7 +20,7 @@ def _run(folder: pathlib.Path, rounds: int) -> tuple[list[str], list]:
     )
     assert done.returncode == 0, done.stderr
     with Store(folder) as store:
-        return store.labels().ids.tolist(), [p.evaluation for p in store.curve()]
+        return store.reader.labels().ids.tolist(), [p.evaluation for p in store.reader.curve()]
 
 
 def test_a_run_of_two_workers_goes_on(tmp_path):

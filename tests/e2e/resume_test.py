@@ -40,7 +40,7 @@ def _finish(config):
     """Runs to the end in this process; returns all that must repeat."""
     curve = loop.run(config, load(config), lambda _: None)
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels = store.labels()
+        labels = store.reader.labels()
     measures = [(point.round, point.labels, point.evaluation) for point in curve]
     return labels.ids.tolist(), labels.classes.tolist(), measures
 
@@ -69,7 +69,7 @@ def _stop_at(config, round_index, number):
 
 def _committed(config):
     with Store(pathlib.Path(config.run_dir)) as store:
-        return len(store.curve()), len(store.labels())
+        return len(store.reader.curve()), len(store.reader.labels())
 
 
 def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed):

@@ -96,7 +96,7 @@ def found(config, dataset, images):
 def statistics(config, dataset, images, found):
     """What this package says of the same model, trained again."""
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels = store.labels()
+        labels = store.reader.labels()
     trainer = Trainer(config.model, config.epochs, config.batch_size, 1e-3, config.remainder)
     model = trainer.run(dataset, labels, 2.5, seed_for(config.seed, 0, 0, "fit"))
     seeds = {"seven": 7, "serving": seed_for(config.seed, 0, 0, "serving")}

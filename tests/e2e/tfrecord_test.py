@@ -31,7 +31,7 @@ def shards(tmp_path_factory) -> pathlib.Path:
 def _results(config: Config) -> tuple:
     [curve] = run(config, lambda _: None)["var_ratios"]
     with Store(pathlib.Path(config.run_dir)) as store:
-        labels = store.labels()
+        labels = store.reader.labels()
     return labels.ids.tolist(), labels.classes.tolist(), [point.evaluation for point in curve]
 
 
