@@ -11,7 +11,7 @@ from dbal_tf.reporting.tables import duration
 
 
 def status(results: Sequence[Result]) -> list[str]:
-    """Returns sentences on which runs are finished, under way and missing."""
+    """Returns sentences that name the runs that are not finished."""
     finished = [result for result in results if result.is_finished]
     begun = [
         f"{r.cell.path} (round {len(r.curve) - 1} of {r.cell.config.rounds})"

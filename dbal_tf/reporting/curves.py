@@ -154,7 +154,7 @@ def _bootstrap(
 
 
 def paired_differences(line: Line, other: Line, count: int) -> np.ndarray:
-    """Returns `line - other` at a number of labels, in each repetition that both have.
+    """Returns `line - other` at a number of labels, for each repetition that both have.
 
     Returns:
         Differences of errors, float64 `[r]`; empty if a line does not reach
