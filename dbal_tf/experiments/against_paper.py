@@ -35,8 +35,9 @@ def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Grou
     rows = []
     for group in groups:
         published = comparable(config, group)
-        curve = published and authors_curve(published.curves, group.acquisition)
-        if curve and not published.numbers:
+        if not published or published.numbers:
+            continue
+        if curve := authors_curve(published.curves, group.acquisition):
             theirs = Line(*curve, (0,))
             for whose, line in (("ours", group.line), ("theirs", theirs)):
                 errors = [errors_at(line, count) for count in experiment.checkpoints]
@@ -89,7 +90,7 @@ def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
 def _against(group: Group, published: Published) -> list[list[str]]:
     query = group.results[0].cell.config.acquisition_size
     numbers, start = published.numbers[group.acquisition], published.not_counted
-    lines = (group.line, group.line_without_dropout)
+    lines = (group.line, group.line_by("deterministic_error"))
     noun = "bought" if start else "labels"
     rows = []
     for threshold, theirs in numbers.crossings.items():
@@ -102,8 +103,8 @@ def _against(group: Group, published: Published) -> list[list[str]]:
             cells = _compared(group, published, counts, theirs, tolerance, "{:.0f}")
             rows.append([group.name, what, *cells])
     if numbers.error_at_1000 is not None:
-        ours = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
-        percent = [None if error is None else 100 * error for error in ours]
+        errors = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
+        percent = [None if error is None else 100 * error for error in errors]
         cells = _compared(
             group, published, percent, numbers.error_at_1000, ERROR_TOLERANCE, "{:.2f}"
         )

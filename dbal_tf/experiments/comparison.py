@@ -59,17 +59,18 @@ def _summary_row(
         *(errors_at(line, count) for count in checkpoints),
         *(_crossing(line, threshold) for threshold in thresholds),
         _spread([area for area in areas if area is not None]),
-        errors_at(group.line_without_dropout, group.last),
+        # The harmonic solution has no dropout that could be off.
+        errors_at(group.line_by("deterministic_error"), group.last)
+        if group.is_network
+        else DASH,
     ]
 
 
-def errors_at(line: Line | None, count: int) -> str:
+def errors_at(line: Line, count: int) -> str:
     """Returns a cell: mean, least and most error in % at a number of labels.
 
-    A dash where there is no line, or where it does not reach that far.
+    A dash where the line does not reach that far.
     """
-    if line is None:
-        return DASH
     errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
     return _spread([error for error in errors if error is not None])
 
@@ -88,7 +89,10 @@ def _crossing(line: Line, threshold: float) -> str:
     each = [curves.first_crossing(line.labels_p, e, threshold) for e in line.errors_rp]
     if count is None:
         return DASH
-    several = f" ({min(each)} to {max(each)})" if len(each) > 1 and None not in each else ""
+    reached = [one for one in each if one is not None]
+    # A range of some repetitions only would hide that others do not get there.
+    is_shown = len(reached) == len(each) > 1
+    several = f" ({min(reached)} to {max(reached)})" if is_shown else ""
     return f"{count}{several}"
 
 

@@ -81,8 +81,8 @@ def _tile(image: np.ndarray) -> Image.Image:
     tile = Image.fromarray(np.ascontiguousarray(channels[..., :3]))
     longest = max(tile.size)
     if longest > _LARGE_SIDE:
-        size = (max(1, side * _LARGE_SIDE // longest) for side in tile.size)
-        return tile.resize(tuple(size), Image.Resampling.BOX)
+        width, height = (max(1, side * _LARGE_SIDE // longest) for side in tile.size)
+        return tile.resize((width, height), Image.Resampling.BOX)
     # By a whole number and without interpolation: what the model sees is pixels.
     factor = max(1, _SMALL_SIDE // longest)
     return tile.resize((tile.width * factor, tile.height * factor), Image.Resampling.NEAREST)
@@ -96,6 +96,6 @@ def _shortened(text: str) -> str:
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont:
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     # Pillow's own, so that a picture is the same on every machine.
     return ImageFont.load_default(_FONT_SIZE)
