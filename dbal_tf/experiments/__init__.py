@@ -1,1 +1,1 @@
-"""Experiments: grids of runs and what is reported of them."""
+"""Experiments: grids of runs, and the reports that compare them."""

@@ -11,7 +11,7 @@ from dbal_tf.reporting.tables import duration
 
 
 def status(results: Sequence[Result]) -> list[str]:
-    """Returns sentences on which runs are finished, under way and missing."""
+    """Returns sentences that name the runs that are not finished."""
     finished = [result for result in results if result.is_finished]
     begun = [
         f"{r.cell.path} (round {len(r.curve) - 1} of {r.cell.config.rounds})"
@@ -51,7 +51,7 @@ def _queries(config: Config) -> str:
 
 
 def _commit(result: Result) -> str:
-    return result.record.versions.get("commit") or "unknown"
+    return result.outcome.versions.get("commit") or "unknown"
 
 
 def _seconds(result: Result) -> float:
@@ -80,7 +80,7 @@ def cost(results: Sequence[Result]) -> Table:
     begun = [result for result in results if result.curve]
     header = ["run", "rounds", *PHASES, "in all", "started", "committed", "commit"]
     libraries = {
-        ", ".join(f"{k} {v}" for k, v in result.record.versions.items() if k != "commit")
+        ", ".join(f"{k} {v}" for k, v in result.outcome.versions.items() if k != "commit")
         for result in begun
     }
     return Table(
@@ -102,7 +102,7 @@ def _cost_row(result: Result) -> list[str]:
         f"{len(result.curve) - 1} of {result.cell.config.rounds}",
         *(f"{seconds / 60:.1f}" for seconds in phases),
         f"{_seconds(result) / 60:.1f}",
-        result.record.started[:16],
-        result.record.committed[:16],
+        result.outcome.started[:16],
+        result.outcome.committed[:16],
         _commit(result),
     ]

@@ -1,21 +1,17 @@
-"""The tables of a report that compare techniques, with each other and with the paper."""
+"""Tables that compare the techniques of an experiment with each other."""
 
 import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
-from dbal_tf.config import Config
 from dbal_tf.experiments.grid import Experiment
 from dbal_tf.experiments.groups import Group
-from dbal_tf.experiments.paper import Published, authors_curve
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
 
-ERROR_TOLERANCE = 0.3  # Points.
-LABELS_TOLERANCE = 0.1  # Share of all labels, but one query at least.
-_DASH = "-"
+DASH = "-"
 
 
 def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
@@ -60,16 +56,21 @@ def _summary_row(
     return [
         group.name,
         str(len(line.repetitions)),
-        *(_errors_at(line, count) for count in checkpoints),
+        *(errors_at(line, count) for count in checkpoints),
         *(_crossing(line, threshold) for threshold in thresholds),
         _spread([area for area in areas if area is not None]),
-        _errors_at(group.line_without_dropout, group.last),
+        # The harmonic solution has no dropout that could be off.
+        errors_at(group.line_by("deterministic_error"), group.last)
+        if group.is_network
+        else DASH,
     ]
 
 
-def _errors_at(line: Line | None, count: int) -> str:
-    if line is None:
-        return _DASH
+def errors_at(line: Line, count: int) -> str:
+    """Returns a cell: mean, least and most error in % at a number of labels.
+
+    A dash where the line does not reach that far.
+    """
     errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
     return _spread([error for error in errors if error is not None])
 
@@ -77,7 +78,7 @@ def _errors_at(line: Line | None, count: int) -> str:
 def _spread(errors: Sequence[float]) -> str:
     """Mean, least and most of shares, in %."""
     if not errors:
-        return _DASH
+        return DASH
     percent = 100 * np.array(errors)
     several = f" ({percent.min():.2f} to {percent.max():.2f})" if len(errors) > 1 else ""
     return f"{percent.mean():.2f}{several}"
@@ -87,8 +88,11 @@ def _crossing(line: Line, threshold: float) -> str:
     count = curves.first_crossing(line.labels_p, line.mean_p, threshold)
     each = [curves.first_crossing(line.labels_p, e, threshold) for e in line.errors_rp]
     if count is None:
-        return _DASH
-    several = f" ({min(each)} to {max(each)})" if len(each) > 1 and None not in each else ""
+        return DASH
+    reached = [one for one in each if one is not None]
+    # A range of some repetitions only would hide that others do not get there.
+    is_shown = len(reached) == len(each) > 1
+    several = f" ({min(reached)} to {max(reached)})" if is_shown else ""
     return f"{count}{several}"
 
 
@@ -134,7 +138,7 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
     # While random is under way its error is not the one that it ends with, and
     # what it has not reached yet it may still reach.
     if not common or not baseline.is_finished:
-        return _DASH
+        return DASH
     if threshold is None:
         threshold = float(baseline.line.select(common).mean_p[-1])
     ours, needed = (
@@ -144,7 +148,7 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
     last = int(baseline.line.labels_p[-1])
     # Neither is known to be sooner if random stopped before we got there.
     if ours is None or (needed is None and last < ours):
-        return _DASH
+        return DASH
     if needed is None:
         return f"> {last - ours} of > {last}"
     interval = curves.labels_saved_interval(*pair, threshold)
@@ -183,127 +187,3 @@ def differences(panels: Sequence[Sequence[Group]]) -> Table:
             "rounding. Negative: the first is better.",
         ),
     )
-
-
-def comparable(config: Config, group: Group) -> Published | None:
-    """Returns the published results of a group's runs; None if they cannot be compared.
-
-    They can if they are of a network, on the same images and classes.
-    """
-    published = group.variant.published
-    if not group.is_network:
-        return None
-    same = config.dataset == "mnist" and published and set(config.classes) == published.classes
-    return published if same else None
-
-
-def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
-    """Returns the authors' curves at the report's numbers of labels, beside ours.
-
-    Of techniques without published numbers only: `against_paper` has the others.
-    """
-    rows = []
-    for group in groups:
-        published = comparable(config, group)
-        curve = published and authors_curve(published.curves, group.acquisition)
-        if curve and not published.numbers:
-            theirs = Line(*curve, (0,))
-            for whose, line in (("ours", group.line), ("theirs", theirs)):
-                errors = [_errors_at(line, count) for count in experiment.checkpoints]
-                rows.append([group.name, whose, *errors])
-    return Table(
-        "Test error (%), ours and the authors'",
-        ["technique", "whose", *(f"at {count}" for count in experiment.checkpoints)],
-        rows,
-        ("Theirs: means of their stored curves, dropout off.",),
-    )
-
-
-def against_paper(config: Config, groups: Sequence[Group]) -> Table:
-    """Returns our numbers beside the published ones; no rows for other images."""
-    compared = [
-        (group, published)
-        for group in groups
-        if (published := comparable(config, group)) and group.acquisition in published.numbers
-    ]
-    sources = dict.fromkeys((g.variant.title, published.source) for g, published in compared)
-    alike = len({source for _, source in sources}) == 1
-    named = [
-        source if alike or not title else f"{title}: {source}" for title, source in sources
-    ]
-    defects = dict.fromkeys(p.numbers[group.acquisition].defect for group, p in compared)
-    return Table(
-        "Ours and the published numbers",
-        [
-            "technique",
-            "what",
-            "ours",
-            "ours, dropout off",
-            "theirs, dropout off",
-            "difference, dropout off",
-            "within tolerance",
-        ],
-        [row for group, published in compared for row in _against(group, published)],
-        (
-            f"Theirs: {'; '.join(dict.fromkeys(named))}. "
-            f"Tolerance: {ERROR_TOLERANCE} points of error (one test error of 1.5 to "
-            "5 % on 10,000 images has a standard deviation of 0.12 to 0.22), "
-            f"{100 * LABELS_TOLERANCE:.0f} % of their labels, those of the start included, and "
-            "at least one query; meant for means of three repetitions. Rounding alone, on "
-            "another machine, moves one repetition by as much.",
-            *(f"Not a target: {defect}." for defect in defects if defect),
-        ),
-    )
-
-
-def _against(group: Group, published: Published) -> list[list[str]]:
-    query = group.results[0].cell.config.acquisition_size
-    numbers, start = published.numbers[group.acquisition], published.not_counted
-    lines = (group.line, group.line_without_dropout)
-    noun = "bought" if start else "labels"
-    rows = []
-    for threshold, theirs in numbers.crossings.items():
-        if theirs is not None:
-            ours = [curves.first_crossing(o.labels_p, o.mean_p, threshold) for o in lines]
-            counts = [None if count is None else count - start for count in ours]
-            # A crossing is seen once a query, so nothing below one can be told apart.
-            tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
-            what = f"{noun} to {100 * threshold:.0f} %"
-            cells = _compared(group, published, counts, theirs, tolerance, "{:.0f}")
-            rows.append([group.name, what, *cells])
-    if numbers.error_at_1000 is not None:
-        ours = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
-        percent = [None if error is None else 100 * error for error in ours]
-        cells = _compared(
-            group, published, percent, numbers.error_at_1000, ERROR_TOLERANCE, "{:.2f}"
-        )
-        rows.append([group.name, "error (%) at 1000", *cells])
-    return rows
-
-
-def _compared(
-    group: Group,
-    published: Published,
-    ours: Sequence[float | None],
-    theirs: float,
-    tolerance: float,
-    form: str,
-) -> list[str]:
-    # The second of ours, without dropout, is measured as theirs is.
-    shown = [_DASH if value is None else form.format(value) for value in ours]
-    if ours[1] is None:
-        reached = "not reached" if group.is_finished else "not finished"
-        return [*shown, form.format(theirs), _DASH, reached]
-    difference = ours[1] - theirs
-    if published.numbers[group.acquisition].defect:
-        word = "not a target"
-    else:
-        word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
-    return [*shown, form.format(theirs), form.replace(":", ":+").format(difference), word]
-
-
-def verdict(difference: float, tolerance: float) -> str:
-    """Returns "yes", or "no" with the side on which ours lies."""
-    if abs(difference) <= tolerance + 1e-9:
-        return "yes"
-    return "no, better" if difference < 0 else "no, worse"

@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     variants=(Variant(published=paper.FIGURE1),),
     captions=(
         "Mean STD is computed here over all posterior samples. In the authors' code it is the "
-        "standard deviation of a single pass: every score is 0, and their curve that of random "
-        "purchases. --acquisition=mean_std --posterior=deterministic does the same.",
+        "standard deviation of a single pass, so every score is 0 and their curve is that of "
+        "random acquisition. --acquisition=mean_std --posterior=deterministic does the same.",
     ),
 )

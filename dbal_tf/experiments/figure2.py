@@ -7,6 +7,7 @@ EXPERIMENT = Experiment(
     title="Figure 2: Bayesian against deterministic network",
     report=report.write,
     variants=(
+        # Both name their posterior, so that --posterior changes neither.
         Variant("mc_dropout", "Bayesian", {"posterior": "mc_dropout"}, paper.FIGURE1),
         Variant(
             "deterministic",
@@ -20,7 +21,7 @@ EXPERIMENT = Experiment(
         "The deterministic BALD is random. A posterior of one point has no mutual information "
         "between label and weights: every score is exactly 0, and chance breaks the ties. From "
         "the same seed it buys, image for image, what the deterministic random run buys.",
-        "The deterministic variation ratio 1 - max p ranks by least confidence; the authors "
-        "count the votes of one pass, which is 0 for every image and random again.",
+        "The deterministic variation ratio, 1 - max p, is least confidence. The authors count "
+        "the votes of a single pass instead, so every score is 0 and they buy at random.",
     ),
 )

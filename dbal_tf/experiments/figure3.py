@@ -3,6 +3,7 @@
 from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
+# What asks by the network; mbr asks by a graph, and runs once for each.
 _NETWORK = ("bald", "var_ratios", "max_entropy", "random")
 
 EXPERIMENT = Experiment(
@@ -18,6 +19,7 @@ EXPERIMENT = Experiment(
             ("max_entropy",),
             "bayesian",
         ),
+        # The authors have one curve of MBR: it stands beside mbr's default graph.
         Variant("near", "near images", {}, paper.FIGURE3, ("mbr",), "bayesian"),
         Variant(
             "scale_1",
@@ -36,16 +38,18 @@ EXPERIMENT = Experiment(
     ),
     panels="measure",
     captions=(
-        "mbr buys what lowers the expected risk of the harmonic solution most, on a graph of "
-        "near images or of all with a kernel of scale 1 or 2. The left plot is the network's "
-        "error, whoever chose its labels; the others are the harmonic solution's own, "
-        "transductive: the test images are nodes of its graph.",
-        "With two classes max_entropy and var_ratios rank the images alike: where their runs "
-        "differ, rounding is all that does.",
-        "The authors begin with 100 images of one class, so their curves begin at chance, and "
-        "their MBR is not that of Zhu et al.: its kernel grows with the distance, and true "
+        "mbr buys the images that lower the expected risk of the harmonic solution most, on a "
+        "graph that joins near images or, with a kernel of scale 1 or 2, all images. The left "
+        "plot shows the test error of a network trained on the labels, whatever chose them; "
+        "the others show that of the harmonic solution, which is transductive: the test images "
+        "are nodes of its graph.",
+        "With two classes max_entropy and var_ratios rank the images alike: their runs differ "
+        "by rounding alone.",
+        "The authors begin with 100 images of one class, so their curves begin at chance. "
+        "Their MBR is not that of Zhu et al.: its kernel grows with the distance, and true "
         "labels enter its risk.",
     ),
+    # Two digits are told apart with fewer labels than ten, and better.
     checkpoints=(20, 60, 100, 300, 500),
     thresholds=(0.05, 0.02),
 )

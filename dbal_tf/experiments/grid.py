@@ -101,10 +101,15 @@ class Result:
     record: Outcome | None
 
     @property
+    def outcome(self) -> Outcome:
+        """What it has committed, which may be nothing."""
+        return self.record or Outcome([], {}, "", "")
+
+    @property
     def curve(self) -> list[CurvePoint]:
         """The committed rounds, up to the last that the settings ask for."""
         # The run may have been made with more rounds than the report is of.
-        return self.record.curve[: self.cell.config.rounds + 1] if self.record else []
+        return self.outcome.curve[: self.cell.config.rounds + 1]
 
     @property
     def is_finished(self) -> bool:

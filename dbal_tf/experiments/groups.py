@@ -77,18 +77,18 @@ class Group:
 
     @functools.cached_property
     def line(self) -> Line:
-        """Errors by the group's measure; of a network, over the posterior's mean."""
-        return Line.from_curves(self.counted, self.measure)
+        """The line by the group's own measure."""
+        return self.line_by(self.measure)
 
-    @functools.cached_property
-    def line_without_dropout(self) -> Line | None:
-        """Errors of one pass without dropout, as in the authors' code.
+    def line_by(self, measure: str) -> Line:
+        """Returns the line of the same runs by another measure.
 
-        None for the harmonic solution, which has no dropout.
+        Args:
+            measure: The field of `Evaluation` that is the error. Of a network
+                that is `deterministic_error` too: without dropout, as in the
+                authors' code.
         """
-        if not self.is_network:
-            return None
-        return Line.from_curves(self.counted, "deterministic_error")
+        return Line.from_curves(self.counted, measure)
 
 
 def group_results(results: Sequence[Result]) -> list[Group]:

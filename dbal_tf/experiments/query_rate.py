@@ -13,7 +13,7 @@ EXPERIMENT = Experiment(
     ),
     panels="acquisition",
     captions=(
-        "All runs end with as many labels. The fewer a query buys, the more networks are "
-        "trained for them.",
+        "All runs end with equally many labels. The fewer images a query buys, the more "
+        "networks are trained on the way.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Experiments by the name that `--experiment` gives them."""
+"""The experiments, by the names that `--experiment` takes."""
 
 from dbal_tf.experiments import (
     figure1,

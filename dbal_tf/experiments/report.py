@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from dbal_tf.config import Config
-from dbal_tf.experiments import account, comparison
+from dbal_tf.experiments import account, against_paper, comparison
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.experiments.groups import Group, group_results
 from dbal_tf.experiments.paper import authors_curve
@@ -117,7 +117,7 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
 
 def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, tuple]]:
     for name, group in panel.items():
-        if published := comparison.comparable(config, group):
+        if published := against_paper.comparable(config, group):
             curve = authors_curve(published.curves, group.acquisition)
             if curve is not None:
                 yield name, curve
@@ -125,7 +125,7 @@ def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, 
 
 def _legend(config: Config, groups: Sequence[Group]) -> list[str]:
     sentences = ["Lines: mean test error over the repetitions; bands: least to most."]
-    if any(comparison.comparable(config, group) for group in groups):
+    if any(against_paper.comparable(config, group) for group in groups):
         sentences.append("Dashed: the authors' stored curves, means of their runs.")
     return sentences
 
@@ -140,8 +140,8 @@ def _tables(
     stamp = account.stamp(config, results)
     made = [
         comparison.summary(experiment, groups),
-        comparison.against_paper(config, groups),
-        comparison.authors_errors(experiment, config, groups),
+        against_paper.published_numbers(config, groups),
+        against_paper.authors_errors(experiment, config, groups),
         comparison.saved(experiment, groups),
         comparison.differences([list(panel.values()) for panel in panels]),
     ]

@@ -36,15 +36,15 @@ EXPERIMENT = Experiment(
         ),
     ),
     captions=(
-        "Counted are the images bought, those of the start left out. The paper describes the "
-        "protocol of Figure 1: 20 images at the start, ten a query. Its numbers are those of "
-        "other runs: 100 at the start, five a query, 3x3 kernels, c = 10, the best of a random "
-        "1000 images.",
-        "The authors' runs split off 2000 validation images, which they do not use, and a pool "
-        "of 40,000; here the flags decide. A random 1000 of either are the same.",
-        "As released: the initial weights of the authors' Keras, --initializer=early_keras, "
-        "the variation ratio of votes, --var_ratios=votes, and an epoch's last few images a "
-        "batch of their own, --remainder=keep. Their first network, of round 0 only, has two "
-        "more convolutions; it is not done here.",
+        "The counts are of images bought, without those of the start. The paper describes the "
+        "protocol of Figure 1: 20 images at the start, ten a query. Its numbers come from "
+        "other runs: 100 images at the start, five a query, 3x3 kernels, c = 10, the best of a "
+        "random 1000 images of the pool.",
+        "The authors' runs set 2000 validation images aside, which they do not use, and have a "
+        "pool of 40,000; here the flags decide. A random 1000 images of either pool are alike.",
+        "As released: the initial weights of the authors' Keras (--initializer=early_keras), "
+        "variation ratios that count votes (--var_ratios=votes), and a last batch of however "
+        "few images an epoch leaves (--remainder=keep). Mean STD is left out. The authors' "
+        "network of round 0, that one only, has two more convolutions, which ours has not.",
     ),
 )

@@ -13,7 +13,7 @@ EXPERIMENT = Experiment(
     panels="acquisition",
     captions=(
         "The authors score a random 2000 images a round. The best ten of sixty thousand have "
-        "higher scores, and may be of a kind: tools/near_copies.py shows how far apart the "
-        "images of a query are.",
+        "higher scores, but may be near copies of each other: tools/near_copies.py shows how "
+        "far apart the images of a query are.",
     ),
 )

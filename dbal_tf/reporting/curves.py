@@ -144,17 +144,18 @@ def _bootstrap(
     # Three repetitions make only ten different draws: each is computed once.
     different, counts = np.unique(np.sort(draws, axis=1), axis=0, return_counts=True)
     values = [statistic(draw) for draw in different.tolist()]
-    # Leaving such draws out would make the interval too narrow.
-    if None in values:
+    reached = [value for value in values if value is not None]
+    # Leaving the other draws out would make the interval too narrow.
+    if len(reached) < len(values):
         return None
     tail = (1 - CONFIDENCE) / 2
     # An end is a number of labels that some draw saved, never a value between two.
-    low, high = np.quantile(np.repeat(values, counts), (tail, 1 - tail), method="inverted_cdf")
+    low, high = np.quantile(np.repeat(reached, counts), (tail, 1 - tail), method="inverted_cdf")
     return int(low), int(high)
 
 
 def paired_differences(line: Line, other: Line, count: int) -> np.ndarray:
-    """Returns `line - other` at a number of labels, in each repetition that both have.
+    """Returns `line - other` at a number of labels, for each repetition that both have.
 
     Returns:
         Differences of errors, float64 `[r]`; empty if a line does not reach

@@ -4,6 +4,7 @@ import dataclasses
 import html
 from collections.abc import Sequence
 
+# Neither fonts nor scripts from elsewhere: a report is kept, mailed and read offline.
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #333; max-width: 1150px;
   margin: 2em auto; padding: 0 1em; }
@@ -86,6 +87,7 @@ def _html_table(table: Table) -> str:
 
 def _cell(text: str) -> str:
     """A cell that breaks before its brackets, if at all."""
+    # Else a narrow window would part numbers from their units.
     unbroken = html.escape(text).replace(" ", "&nbsp;")
     return unbroken.replace("&nbsp;(", " (").replace("&nbsp;[", " [")
 
@@ -119,4 +121,5 @@ def _markdown_table(table: Table) -> str:
 
 
 def _text(cell: str) -> str:
+    # A bar would end the cell, and < would begin an HTML tag.
     return cell.replace("|", "\\|").replace("<", "&lt;")

@@ -60,6 +60,7 @@ def class_bars(counts: Mapping[str, int]) -> np.ndarray:
     kept = set(sorted(counts, key=counts.__getitem__, reverse=True)[:_BARS])
     rows = [(_shortened(name), count) for name, count in counts.items() if name in kept]
     left = 2 * _GAP + max(int(_font().getlength(name)) for name, _ in rows)
+    # Nothing may have been bought of any of the classes.
     unit = _BAR_LENGTH / max(1, *counts.values())
     size = (left + _BAR_LENGTH + 5 * _GAP, len(rows) * _LINE_HEIGHT + 2 * _GAP)
     picture = Image.new("RGB", size, "white")
@@ -80,8 +81,9 @@ def _tile(image: np.ndarray) -> Image.Image:
     tile = Image.fromarray(np.ascontiguousarray(channels[..., :3]))
     longest = max(tile.size)
     if longest > _LARGE_SIDE:
-        size = (max(1, side * _LARGE_SIDE // longest) for side in tile.size)
-        return tile.resize(tuple(size), Image.Resampling.BOX)
+        width, height = (max(1, side * _LARGE_SIDE // longest) for side in tile.size)
+        return tile.resize((width, height), Image.Resampling.BOX)
+    # By a whole number and without interpolation: what the model sees is pixels.
     factor = max(1, _SMALL_SIDE // longest)
     return tile.resize((tile.width * factor, tile.height * factor), Image.Resampling.NEAREST)
 
@@ -94,5 +96,6 @@ def _shortened(text: str) -> str:
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont:
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    # Pillow's own, so that a picture is the same on every machine.
     return ImageFont.load_default(_FONT_SIZE)

@@ -1,4 +1,4 @@
-"""Learning curves as pictures: test error against labels bought."""
+"""Plots of learning curves: test error against the number of labels."""
 
 import dataclasses
 import io
@@ -89,6 +89,8 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     Raises:
         InputError: No panel has a line yet.
     """
+    # Imported here, for it takes a while; without pyplot, which keeps figures in a
+    # global list and may ask for a screen.
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -103,6 +105,7 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     colours = _colours(dict.fromkeys(name for panel in shown for name in panel.lines))
+    # One error axis for all panels: they are there to be compared.
     drawn = np.concatenate([errors.ravel() for panel in shown for errors in _errors(panel)])
     for axes, panel in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
@@ -144,6 +147,7 @@ def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str], drawn: np.n
 def _colours(names: Iterable[str]) -> dict[str, str]:
     """A known technique has its own colour everywhere; others get the rest."""
     names = list(names)
+    # Colours of known techniques that are absent come last: a reader knows them.
     free = [*_OTHER_COLOURS, *(c for name, c in _COLOURS.items() if name not in names)]
     known = _COLOURS | _POSTERIOR_COLOURS
     random = [name for name in names if name.endswith(", random")]
@@ -167,6 +171,7 @@ def _style(axes: "Axes", title: str, errors: np.ndarray) -> None:
 
     low, high = max(100 * errors.min(), _LOWEST), max(100 * errors.max(), _LOWEST)
     axes.set_yscale("log")
+    # The top is twice the bottom at least, or there would be no two round ticks.
     margin = max(1.12, np.sqrt(2 * low / high))
     axes.set_ylim(low / margin, high * margin)
     axes.yaxis.set_major_locator(FixedLocator(_ticks(low / margin, high * margin)))
@@ -197,6 +202,7 @@ def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
     names = sorted(ends, key=ends.__getitem__)
     percents = [max(100 * ends[name], _LOWEST) for name in names]
     heights = _apart((np.log(percents) - low) / (high - low))
+    # The lowest names must not hang below the axis, over its title.
     lowest = _LABEL_SPACING * (np.arange(len(heights)) + 0.5)
     heights = np.maximum(heights, lowest)
     for name, height in zip(names, heights, strict=True):
@@ -210,7 +216,9 @@ def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
 
 
 def _apart(heights: np.ndarray) -> np.ndarray:
-    """Moves ascending heights as little as keeps names from overlapping."""
+    """Moves ascending heights apart, a little each, so that no names overlap."""
+    # Less their steps, heights that are far enough apart ascend. Both bounds of
+    # those that do not are ascending, and so is the middle between them.
     steps = _LABEL_SPACING * np.arange(len(heights))
     pushed_up = np.maximum.accumulate(heights - steps)
     pushed_down = np.minimum.accumulate((heights - steps)[::-1])[::-1]

@@ -15,11 +15,11 @@ _TICKS = (0, 50, 100)
 
 
 def reliability_diagram(bins: Sequence[tuple[float, float, float]]) -> np.ndarray:
-    """Draws the share that is right over the confidence, and the number of items.
+    """Draws accuracy against confidence, and the number of items below it.
 
-    The bars of a calibrated model end at the diagonal; of an overconfident one,
-    below it. Beneath it, grey, how many items there are of each confidence. Guo
-    et al., 2017, figure 4.
+    The bars of a calibrated model end at the diagonal, those of an overconfident
+    one below it. The grey bars are the number of items of each confidence. See
+    Guo et al., 2017, figure 4.
 
     Args:
         bins: For each bin of equal width the number of items, their mean
@@ -43,6 +43,7 @@ def reliability_diagram(bins: Sequence[tuple[float, float, float]]) -> np.ndarra
         left, end = _LEFT + round(position * step) + 1, _LEFT + round((position + 1) * step) - 1
         if count:
             draw.rectangle((left, base - round(right * _SIDE), end, base), fill=_BLUE)
+            # A single item among thousands is still to be seen.
             length = max(1, round(count / most * (_COUNT_HEIGHT - 6)))
             draw.rectangle((left, foot - length, end, foot), fill=_GREY)
     draw.line((_LEFT, base, _LEFT + _SIDE, _TOP), fill=_INK)

@@ -1,6 +1,6 @@
-"""Learning curves as text for a person: progress lines and a comparison.
+"""Learning curves as text for the console: progress lines and a comparison.
 
-Numbers are rounded, lines at most 79 columns wide.
+Numbers are rounded, and lines are at most 79 columns wide.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ def progress_header() -> str:
 
 
 def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
-    """Returns a round as one line for a person to watch.
+    """Returns a round as one line of the progress table.
 
     Args:
         point: The round.
@@ -42,6 +42,7 @@ def _progress_cells(*cells: str) -> str:
 
 def duration(seconds: float) -> str:
     """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
+    # Rounded, 99.5 would be three digits.
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -57,7 +58,7 @@ def comparison_table(
 
     Args:
         lines: The line of each technique, by its name.
-        seconds: What all repetitions of each technique took together.
+        seconds: The wall time of all repetitions of each technique together.
         at_labels: The numbers of labels to show errors at; by default about
             five between the first and the last.
 
@@ -102,6 +103,7 @@ def _spread_counts(lines: Collection[Line]) -> list[int]:
     counts = sorted({count for line in lines for count in line.labels_p.tolist()})
     if not counts:
         return []
+    # A query size need not divide them, so the nearest counts there are.
     targets = (share * counts[-1] for share in _SHOWN_SHARES)
     return sorted({min(counts, key=lambda count: abs(count - target)) for target in targets})
 

@@ -1,4 +1,4 @@
-"""A run in TensorBoard: `tensorboard --logdir <run_dir>/tensorboard`."""
+"""A run's TensorBoard log: `tensorboard --logdir <run_dir>/tensorboard` shows it."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,11 @@ _PER_ROW = 5  # TensorBoard shows pictures 320 pixels wide.
 
 
 class TensorBoardLog:
-    """Writes a run's rounds as TensorBoard events; a context manager.
+    """Writes the rounds of a run as TensorBoard events; a context manager.
 
     The step is the number of labels that the round's model was trained on, so
-    that runs of different query sizes lie on one axis. A run that goes on
-    adds a file of events to the same folder.
+    runs of different query sizes can be compared. A run that goes on adds a
+    file of events to the same folder.
 
         with TensorBoardLog(run_dir / "tensorboard") as log:
             log.write_run(config, {"data": dataset.checksum, **versions()})
@@ -46,7 +46,7 @@ class TensorBoardLog:
         """Opens a file of events.
 
         Args:
-            folder: Where it shall be; made if need be.
+            folder: Where the file is written; created if it does not exist.
         """
         self._writer = tf.summary.create_file_writer(str(folder))
 
@@ -59,6 +59,7 @@ class TensorBoardLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # HParams shows a run without an end as under way, as a stopped one is.
         if kind is None:
             end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
             with self._writer.as_default(step=0):
@@ -66,12 +67,12 @@ class TensorBoardLog:
         self._writer.close()
 
     def write_run(self, config: Config, lineage: Mapping[str, str]) -> None:
-        """Writes what the run is: settings and origin as text, and for HParams.
+        """Writes the run's settings, as text and for HParams, and its lineage.
 
         Args:
-            config: The settings: as they stand in a flagfile, and in the table
-                of HParams, where runs are compared.
-            lineage: What else made its numbers, by name.
+            config: The settings. Those that make a run what it is are columns
+                of HParams' table, which compares runs.
+            lineage: What else its numbers depend on, by name: versions, data.
         """
         flags = "".join(f"    {line}\n" for line in config.to_flags().splitlines())
         rows = "".join(f"| {name} | {value} |\n" for name, value in lineage.items())

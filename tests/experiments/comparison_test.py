@@ -1,6 +1,4 @@
-"""The comparing tables of a report, worked out by hand."""
-
-import dataclasses
+"""The tables that compare techniques with each other, worked out by hand."""
 
 import pytest
 
@@ -19,26 +17,8 @@ CONFIG = Config(experiment="figure1", acquisition_size=100, rounds=4)
 RANDOM = ((0.4, 0.2, 0.1, 0.083, 0.05), (0.4, 0.3, 0.12, 0.061, 0.03))
 
 
-def _groups(experiment=EXPERIMENT, config=CONFIG, **errors):
-    """Groups of the repetitions' curves by technique."""
-    config = config.replace(acquisition=tuple(errors), repetitions=3)
-    start, step = 10 * config.initial_per_class, config.acquisition_size
-    results = []
-    for cell in cells(experiment, config, lambda: 10):
-        of_name = errors[cell.acquisition]
-        if cell.config.repetition < len(of_name) and not cell.path.startswith(
-            ("authors", "as_released")
-        ):
-            curve = [
-                CurvePoint(i, start + i * step, Evaluation(e, 0, 0, 0, e + 0.01, 0), 2.5, {})
-                for i, e in enumerate(of_name[cell.config.repetition])
-            ]
-            results.append(Result(cell, Outcome(curve, {}, "", "")))
-    return group_results(results)
-
-
-def test_the_summary():
-    table = comparison.summary(EXPERIMENT, _groups(random=RANDOM, bald=((0.4, 0.2),)))
+def test_the_summary(make_groups):
+    table = comparison.summary(EXPERIMENT, make_groups(random=RANDOM, bald=((0.4, 0.2),)))
     assert table.header == [
         *("technique", "runs", "error at 100", "error at 300", "error at 420"),
         *("first ≤ 10 %", "first ≤ 5 %", "mean error, 20 to 420"),
@@ -72,15 +52,28 @@ def test_the_harmonic_solution_has_no_error_without_dropout():
         ("mbr, harmonic", "5.00", "-"),
         ("mbr, class masses", "4.00", "-"),
     ]
-    assert [bool(comparison.comparable(CONFIG, group)) for group in groups] == [
-        *(True, False, False)
+
+
+def test_the_harmonic_solution_saves_no_labels_against_a_network():
+    config = Config(
+        experiment="figure3", acquisition=("random", "mbr"), rounds=1, initial_per_class=10
+    )
+    results = [
+        Result(cell, Outcome([_graph_point(0, 20), _graph_point(1, 30)], {}, "", ""))
+        for cell in cells(FIGURE3, config, pytest.fail)
+    ]
+    rows = comparison.saved(FIGURE3, group_results(results)).rows
+    assert [row[0] for row in rows] == [
+        *("near images, mbr", "all, scale 1, mbr", "all, scale 2, mbr")
     ]
 
 
-def test_labels_saved_against_random():
+def test_labels_saved_against_random(make_groups):
     table = comparison.saved(
         EXPERIMENT,
-        _groups(random=RANDOM, bald=((0.4, 0.09, 0.09, 0.04, 0.04),) * 2, mean_std=RANDOM[:1]),
+        make_groups(
+            random=RANDOM, bald=((0.4, 0.09, 0.09, 0.04, 0.04),) * 2, mean_std=RANDOM[:1]
+        ),
     )
     assert table.rows == [
         # Random needs 320 and 420 labels; its draws 220 or 320 and 420 labels.
@@ -91,17 +84,15 @@ def test_labels_saved_against_random():
     assert "95 % bootstrap" in table.notes[0]
 
 
-def test_random_need_not_reach_the_error():
+def test_random_need_not_reach_the_error(make_groups):
     curves = {"random": ((0.4, 0.3, 0.2, 0.15, 0.08),), "bald": ((0.4, 0.3, 0.05, 0.05, 0.05),)}
-    table = comparison.saved(EXPERIMENT, _groups(**curves))
+    table = comparison.saved(EXPERIMENT, make_groups(**curves))
     assert table.rows == [["bald", "200 of 420", "> 200 of > 420", "200 of 420"]]
 
 
-def test_random_under_way_is_no_baseline_and_not_past_reaching():
-    groups = _groups(random=((0.4, 0.3),), bald=((0.4, 0.09, 0.09, 0.04, 0.04),))
+def test_random_under_way_is_no_baseline_and_not_past_reaching(make_groups):
+    groups = make_groups(random=((0.4, 0.3),), bald=((0.4, 0.09, 0.09, 0.04, 0.04),))
     assert comparison.saved(EXPERIMENT, groups).rows == [["bald", "-", "-", "-"]]
-    rows = comparison.against_paper(CONFIG, groups).rows
-    assert {row[-1] for row in rows if row[0] == "random"} == {"not finished"}
 
 
 def test_areas_are_compared_over_the_labels_that_all_have():
@@ -123,12 +114,6 @@ def test_areas_are_compared_over_the_labels_that_all_have():
     assert [row[column] for row in table.rows] == ["20.00", "30.00"]
 
 
-def test_other_classes_are_not_compared_with_the_paper():
-    groups = _groups(bald=((0.4, 0.09, 0.09, 0.04, 0.04),))
-    assert comparison.against_paper(CONFIG, groups).rows
-    assert not comparison.against_paper(CONFIG.replace(classes=("3", "8")), groups).rows
-
-
 def test_a_variant_is_compared_with_its_own_random():
     config = Config(experiment="table1", acquisition=("bald", "random"), initial_per_class=10)
     first, _, _, last, *_ = cells(TABLE1, config.replace(rounds=20), lambda: 10)
@@ -140,12 +125,12 @@ def test_a_variant_is_compared_with_its_own_random():
     assert comparison.saved(TABLE1, groups).rows == []
 
 
-def test_without_random_nothing_is_saved():
-    assert comparison.saved(EXPERIMENT, _groups(bald=RANDOM)).rows == []
+def test_without_random_nothing_is_saved(make_groups):
+    assert comparison.saved(EXPERIMENT, make_groups(bald=RANDOM)).rows == []
 
 
-def test_differences_within_repetitions():
-    groups = _groups(
+def test_differences_within_repetitions(make_groups):
+    groups = make_groups(
         random=RANDOM, bald=((0.4, 0.1, 0.1, 0.1, 0.02), (0.4, 0.1, 0.1, 0.1, 0.04))
     )
     random, bald = groups
@@ -153,117 +138,5 @@ def test_differences_within_repetitions():
     assert table.rows == [["bald - random", "420", "2", "-1.00", "-3.00 to +1.00"]]
 
 
-def test_a_difference_that_cannot_be_taken_is_left_out():
-    assert comparison.differences([_groups(random=RANDOM, bald=((0.4, 0.1),))]).rows == []
-
-
-def _curve_through(to_10, to_5, end):
-    counts = range(20, 1001, 10)
-    return tuple(0.2 if n < to_10 else 0.09 if n < to_5 else end for n in counts)
-
-
-def test_ours_beside_the_papers():
-    config = CONFIG.replace(acquisition_size=10, rounds=98)
-    errors = {
-        "var_ratios": (_curve_through(160, 380, 0.0094),),
-        "bald": (_curve_through(230, 420, 0.0049),),
-        "mean_std": (_curve_through(100, 300, 0.008),),
-    }
-    table = comparison.against_paper(config, _groups(config=config, **errors))
-    assert table.rows == [
-        ["var_ratios", "labels to 10 %", "160", "160", "180", "-20", "no, better"],
-        ["var_ratios", "labels to 5 %", "380", "380", "340", "+40", "no, worse"],
-        ["var_ratios", "error (%) at 1000", "0.94", "1.94", "1.64", "+0.30", "yes"],
-        ["bald", "labels to 10 %", "230", "230", "250", "-20", "yes"],
-        ["bald", "labels to 5 %", "420", "420", "370", "+50", "no, worse"],
-        ["bald", "error (%) at 1000", "0.49", "1.49", "1.80", "-0.31", "no, better"],
-        ["mean_std", "labels to 10 %", "100", "100", "280", "-180", "not a target"],
-        ["mean_std", "labels to 5 %", "300", "300", "690", "-390", "not a target"],
-        ["mean_std", "error (%) at 1000", "0.80", "1.80", "4.13", "-2.33", "not a target"],
-    ]
-    assert "0.3 points of error" in table.notes[0]
-    assert table.notes[1].startswith("Not a target: the authors' Mean STD is of one pass")
-
-
-def test_what_is_not_reached_is_said():
-    rows = comparison.against_paper(CONFIG, _groups(bald=RANDOM[1:])).rows
-    assert rows == [
-        ["bald", "labels to 10 %", "320", "320", "250", "+70", "yes"],
-        ["bald", "labels to 5 %", "420", "420", "370", "+50", "yes"],
-        ["bald", "error (%) at 1000", "-", "-", "1.80", "-", "not reached"],
-    ]
-
-
-def test_table_1_counts_what_was_bought():
-    config = CONFIG.replace(experiment="table1", acquisition_size=10, rounds=98)
-    groups = _groups(TABLE1, config, bald=(_curve_through(170, 360, 0.0194),))
-    assert comparison.against_paper(config, groups).rows == [
-        ["start 20, bald", "bought to 10 %", "150", "150", "145", "+5", "other protocol"],
-        ["start 20, bald", "bought to 5 %", "340", "340", "335", "+5", "other protocol"],
-    ]
-
-
-def test_the_tolerance_counts_the_labels_of_the_start():
-    config = CONFIG.replace(experiment="table1", acquisition_size=10, rounds=98)
-    [_, variant, *_] = TABLE1.variants
-    cell = cells(TABLE1, config.replace(acquisition=("max_entropy",)), lambda: 10)[1]
-    assert cell.variant is variant
-    curve = [
-        CurvePoint(i, n, Evaluation(0.2, 0, 0, 0, 0.2 if n < 291 else 0.09, 0), 2.5, {})
-        for i, n in enumerate(range(100, 1001, 5))
-    ]
-    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
-    # 10 % of 165 bought and 100 at the start.
-    assert comparison.against_paper(config, groups).rows[0][3:] == [
-        *("195", "165", "+30", "no, worse"),
-    ]
-    curve[38] = dataclasses.replace(curve[38], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
-    assert curve[38].labels == 290
-    curve[37] = dataclasses.replace(curve[37], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
-    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
-    assert comparison.against_paper(config, groups).rows[0][3:] == [
-        *("185", "165", "+20", "yes"),
-    ]
-
-
-def test_other_data_are_not_compared_with_the_paper():
-    config = CONFIG.replace(dataset="digits")
-    assert comparison.against_paper(config, _groups(config=config, bald=RANDOM)).rows == []
-
-
-@pytest.mark.parametrize(
-    ("difference", "word"),
-    [(0.3, "yes"), (-0.3, "yes"), (0.31, "no, worse"), (-0.31, "no, better"), (0.0, "yes")],
-)
-def test_the_verdict_names_the_side(difference, word):
-    assert comparison.verdict(difference, 0.3) == word
-
-
-def test_the_authors_errors_stand_beside_ours():
-    config = Config(
-        experiment="figure3", acquisition=("random", "mbr"), rounds=48, initial_per_class=10,
-        classes=("2", "8"),
-    )  # fmt: skip
-    results = []
-    for cell in cells(FIGURE3, config, lambda: 10):
-        curve = [
-            CurvePoint(i, 20 + 10 * i, Evaluation(0.02, 0, 0, 0, 0.03, 0), 2.5, {})
-            for i in range(49)
-        ]
-        results.append(Result(cell, Outcome(curve, {}, "", "")))
-    groups = group_results(results)
-    table = comparison.authors_errors(FIGURE3, config, groups)
-    assert table.header[2:] == ["at 20", "at 60", "at 100", "at 300", "at 500"]
-    assert table.rows[:2] == [
-        ["random", "ours", "2.00", "2.00", "2.00", "2.00", "2.00"],
-        ["random", "theirs", "-", "-", "48.55", "2.27", "1.50"],
-    ]
-    assert [row[0] for row in table.rows[2:]] == ["near images, mbr"] * 2
-    saved = comparison.saved(FIGURE3, groups)
-    assert [row[0] for row in saved.rows] == [
-        group.name for group in groups[1:] if group.is_network
-    ]
-    three = config.replace(classes=("3", "8"))
-    assert not comparison.authors_errors(FIGURE3, three, groups).rows
-    digits = config.replace(dataset="digits")
-    assert not comparison.authors_errors(FIGURE3, digits, groups).rows
+def test_a_difference_that_cannot_be_taken_is_left_out(make_groups):
+    assert comparison.differences([make_groups(random=RANDOM, bald=((0.4, 0.1),))]).rows == []

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
-from dbal_tf.experiments.grid import Cell
+from dbal_tf.config import Config
+from dbal_tf.experiments.figure1 import EXPERIMENT as FIGURE1
+from dbal_tf.experiments.grid import Cell, Experiment, Result, cells
+from dbal_tf.experiments.groups import Group, group_results
+from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.store.writer import Store
 
 WriteRun = Callable[..., None]
@@ -35,3 +39,36 @@ def write_run() -> WriteRun:
                 store.commit(point, None, None, "dataset", [], {})
 
     return write
+
+
+@pytest.fixture
+def make_groups() -> Callable[..., list[Group]]:
+    """Makes the groups of an experiment's repetitions, from their errors by technique.
+
+    By default of figure1 at 20, 120, 220, 320 and 420 labels. Of several
+    variants only the first has begun. Without dropout the errors are a point higher.
+    """
+    by_hundreds = Config(experiment="figure1", acquisition_size=100, rounds=4)
+
+    def make(
+        experiment: Experiment = FIGURE1,
+        config: Config = by_hundreds,
+        **errors: Sequence[Sequence[float]],
+    ) -> list[Group]:
+        config = config.replace(acquisition=tuple(errors), repetitions=3)
+        start, step = 10 * config.initial_per_class, config.acquisition_size
+        results = []
+        for cell in cells(experiment, config, lambda: 10):
+            repetitions = errors[cell.acquisition]
+            is_first = cell.variant is experiment.variants[0]
+            if is_first and cell.config.repetition < len(repetitions):
+                curve = [
+                    CurvePoint(
+                        i, start + i * step, Evaluation(e, 0, 0, 0, e + 0.01, 0), 2.5, {}
+                    )
+                    for i, e in enumerate(repetitions[cell.config.repetition])
+                ]
+                results.append(Result(cell, Outcome(curve, {}, "", "")))
+        return group_results(results)
+
+    return make

@@ -145,9 +145,19 @@ def test_the_classes_of_some_data_sets_are_known(tiny, monkeypatch):
 
 def test_a_report_of_no_run_needs_no_data(of_three, monkeypatch):
     monkeypatch.setattr(engine, "load", lambda _: pytest.fail("read the data"))
-    with pytest.raises(InputError, match="has no run with a round to report; expected at l"):
+    with pytest.raises(InputError, match=r"No technique has a round to draw in table1\.svg"):
         run(of_three.replace(report_only=True), pytest.fail)
     assert not pathlib.Path(of_three.run_dir).exists()
+
+
+def test_the_classes_are_counted_though_a_store_is_damaged(of_three, recorded):
+    run(of_three.replace(rounds=3), str)
+    first, second, _ = (pathlib.Path(config.run_dir) for config, _ in recorded)
+    for folder in (first, second):
+        _damage(folder)
+    assert count_classes(EXPERIMENTS["table1"], of_three) == 3
+    with pytest.raises(InputError, match=r"figure1/bald/0/metadata\.db .* in recovered\.csv"):
+        run(of_three, pytest.fail)
 
 
 @pytest.fixture
@@ -156,11 +166,15 @@ def damaged(tiny, recorded):
     config = tiny.replace(experiment="figure1", acquisition=("bald", "random"))
     run(config, str)
     recorded.clear()
-    database = sqlite3.connect(pathlib.Path(config.run_dir, "bald/0/metadata.db"))
-    with database:
-        database.execute("UPDATE rounds SET evaluation = '{' WHERE round = 1")
-    database.close()
+    _damage(pathlib.Path(config.run_dir, "bald", "0"))
     return config
+
+
+def _damage(folder):
+    database = sqlite3.connect(folder / "metadata.db")
+    with database:
+        database.execute("UPDATE rounds SET evaluation = '{' WHERE round = 0")
+    database.close()
 
 
 def test_a_report_of_a_damaged_store_writes_nothing(damaged):

@@ -68,7 +68,7 @@ def test_then_only_the_finished_ones_count(results):
     [group] = group_results(begun)
     assert group.line.repetitions == (1,)
     assert group.line.errors_rp.tolist() == [[0.4, 0.3, 0.1]]
-    assert group.line_without_dropout.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
+    assert group.line_by("deterministic_error").errors_rp.tolist() == [[0.2, 0.15, 0.05]]
 
 
 def test_what_its_line_took(results):
@@ -98,8 +98,9 @@ def test_a_run_on_a_graph_has_a_line_for_each_classifier(results):
 
 def test_no_measure_stands_under_the_name_of_another(results):
     network, harmonic, masses = group_results(_with(results, r0=_on_graph(0.4, 0.3, 0.1)))
-    assert network.line_without_dropout.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
-    assert harmonic.line_without_dropout is masses.line_without_dropout is None
+    for group in (network, harmonic, masses):
+        dropout_off = group.line_by("deterministic_error")
+        assert dropout_off.errors_rp.tolist() == [[0.2, 0.15, 0.05]]
     assert harmonic.counted == masses.counted == {0: _on_graph(0.4, 0.3, 0.1)}
 
 

@@ -1,0 +1,140 @@
+"""Tables that compare ours with the published results."""
+
+from collections.abc import Sequence
+
+from dbal_tf.config import Config
+from dbal_tf.experiments.comparison import DASH, errors_at
+from dbal_tf.experiments.grid import Experiment
+from dbal_tf.experiments.groups import Group
+from dbal_tf.experiments.paper import Published, authors_curve
+from dbal_tf.reporting import curves
+from dbal_tf.reporting.curves import Line
+from dbal_tf.reporting.page import Table
+
+ERROR_TOLERANCE = 0.3  # Points.
+LABELS_TOLERANCE = 0.1  # Share of all labels, but one query at least.
+
+
+def comparable(config: Config, group: Group) -> Published | None:
+    """Returns the published results of a group's runs; None if they cannot be compared.
+
+    They can if they are of a network, on the same images and classes.
+    """
+    published = group.variant.published
+    if not group.is_network:
+        return None
+    same = config.dataset == "mnist" and published and set(config.classes) == published.classes
+    return published if same else None
+
+
+def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
+    """Returns the authors' curves at the report's numbers of labels, beside ours.
+
+    Of techniques without published numbers only: `published_numbers` has the others.
+    """
+    rows = []
+    for group in groups:
+        published = comparable(config, group)
+        if not published or published.numbers:
+            continue
+        if curve := authors_curve(published.curves, group.acquisition):
+            theirs = Line(*curve, (0,))
+            for whose, line in (("ours", group.line), ("theirs", theirs)):
+                errors = [errors_at(line, count) for count in experiment.checkpoints]
+                rows.append([group.name, whose, *errors])
+    return Table(
+        "Test error (%), ours and the authors'",
+        ["technique", "whose", *(f"at {count}" for count in experiment.checkpoints)],
+        rows,
+        ("Theirs: means of their stored curves, dropout off.",),
+    )
+
+
+def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
+    """Returns our numbers beside the published ones; no rows for other images."""
+    compared = [
+        (group, published)
+        for group in groups
+        if (published := comparable(config, group)) and group.acquisition in published.numbers
+    ]
+    sources = dict.fromkeys((g.variant.title, published.source) for g, published in compared)
+    alike = len({source for _, source in sources}) == 1
+    named = [
+        source if alike or not title else f"{title}: {source}" for title, source in sources
+    ]
+    defects = dict.fromkeys(p.numbers[group.acquisition].defect for group, p in compared)
+    return Table(
+        "Ours and the published numbers",
+        [
+            "technique",
+            "what",
+            "ours",
+            "ours, dropout off",
+            "theirs, dropout off",
+            "difference, dropout off",
+            "within tolerance",
+        ],
+        [row for group, published in compared for row in _against(group, published)],
+        (
+            f"Theirs: {'; '.join(dict.fromkeys(named))}. "
+            f"Tolerance: {ERROR_TOLERANCE} points of error (one test error of 1.5 to "
+            "5 % on 10,000 images has a standard deviation of 0.12 to 0.22), "
+            f"{100 * LABELS_TOLERANCE:.0f} % of their labels, those of the start included, and "
+            "at least one query; meant for means of three repetitions. Rounding alone, on "
+            "another machine, moves one repetition by as much.",
+            *(f"Not a target: {defect}." for defect in defects if defect),
+        ),
+    )
+
+
+def _against(group: Group, published: Published) -> list[list[str]]:
+    query = group.results[0].cell.config.acquisition_size
+    numbers, start = published.numbers[group.acquisition], published.not_counted
+    lines = (group.line, group.line_by("deterministic_error"))
+    noun = "bought" if start else "labels"
+    rows = []
+    for threshold, theirs in numbers.crossings.items():
+        if theirs is not None:
+            ours = [curves.first_crossing(o.labels_p, o.mean_p, threshold) for o in lines]
+            counts = [None if count is None else count - start for count in ours]
+            # A crossing is seen once a query, so nothing below one can be told apart.
+            tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
+            what = f"{noun} to {100 * threshold:.0f} %"
+            cells = _compared(group, published, counts, theirs, tolerance, "{:.0f}")
+            rows.append([group.name, what, *cells])
+    if numbers.error_at_1000 is not None:
+        errors = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
+        percent = [None if error is None else 100 * error for error in errors]
+        cells = _compared(
+            group, published, percent, numbers.error_at_1000, ERROR_TOLERANCE, "{:.2f}"
+        )
+        rows.append([group.name, "error (%) at 1000", *cells])
+    return rows
+
+
+def _compared(
+    group: Group,
+    published: Published,
+    ours: Sequence[float | None],
+    theirs: float,
+    tolerance: float,
+    form: str,
+) -> list[str]:
+    # The second of ours, without dropout, is measured as theirs is.
+    shown = [DASH if value is None else form.format(value) for value in ours]
+    if ours[1] is None:
+        reached = "not reached" if group.is_finished else "not finished"
+        return [*shown, form.format(theirs), DASH, reached]
+    difference = ours[1] - theirs
+    if published.numbers[group.acquisition].defect:
+        word = "not a target"
+    else:
+        word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
+    return [*shown, form.format(theirs), form.replace(":", ":+").format(difference), word]
+
+
+def verdict(difference: float, tolerance: float) -> str:
+    """Returns "yes", or "no" with the side on which ours lies."""
+    if abs(difference) <= tolerance + 1e-9:
+        return "yes"
+    return "no, better" if difference < 0 else "no, worse"
