@@ -1,43 +1,56 @@
-"""Networks by name. A factory builds one from a seed: same seed, same weights.
+"""Network factories: a factory builds a network, and the same seed the same weights.
 
 Networks take pixel values 0 to 255 as they are stored and scale them inside,
 so that training, scoring and the exported model share one convention.
 """
 
+import functools
+import hashlib
+import importlib
+import inspect
 import math
+import operator
+import os
+import pathlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
+from dbal_tf import config
+from dbal_tf.bayesian import tracing
+from dbal_tf.core import InputError
+
+NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
+_PARAMETERS = "(image_shape, num_classes, seed)"
+
 
 class EarlyKeras(keras.initializers.Initializer):
-    """Glorot uniform as Keras counted in 2015, and so in the authors' runs.
+    """Glorot uniform as in Keras of 2015, which the authors used.
 
-    A convolution's fan-out was its output maps alone, not times the kernel's
-    size: the paper's first kernels begin 3.3 times as large as today.
+    The fan-out of a convolution was its number of filters, not that times the
+    size of the kernel: the weights of the paper's first layer start 3.3 times
+    as large as with Keras 3.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """Returns weights of a shape `[..., inputs, outputs]`."""
+        """Returns initial weights of shape `[..., inputs, outputs]`."""
         limit = math.sqrt(6 / (math.prod(shape[:-1]) + shape[-1]))
         return keras.random.uniform(shape, -limit, limit, dtype, self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the seed."""
+        """Returns the arguments of the constructor."""
         return {"seed": self.seed}
 
 
-INITIALIZERS: dict[str, Callable[[int], keras.initializers.Initializer]] = {
-    "glorot_uniform": lambda seed: keras.initializers.GlorotUniform(seed=seed),
-    "early_keras": EarlyKeras,
-}
-
-NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
+INITIALIZERS: dict[str, Callable[..., keras.initializers.Initializer]] = dict(
+    zip(config.INITIALIZERS, (keras.initializers.GlorotUniform, EarlyKeras), strict=True)
+)
 
 
 def bayesian_cnn(
@@ -47,13 +60,13 @@ def bayesian_cnn(
     kernel_size: int = 4,
     initializer: str = "glorot_uniform",
 ) -> keras.Model:
-    """Returns the paper's network for MNIST, with fresh weights.
+    """Returns the paper's network for MNIST, newly initialized.
 
     Convolution-relu-convolution-relu-max pooling-dropout-dense-relu-dropout-
     dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
     and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1).
 
-    Layers have Keras's current dtype policy, the probabilities float32.
+    The layers have Keras's current dtype policy; the probabilities are float32.
 
     Args:
         image_shape: Height, width and channels.
@@ -63,8 +76,9 @@ def bayesian_cnn(
         initializer: A key of `INITIALIZERS`.
     """
 
+    # Two kernels of one shape and one seed would start with equal weights.
     def initial(offset: int) -> keras.initializers.Initializer:
-        return INITIALIZERS[initializer](seed + offset)
+        return INITIALIZERS[initializer](seed=seed + offset)
 
     return keras.Sequential(
         [
@@ -88,4 +102,154 @@ def bayesian_cnn(
     )
 
 
-NETWORKS: dict[str, Callable[..., keras.Model]] = {"bayesian_cnn": bayesian_cnn}
+NETWORKS: dict[str, Callable[..., keras.Model]] = dict(
+    zip(config.MODELS, (bayesian_cnn,), strict=True)
+)
+
+
+def network_factory(
+    model: str | NetworkFactory,
+    kernel_size: int = 4,
+    initializer: str = "glorot_uniform",
+) -> NetworkFactory:
+    """Returns the factory that a model's name stands for.
+
+    A factory of your own is a function of image shape, number of classes and
+    seed. It returns a Sequential or Functional model that maps pixel values 0
+    to 255 to class probabilities. All initial weights should be drawn from the
+    seed, or else a run that is resumed trains other networks.
+
+    Args:
+        model: A key of `NETWORKS`; or `"package.module:function"`, which is
+            imported, from the current folder if it lies there; or a factory.
+        kernel_size: Height and width of the kernels of `bayesian_cnn`.
+        initializer: Initializer of `bayesian_cnn`.
+
+    Returns:
+        A factory, which checks what a factory of your own returns.
+
+    Raises:
+        InputError: There is no such module or function, or it takes other
+            arguments. When the factory is called: its result is not a model
+            with this input shape and number of classes.
+
+    >>> network_factory("bayesian_cnn")((28, 28, 1), 10, 0).output_shape
+    (None, 10)
+    """
+    if isinstance(model, str) and model in NETWORKS:
+        return functools.partial(
+            NETWORKS[model], kernel_size=kernel_size, initializer=initializer
+        )
+    name = model if isinstance(model, str) else model_name(model)
+    factory = _imported(model) if isinstance(model, str) else model
+    _check_callable(factory, name)
+
+    @functools.wraps(factory)
+    def checked(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
+        network = factory(image_shape, num_classes, seed)
+        _check_network(network, name, image_shape, num_classes)
+        return network
+
+    return checked
+
+
+def model_name(factory: NetworkFactory) -> str:
+    """Returns the name of a factory, `"module:qualname"`.
+
+    >>> model_name(bayesian_cnn)
+    'dbal_tf.bayesian.networks:bayesian_cnn'
+    """
+    function = _function(factory)
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+def source_digest(factory: NetworkFactory) -> str:
+    """Returns the SHA-256 of the source of a factory, hexadecimal.
+
+    It is that of the whole file that defines the function; of the function
+    alone where there is no file, as in a notebook. Empty if there is no
+    source, as in an interactive session.
+    """
+    function = _function(factory)
+    try:
+        path = inspect.getsourcefile(function)
+        if path is not None and os.path.isfile(path):
+            content = pathlib.Path(path).read_bytes()
+        else:
+            content = inspect.getsource(function).encode()
+    except (OSError, TypeError):  # Source is not available; the function is built in.
+        return ""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _function(factory: Any) -> Any:
+    """Returns the function behind decorators and `functools.partial`."""
+    while isinstance(factory, functools.partial) or hasattr(factory, "__wrapped__"):
+        is_partial = isinstance(factory, functools.partial)
+        factory = factory.func if is_partial else factory.__wrapped__
+    # An object with __call__ has no name of its own.
+    return factory if hasattr(factory, "__qualname__") else type(factory)
+
+
+def _imported(model: str) -> Any:
+    module_name, _, path = model.partition(":")
+    # `python -m` puts the current folder there; a console script puts its own instead.
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # Whatever a module raises when it is imported.
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        raise InputError(
+            f"--model={model} cannot be imported ({reason}); expected {config.MODELS[0]} or "
+            "package.module:function, in the current folder or installed; correct it."
+        ) from error
+    try:
+        return operator.attrgetter(path)(module)
+    except AttributeError as error:
+        raise InputError(
+            f"--model={model} names '{path}', which {module_name} does not have; expected a "
+            f"function of {_PARAMETERS}; correct the name."
+        ) from error
+
+
+def _check_callable(factory: Any, name: str) -> None:
+    if not callable(factory):
+        raise InputError(
+            f"--model={name} is a {type(factory).__name__}; expected a function of "
+            f"{_PARAMETERS}; name one."
+        )
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # Built-in functions need not have one.
+        return
+    try:
+        signature.bind("image_shape", "num_classes", "seed")
+    except TypeError as error:
+        raise InputError(
+            f"--model={name} has the parameters {signature}; expected {_PARAMETERS}; "
+            "change the function."
+        ) from error
+
+
+def _check_network(
+    network: Any, name: str, image_shape: tuple[int, ...], num_classes: int
+) -> None:
+    if not isinstance(network, keras.Model):
+        raise InputError(
+            f"--model={name} returned a {type(network).__name__}; expected a Sequential or "
+            "Functional model of Keras 3; return one."
+        )
+    traced = tracing.trace(network)
+    got, expected = (
+        f"{(None, *inputs)} to {(None, *outputs)}"
+        for inputs, outputs in (
+            (traced.input.shape, traced.output.shape),
+            (image_shape, (num_classes,)),
+        )
+    )
+    if got != expected:
+        raise InputError(
+            f"--model={name} returned a model from {got}; expected one from {expected}; use "
+            "image_shape for keras.Input and num_classes for the last layer."
+        )
