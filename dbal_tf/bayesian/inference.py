@@ -190,9 +190,8 @@ def predictive_statistics(
 ) -> PredictiveStatistics:
     """Returns the statistics of images from which acquisition functions score them.
 
-    One call serves all acquisition functions. Only the model's dropout layers
-    are active: BatchNormalization stays in inference mode, and no variable of
-    the model changes.
+    One call serves all acquisition functions. Of the model, dropout layers alone
+    are active, and no variable changes.
 
     Args:
         model: A Sequential or Functional Keras model with dropout layers, which
@@ -208,8 +207,7 @@ def predictive_statistics(
         `PredictiveStatistics` of float32 NumPy arrays.
 
     Raises:
-        InputError: The model, its outputs or the images cannot be used; the
-            message says why.
+        InputError: The model, its outputs or the images cannot be used.
         ArithmeticError: The model's outputs are not finite.
 
     Example:

@@ -38,9 +38,9 @@ def is_stochastic(layer: Any) -> bool:
         return True
     if isinstance(layer, keras.layers.Layer) and _draws(layer):
         raise InputError(
-            f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers in a way "
-            "that is not known here; expected Dropout, SpatialDropout or GaussianDropout "
-            "layers; replace it, or build it from such layers as a Functional model."
+            f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers, but "
+            "cannot be sampled; expected Dropout, SpatialDropout or GaussianDropout layers; "
+            " replace it, or build it from such layers as a Functional model."
         )
     return False
 

@@ -225,7 +225,7 @@ class Config:
                 )
         if len(self.classes) == 1:
             raise InputError(
-                f"--classes={self.classes[0]} is one class; expected two at least, or none "
+                f"--classes={self.classes[0]} is one class; expected at least two, or none "
                 "for all; name another."
             )
         for name in ("pool_subset", "refine"):

@@ -1,5 +1,6 @@
 """The paper's network: its layers, its sizes and its seed; networks of one's own."""
 
+import doctest
 import functools
 import hashlib
 import importlib
@@ -14,6 +15,7 @@ import pytest
 from keras import layers
 
 from dbal_tf import config
+from dbal_tf.bayesian import networks
 from dbal_tf.bayesian.networks import (
     INITIALIZERS,
     NETWORKS,
@@ -151,6 +153,10 @@ def own(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pat
     yield path
     for name in [name for name in sys.modules if name.partition(".")[0] == "own_nets"]:
         del sys.modules[name]
+
+
+def test_examples_in_docstrings() -> None:
+    assert doctest.testmod(networks) == (0, 2)
 
 
 def test_a_name_of_the_flag_stands_for_its_factory() -> None:
