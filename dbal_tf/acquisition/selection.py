@@ -29,6 +29,7 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
         raise ValueError(f"Scores of shape {scores_n.shape} were given; expected one per item.")
     if not 0 <= k <= len(scores_n):
         raise ValueError(f"k={k} is outside 0 to {len(scores_n)}, the number of scores.")
+    # Sorting would give NaN a rank, too.
     if bad := int(np.count_nonzero(~np.isfinite(scores_n))):
         raise ValueError(f"{bad} of {len(scores_n)} scores are not finite; none can be ranked.")
     # A stable sort keeps the random order among equal scores.

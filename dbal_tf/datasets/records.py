@@ -64,6 +64,8 @@ class Records:
         # A run of consecutive records is read at once. Read, not memory-mapped: mapped
         # pages count as memory of this process.
         files = self._files(rows)
+        # Where a run starts: not after the record before, or in another file. The values
+        # before the first row make it a start.
         is_first = (np.diff(rows, prepend=-2) != 1) | (np.diff(files, prepend=-1) != 0)
         edges = [*np.flatnonzero(is_first).tolist(), len(rows)]
         contents = []
@@ -72,6 +74,7 @@ class Records:
         return contents
 
     def _files(self, rows: Any) -> Any:
+        # The last file whose first row is not above the row.
         return np.searchsorted(self.first_rows, rows, side="right") - 1
 
     def _read_run(self, path: pathlib.Path, rows: np.ndarray) -> list[bytes]:
