@@ -24,6 +24,7 @@ setup(
         "numpy>=2",
         "pillow",
         "protobuf<7",
+        "requests",
         "scikit-learn>=1.5",
         "scipy",
         "tensorboard",

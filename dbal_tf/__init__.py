@@ -6,8 +6,8 @@
     scores = dbal.acquisition.bald(stats)
     query = dbal.acquisition.top_k(scores, k=10, seed=0)
 
-Names are loaded when they are first used, so that the command line can check
-its flags before TensorFlow is imported.
+Names are loaded when they are first used: the command line checks its flags
+before TensorFlow is imported, which takes seconds.
 """
 
 import importlib
@@ -16,10 +16,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "predictive_statistics": "dbal_tf.bayesian.inference",
+    "Config": "dbal_tf.config",
+    "InputError": "dbal_tf.core",
+    "Labels": "dbal_tf.artifacts",
     "PredictiveStatistics": "dbal_tf.bayesian.statistics",
+    "Run": "dbal_tf.loop",
+    "predictive_statistics": "dbal_tf.bayesian.inference",
 }
-_ROOMS = ("acquisition", "bayesian")
+_ROOMS = ("acquisition", "baselines", "bayesian")
 __all__ = [*_HOMES, *_ROOMS]
 
 

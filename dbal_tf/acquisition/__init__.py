@@ -1,4 +1,4 @@
-"""Acquisition functions a(x) and the choice of the best items."""
+"""Acquisition functions a(x), and the selection of items by their scores."""
 
 from dbal_tf.acquisition.functions import (
     bald,

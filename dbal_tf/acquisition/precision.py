@@ -1,19 +1,19 @@
-"""How far scores may be off because the posterior samples are few."""
+"""Monte Carlo error of scores: what a finite number of posterior samples costs."""
 
 import numpy as np
 
 from dbal_tf.bayesian.statistics import PredictiveStatistics
 from dbal_tf.core import AcquisitionFunction
 
-_GROUPS = 10
+_GROUPS = 10  # each needs all scores once more
 
 
 def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.ndarray:
     """Returns the standard error of each item's score over posterior samples.
 
-    The samples are cut into ten groups, and the score is computed without each
-    of them (the delete-a-group jackknife; Efron, 1982): scores such as BALD
-    are no means of samples, so their errors have no formula.
+    By the jackknife that deletes groups (Efron, 1982): the score is computed
+    again without each of g = 10 groups of samples, because scores such as BALD
+    are not means over samples, whose error would have a formula.
 
     sqrt((g - 1) / g * sum_i (score_i - mean score)^2), score_i without group i.
 
@@ -22,7 +22,7 @@ def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.nda
         probs_ntc: Class probabilities of the samples, `[n, t, c]`, t > 1.
 
     Returns:
-        Standard errors in the score's unit, float64 `[n]`.
+        Standard errors in the unit of the score, float64 `[n]`.
 
     Raises:
         ValueError: There is only one sample.

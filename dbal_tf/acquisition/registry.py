@@ -1,14 +1,12 @@
-"""Acquisition functions by the name that `--acquisition` gives them."""
+"""Acquisition functions by name, as `--acquisition` takes them."""
 
+from dbal_tf import config
 from dbal_tf.acquisition import functions
 from dbal_tf.core import AcquisitionFunction
 
+# The value of the flag is the name of the function.
 ACQUISITIONS: dict[str, AcquisitionFunction] = {
-    "random": functions.random,
-    "bald": functions.bald,
-    "max_entropy": functions.max_entropy,
-    "var_ratios": functions.var_ratios,
-    "mean_std": functions.mean_std,
+    name: getattr(functions, name) for name in config.ACQUISITIONS
 }
 
 _VAR_RATIOS: dict[str, AcquisitionFunction] = {
@@ -18,11 +16,11 @@ _VAR_RATIOS: dict[str, AcquisitionFunction] = {
 
 
 def acquisition_function(name: str, var_ratios: str = "mean") -> AcquisitionFunction:
-    """Returns the function of a name.
+    """Returns the acquisition function with a name.
 
     Args:
         name: A key of `ACQUISITIONS`.
-        var_ratios: Which definition `"var_ratios"` stands for: `"mean"` is the
-            paper's equation, `"votes"` the authors' code.
+        var_ratios: Definition of `"var_ratios"`: `"mean"` for the paper's
+            equation, `"votes"` for the authors' code.
     """
     return _VAR_RATIOS[var_ratios] if name == "var_ratios" else ACQUISITIONS[name]

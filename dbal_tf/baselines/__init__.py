@@ -1,1 +1,36 @@
-"""Techniques that deep Bayesian active learning is compared with."""
+"""Baselines: active learning without a network, on a similarity graph of images.
+
+    graph = baselines.knn_graph(baselines.pixels(images))
+    mbr = baselines.MinimumBayesRisk(graph, rows, classes, num_classes=2)
+    query = mbr.query(10, seed=0)
+
+NumPy and SciPy only; no TensorFlow.
+"""
+
+from dbal_tf.baselines.graph import (
+    Graph,
+    knn_graph,
+    median_scale,
+    pixels,
+    rbf_graph,
+    similarity_graph,
+)
+
+# The functions of the module `harmonic`, one of which has the module's name: from here
+# on, `baselines.harmonic` is the function.
+from dbal_tf.baselines.harmonic import class_mass_normalised, harmonic
+from dbal_tf.baselines.mbr import MinimumBayesRisk, expected_risks, risk
+
+__all__ = [
+    "Graph",
+    "MinimumBayesRisk",
+    "class_mass_normalised",
+    "expected_risks",
+    "harmonic",
+    "knn_graph",
+    "median_scale",
+    "pixels",
+    "rbf_graph",
+    "risk",
+    "similarity_graph",
+]

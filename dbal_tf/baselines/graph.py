@@ -1,8 +1,8 @@
-"""Similarity graphs over images: who resembles whom, and how much.
+"""Similarity graphs of images.
 
-Weights are symmetric up to rounding, in [0, 1] and zero on the diagonal, because a node's
-similarity to itself changes no harmonic solution. A graph is a dense array or
-a sparse one of scipy, `[n, n]`, float64.
+A graph is its matrix of weights: a dense array or a sparse array of SciPy, `[n, n]`,
+float64. Weights are in [0, 1] and symmetric up to rounding. The diagonal is zero,
+because a node's similarity to itself does not affect the harmonic solution.
 """
 
 import math
@@ -19,24 +19,24 @@ from dbal_tf.core import InputError
 
 Graph = np.ndarray | scipy.sparse.csr_array
 
-_ROWS_FOR_MEDIAN = 1000
-# Squared distances below this share of the largest squared norm are rounding.
+_ROWS_FOR_MEDIAN = 1000  # rows of the distance matrix that the median is taken of
+# Squared distances below this share of the largest squared norm are rounding errors.
 _ROUNDING = 1e-10
-# A weaker edge is no edge: its inverse, squared, would overflow.
+# Weights below count as no edge, because the square of their inverse would overflow.
 _NO_EDGE = 1e-150
 
 
 def pixels(images_nhwk: np.ndarray) -> np.ndarray:
-    """Returns images of 0 to 255 as points in [0, 1], float64 `[n, h * w * k]`."""
+    """Returns images of values 0 to 255 as vectors in [0, 1], float64 `[n, h * w * k]`."""
     return images_nhwk.reshape(len(images_nhwk), -1) / 255.0
 
 
 def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray:
-    """Joins every two points by w_ij = exp(-|x_i - x_j|^2 / (2 scale^2)).
+    """Returns the complete graph with weights exp(-|x_i - x_j|^2 / (2 scale^2)).
 
-    Its harmonic solution hangs on the scale: between two digits of MNIST the
-    median distance is about 10, but from a scale of 2 on, all points become
-    one class. Choose the scale with care, or take `knn_graph`.
+    Its harmonic solution depends strongly on the scale. For two digits of MNIST
+    the median distance is about 10, but with a scale of 2 or more all points
+    are assigned to one class. Tune the scale, or use `knn_graph`.
 
     Args:
         features_nd: Points, shape `[n, d]`.
@@ -54,6 +54,7 @@ def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray
     squared_nn = euclidean_distances(features_nd, squared=True)
     squared_nn[squared_nn <= _rounding(features_nd)] = 0
     if scale is None:
+        # Every so many rows will do: the median of all pairs would sort n^2 numbers.
         some = squared_nn[:: math.ceil(len(squared_nn) / _ROWS_FOR_MEDIAN)]
         scale = median_scale(np.sqrt(some))
     weights_nn = _kernel(squared_nn, scale)
@@ -64,12 +65,14 @@ def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray
 def knn_graph(
     features_nd: np.ndarray, num_neighbors: int = 10, scale: float | None = None
 ) -> scipy.sparse.csr_array:
-    """Joins points by the weights of `rbf_graph` if either is a near one of the other.
+    """Returns the graph of nearest neighbours with the weights of `rbf_graph`.
+
+    Two points are joined if either is among the nearest neighbours of the other.
 
     Args:
         features_nd: Points, shape `[n, d]`.
-        num_neighbors: How many nearest points each chooses, 1 to n - 1. Zhu,
-            Lafferty and Ghahramani join 10.
+        num_neighbors: Number of nearest neighbours of a point, 1 to n - 1. Zhu,
+            Lafferty and Ghahramani use 10.
         scale: Width of the kernel, in units of the features; None: the median
             length of the graph's edges.
 
@@ -88,6 +91,7 @@ def knn_graph(
     edges = kneighbors_graph(features_nd, num_neighbors, mode="distance")
     squared = np.square(edges.data)
     squared[squared <= _rounding(features_nd)] = 0
+    # Only edges have weights, so the median is that of their lengths.
     edges.data = _kernel(squared, median_scale(np.sqrt(squared)) if scale is None else scale)
     return scipy.sparse.csr_array(edges.maximum(edges.T))
 
@@ -97,11 +101,11 @@ def similarity_graph(features_nd: np.ndarray, num_neighbors: int, scale: float) 
 
     Args:
         features_nd: Points, shape `[n, d]`.
-        num_neighbors: How many nearest points each chooses; 0: all are joined.
+        num_neighbors: Number of nearest neighbours; 0: all points are joined.
         scale: Width of the kernel; 0: the median distance.
 
     Raises:
-        InputError: As of those functions.
+        InputError: As for these functions.
     """
     width = scale or None
     if not num_neighbors:
@@ -110,15 +114,15 @@ def similarity_graph(features_nd: np.ndarray, num_neighbors: int, scale: float) 
 
 
 def degrees(weights_nn: Graph) -> np.ndarray:
-    """Returns the sum of each node's weights, float64 `[n]`."""
+    """Returns the degree of each node, the sum of its weights, float64 `[n]`."""
     return np.asarray(weights_nn.sum(axis=1), np.float64).ravel()
 
 
 def median_scale(distances: np.ndarray) -> float:
     """Returns the median of the distances that are not zero.
 
-    Zeros are left out, so that many copies of an image do not make the kernel
-    infinitely narrow.
+    Zeros are left out, because with many copies of an image the median would be
+    zero, too.
 
     Raises:
         InputError: All distances are zero.
@@ -136,15 +140,15 @@ def median_scale(distances: np.ndarray) -> float:
 
 
 def check_memory(n: int, matrices: int, available: int | None = None) -> None:
-    """Refuses what would not fit: so many arrays `[n, n]` of float64.
+    """Checks that arrays `[n, n]` of float64 fit into memory.
 
     Args:
         n: Number of images in the graph.
-        matrices: How many such arrays live at once.
-        available: Bytes that may be taken; None: what the machine has free.
+        matrices: Number of arrays in memory at the same time.
+        available: Bytes that may be used; None: the machine's free memory.
 
     Raises:
-        InputError: It takes more; the sentence names the n that fits.
+        InputError: They do not fit; the message names the largest n that fits.
     """
     available = _available_bytes() if available is None else available
     if (needed := 8 * matrices * n**2) > available:
@@ -157,6 +161,7 @@ def check_memory(n: int, matrices: int, available: int | None = None) -> None:
 
 
 def _available_bytes() -> int:
+    # MemAvailable counts the page cache as free. Without it, all memory is the limit.
     meminfo = pathlib.Path("/proc/meminfo")
     if meminfo.exists() and (
         line := re.search(r"MemAvailable: *(\d+) kB", meminfo.read_text())
@@ -177,7 +182,7 @@ def _kernel(squared: np.ndarray, scale: float) -> np.ndarray:
             f"A kernel scale of {scale} cannot be used; expected a positive number, in the "
             "units of the features; leave it out to take the median distance."
         )
-    # Division by scale^2 at once would make 0 / 0 of a tiny scale.
+    # Divided twice, because the square of a tiny scale is 0 and would give 0 / 0.
     with np.errstate(over="ignore", under="ignore"):
         squared /= -2 * scale
         squared /= scale

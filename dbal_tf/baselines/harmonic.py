@@ -1,8 +1,8 @@
 """Gaussian fields and harmonic functions on a similarity graph.
 
-A labelled node keeps its label; every other one is the weighted mean of its
-neighbours, f = D^-1 W f. So f_ic is the probability that a random walk from i
-meets its first label in class c.
+A labelled node keeps its label; the value of any other node is the weighted mean of
+its neighbours, f = D^-1 W f. f_ic is the probability that the first labelled node
+on a random walk from i is of class c.
 
 Zhu, Ghahramani and Lafferty, "Semi-Supervised Learning Using Gaussian Fields
 and Harmonic Functions", ICML 2003.
@@ -16,28 +16,28 @@ import scipy.sparse.linalg
 from dbal_tf.baselines.graph import Graph, degrees
 from dbal_tf.core import InputError
 
-# Of a walk's steps, so many end nowhere, and count for all classes alike. So a
-# part of the graph without a label gets 1 / c, and no system is singular.
+# With this probability a step ends the walk, with equal probabilities of all classes.
+# So a component of the graph without a label has 1 / c, and no system is singular.
 _LOST = 1e-12
-_FILL_BLOCK = 512
+_FILL_BLOCK = 512  # rows that are mirrored at once, so that a block fits into the cache
 
 
 def harmonic(
     weights_nn: Graph, rows_l: np.ndarray, classes_l: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Returns the harmonic solution f, the classes of all nodes given some.
+    """Returns the harmonic solution f: class probabilities of all nodes.
 
-    A node that no label reaches, because the graph is disconnected, has 1 / c
-    for every class.
+    Nodes that are not connected to any labelled node have 1 / c for each class.
 
     Args:
         weights_nn: Symmetric weights with a zero diagonal, dense or sparse.
         rows_l: The labelled nodes, int `[l]`.
         classes_l: Their classes, 0 to `num_classes` - 1, int `[l]`.
-        num_classes: c, at least 2.
+        num_classes: Number of classes c, at least 2.
 
     Returns:
-        `probs_nc`, float64 `[n, c]`; rows sum to 1, labelled ones are one-hot.
+        `probs_nc`, float64 `[n, c]`. Rows sum to 1; those of labelled nodes are
+        one-hot.
 
     Raises:
         InputError: A label is out of range or given twice, or all labels are
@@ -49,8 +49,8 @@ def harmonic(
     """
     system_nn, target_nc = linear_system(weights_nn, rows_l, classes_l, num_classes)
     if scipy.sparse.issparse(system_nn):
-        # Diagonally dominant: no pivoting is needed, so that the order of
-        # elimination may keep the factors sparse.
+        # The matrix is diagonally dominant and needs no pivoting, so the order of
+        # elimination can be chosen to keep the factors sparse.
         factors = scipy.sparse.linalg.splu(
             system_nn.tocsc(),
             permc_spec="MMD_AT_PLUS_A",
@@ -65,19 +65,21 @@ def harmonic(
 def linear_system(
     weights_nn: Graph, rows_l: np.ndarray, classes_l: np.ndarray, num_classes: int
 ) -> tuple[Graph, np.ndarray]:
-    """Returns A `[n, n]` and b `[n, c]` of A f = b, which f solves.
+    """Returns A `[n, n]` and b `[n, c]` of the linear system A f = b.
 
-    A is Delta_UU = D_UU - W_UU on the unlabelled nodes and 1 on the labelled,
-    b is W_UL f_L and f_L. Dense weights give a dense A, sparse ones a sparse.
+    For the unlabelled nodes U, A is Delta_UU = D_UU - W_UU and b is W_UL f_L; for the
+    labelled nodes L, A is the identity and b is f_L. A is dense or sparse, as the
+    weights are.
 
     Raises:
-        InputError: As `harmonic`.
+        InputError: As for `harmonic`.
     """
     n = weights_nn.shape[0]
     check_labels(np.asarray(rows_l), np.asarray(classes_l), n, num_classes)
     is_free_n = np.ones(n, bool)
     is_free_n[rows_l] = False
     degrees_n = degrees(weights_nn)
+    # A node without neighbours stops at once, so that its row is not 0.
     lost_n = np.where(degrees_n > 0, _LOST * degrees_n, 1)
     onehot_lc = np.eye(num_classes)[classes_l]
     target_nc = weights_nn[:, rows_l] @ onehot_lc + lost_n[:, np.newaxis] / num_classes
@@ -96,19 +98,20 @@ def linear_system(
 def inverse(system_nn: Graph) -> np.ndarray:
     """Returns the inverse of a symmetric positive definite matrix, dense.
 
-    By blocked Cholesky; a dense matrix is overwritten by the result. The
-    inverse of a k-nearest-neighbour graph is as dense as any, and its columns
-    one sparse solve after the other take several times as long.
+    A dense matrix is overwritten by the result.
     """
+    # Dense Cholesky for sparse systems, too: their inverse is dense all the same, and
+    # a sparse solve per column takes several times as long.
     dense = system_nn.toarray() if scipy.sparse.issparse(system_nn) else system_nn
-    # LAPACK counts columns first, and only then works in place. The matrix is
-    # symmetric, so its transpose is itself.
+    # LAPACK works in place on matrices in column-major order only. The transpose is in
+    # this order, and equal, because the matrix is symmetric.
     factor, failed = scipy.linalg.lapack.dpotrf(
         np.ascontiguousarray(dense).T, lower=True, clean=False, overwrite_a=True
     )
     if failed:
         raise ValueError(f"Pivot {failed} of {len(dense)} is not positive; weights are wrong.")
     half, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
+    # LAPACK fills the lower triangle only; this mirrors it to the upper one.
     for start in range(0, len(half), _FILL_BLOCK):
         stop = start + _FILL_BLOCK
         block = half[start:stop, start:stop]
@@ -118,20 +121,20 @@ def inverse(system_nn: Graph) -> np.ndarray:
 
 
 def normalised(probs_nc: np.ndarray) -> np.ndarray:
-    """Returns the rows divided by their sums, once negative rounding is cut off."""
+    """Returns the rows divided by their sums, with negative rounding errors set to 0."""
     probs_nc = np.maximum(probs_nc, 0)
     return probs_nc / probs_nc.sum(axis=1, keepdims=True)
 
 
 def class_mass_normalised(probs_nc: np.ndarray, prior_c: np.ndarray) -> np.ndarray:
-    """Returns the probabilities, weighted so that each class has its prior's mass.
+    """Returns the probabilities after class mass normalization.
 
-    For a graph that lets one class run over the others: column c is
-    multiplied by prior_c / sum_i f_ic, then rows are normalised (Zhu et al.,
-    section 4). A class without any mass stays without.
+    For graphs on which one class prevails too much: column c is multiplied by
+    prior_c / sum_i f_ic, and then rows are normalized (Zhu et al., section 4).
+    A class without any mass remains without.
 
     Args:
-        probs_nc: The harmonic solution on the unlabelled nodes.
+        probs_nc: The harmonic solution of the unlabelled nodes, `[n, c]`.
         prior_c: Expected shares of the classes, positive, `[c]`.
 
     >>> class_mass_normalised(np.array([[0.2, 0.8], [0.4, 0.6]]), np.ones(2)).round(3)
@@ -144,10 +147,10 @@ def class_mass_normalised(probs_nc: np.ndarray, prior_c: np.ndarray) -> np.ndarr
 
 
 def check_labels(rows_l: np.ndarray, classes_l: np.ndarray, n: int, num_classes: int) -> None:
-    """Refuses labels from which no solution follows.
+    """Checks labels.
 
     Raises:
-        InputError: As `harmonic`.
+        InputError: As for `harmonic`.
     """
     problem = None
     if rows_l.shape != classes_l.shape or not rows_l.size:

@@ -1,1 +1,1 @@
-"""q(w): networks, posteriors over their weights and predictive statistics."""
+"""Networks, approximate posteriors q(w) over their weights, predictive statistics."""

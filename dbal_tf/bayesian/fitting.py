@@ -1,4 +1,4 @@
-"""Training: all epochs of a round in one compiled call, for every round."""
+"""Training: all epochs of a round in one compiled call."""
 
 import functools
 from collections.abc import Callable
@@ -16,23 +16,23 @@ _SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
 
 
 class Fitter:
-    """Trains one network again and again, each time from fresh weights.
+    """Trains one network repeatedly, each time from newly initialized weights.
 
-    The network, its optimizer and the compiled loop are made once; a fit sets
-    their variables anew, which takes milliseconds where building takes
-    seconds. Loss: mean cross-entropy plus (c/N) * sum of squares of the first
-    dense kernel; Adam.
+    The network, its optimizer and the compiled training loop are built once,
+    which takes seconds; a fit resets their variables, which takes milliseconds.
+    The loss is the mean cross-entropy plus (c/N) * sum of squares of the kernel
+    of the first dense layer. The optimizer is Adam.
 
     Args:
-        factory: Makes the network from image shape, classes and seed.
+        factory: Builds the network from image shape, number of classes and seed.
         image_shape: Height, width and channels.
         num_classes: Number of classes.
-        learning_rate: Of Adam.
-        batch_size: Images per step.
-        merge_remainder: Whether an epoch's last batch of under 16 images joins
-            the one before. The original code trains on it alone, and the test
-            error jumps where it holds two or four images.
-        dtype_policy: Keras's policy for the network's layers.
+        learning_rate: Learning rate of Adam.
+        batch_size: Images per training step.
+        merge_remainder: Whether the last batch of an epoch is merged into the
+            one before if it has fewer than 16 images. The authors' code trains
+            on it alone, and the test error jumps where it has two or four.
+        dtype_policy: Keras dtype policy of the network's layers.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Fitter:
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self.network.trainable_variables)
         self._cross_entropy = keras.losses.SparseCategoricalCrossentropy()
+        # The signature makes one trace serve all numbers of images and epochs.
         self._run = tf.function(
             self._all_epochs,
             input_signature=[
@@ -75,14 +76,14 @@ class Fitter:
         weight_decay: float,
         seed: int,
     ) -> float:
-        """Trains from the weights of a seed; returns the last epoch's mean loss.
+        """Trains from the initial weights of a seed; returns the last epoch's mean loss.
 
         Args:
             images: Pixel values 0 to 255, shape `[n, h, w, k]`.
             classes: Class indices, shape `[n]`.
-            epochs: Passes over the images.
-            weight_decay: The c of the penalty c/N.
-            seed: Seed of initial weights, order and dropout.
+            epochs: Number of passes over the images.
+            weight_decay: The c of the penalty (c/N) * sum of squares.
+            seed: Seed of the initial weights, the order of images and dropout.
 
         Raises:
             ArithmeticError: The loss is not finite.
@@ -97,11 +98,13 @@ class Fitter:
         return float(loss)
 
     def _reset(self, seed: int) -> None:
-        """Sets weights, optimizer and dropout states as if all were new."""
+        """Resets weights, optimizer and dropout states to their initial values."""
         self.network.set_weights(self._make(seed).get_weights())
         for variable in self._optimizer.variables:
+            # Moments and the count of steps start at 0; the rate is a variable, too.
             if variable is not self._optimizer._learning_rate:
                 variable.assign(tf.zeros_like(variable))
+        # Layers of one rate and shape would drop the same units with equal seeds.
         for offset, state in enumerate(masks.seed_states(self.network)):
             state.assign(np.array([seed + offset, 0], np.uint32))
 
@@ -122,6 +125,7 @@ class Fitter:
             loss = tf.constant(0.0)
             for batch in tf.range(batches):
                 start = batch * self._batch_size
+                # The last batch takes what is left, be it less or, merged, more.
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
                 shares = self._strategy.run(
                     self._step, args=(images, classes, order[start:end], penalty)
@@ -137,30 +141,33 @@ class Fitter:
     def _step(
         self, images: tf.Tensor, classes: tf.Tensor, rows: tf.Tensor, penalty: tf.Tensor
     ) -> tf.Tensor:
-        """Does a replica's part of a step; returns its share of the loss."""
+        """Does one replica's part of a training step; returns its part of the loss."""
         mine, share = self._share(rows)
         with tf.GradientTape() as tape:
             probs = self.network(tf.gather(images, mine), training=True)
             loss = self._cross_entropy(tf.gather(classes, mine), probs)
             if self._decayed is not None:
                 loss += penalty * tf.reduce_sum(tf.square(self._decayed))
+            # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share
         variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
     def _share(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a replica's rows of a batch, and its share of their loss."""
+        """Returns the rows of a batch for this replica, and the weight of their loss."""
         replicas = self._strategy.num_replicas_in_sync
         first = tf.distribute.get_replica_context().replica_id_in_sync_group
-        few = tf.size(rows) < replicas  # then all take all
+        # With fewer rows than replicas each takes all of them: the mean loss of no rows
+        # would be NaN.
+        few = tf.size(rows) < replicas
         mine = tf.cond(few, lambda: rows, lambda: rows[first::replicas])
         everyone = tf.size(rows) * tf.where(few, replicas, 1)
         return mine, tf.cast(tf.size(mine) / everyone, tf.float32)
 
 
 def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[..., Any]:
-    """Returns `make` with Keras's dtype policy set while it runs."""
+    """Returns `make`, run under a Keras dtype policy."""
 
     def run(seed: int) -> keras.Model:
         before = keras.config.dtype_policy()
@@ -174,6 +181,6 @@ def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[.
 
 
 def _first_dense_kernel(network: keras.Model) -> keras.Variable | None:
-    """Returns the kernel that the weight decay acts on, unless it is the last layer's."""
+    """Returns the kernel with weight decay; None if the only dense layer is the last."""
     dense = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Dense)]
     return dense[0].kernel if len(dense) > 1 else None

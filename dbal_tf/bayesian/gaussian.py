@@ -1,9 +1,9 @@
-"""Fast dropout: the first stochastic layer by its Gaussian limit.
+"""Fast dropout: a Gaussian approximation of the first stochastic layer.
 
-A pre-activation behind dropout is a sum of thousands of terms that are each
-kept or not, so it is close to normal. Its mean and variance are two products
-per item, whatever the number of samples, where exact masks need a product per
-sample. Wang and Manning, "Fast dropout training", ICML 2013.
+A pre-activation after dropout is a sum of thousands of terms, each of which is
+kept or dropped, so it is approximately normal. Its mean and variance take two
+matrix products per item for any number of samples, where exact masks take one
+per sample. Wang and Manning, "Fast dropout training", ICML 2013.
 """
 
 from typing import Any
@@ -17,18 +17,18 @@ from dbal_tf.core import InputError
 
 
 class GaussianDropout:
-    """MC dropout with the first dense layer's pre-activations drawn at once.
+    """MC dropout with normal pre-activations in the first dense layer.
 
-    A sample draws one standard normal number per unit, shared by all items,
-    so that it stays one function; units are drawn independently, which exact
-    dropout's are not. The second dropout layer is exact.
+    A sample draws one standard normal number per unit. All items share it, so
+    that a sample is still one function. Units are drawn independently, although
+    with exact dropout they are correlated. The second dropout layer is exact.
 
     Args:
-        network: A Sequential or Functional model that ends in dropout, dense,
-            dropout, dense, and maps images to class probabilities.
+        network: A Sequential or Functional model from images to class
+            probabilities, which ends in dropout, dense, dropout, dense.
 
     Raises:
-        InputError: The network has another form.
+        InputError: The network does not end in these layers.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -45,27 +45,28 @@ class GaussianDropout:
 
     @staticmethod
     def fits(network: keras.Model) -> bool:
-        """Says whether a network has the form that this posterior needs."""
+        """Returns whether a network ends in the layers that this posterior needs."""
         return _head(tracing.cut(tracing.trace(network), masks.is_stochastic)) is not None
 
     def num_samples(self, requested: int) -> int:
-        """All that are asked for."""
+        """Returns the number that is requested."""
         return requested
 
     def features(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and deviation of the first dense layer's pre-activations, `[n, u]`."""
+        """Returns mean and standard deviation of the pre-activations, `[n, u]` each."""
         values = tracing.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
         kernel = tf.cast(kernel_of(dense), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
         x = tf.cast(x, kernel.dtype)
         squares = tf.cast(tf.matmul(tf.square(x), tf.square(kernel)), tf.float32)
+        # Var[x_i w_i m_i] = (x_i w_i)^2 Var[m_i], with m_i either 0 or 1 / (1 - rate).
         variance = rate / (1 - rate) * squares
         mean = tf.cast(tf.matmul(x, kernel), tf.float32)
         return mean + bias_of(dense), tf.sqrt(variance)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """A normal number and a dropout factor for each sample and unit, `[t, u]`."""
+        """Returns normal numbers and dropout factors of the units, `[t, u]` each."""
         units = (self._head.denses[0].units,)
         normal = tf.map_fn(
             lambda index: masks.standard_normal(units, index, seed, site=0),
@@ -75,7 +76,7 @@ class GaussianDropout:
         return normal, self._head.noise(1, indices, seed)
 
     def probs(self, features: Any, samples: Any) -> tf.Tensor:
-        """Class probabilities `[t, n, c]`; see `Posterior`."""
+        """Returns class probabilities `[t, n, c]`; see `Posterior`."""
         mean, deviation = features
         readout = self._head.denses[1]
 
@@ -91,9 +92,10 @@ class GaussianDropout:
 
 
 def _head(cut: tracing.Cut) -> PackedHead | None:
-    """Returns the head if it has the right form and draws every input on its own."""
+    """Returns the head if it can be approximated, else None."""
     head = PackedHead.from_cut(cut) if cut.head else None
     if head is None:
         return None
     shape = head.drops[0].inputs[0].shape
+    # The variance above is that of inputs that are dropped independently.
     return head if masks.noise_shape(head.drops[0].layer, shape) == shape else None

@@ -1,8 +1,8 @@
-"""Predictive statistics of many items, chunk by chunk, in compiled passes."""
+"""Predictive statistics of many items, in compiled passes over chunks."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,14 +15,15 @@ from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
 from dbal_tf.runtime import devices
 
-_ITEMS = 2000  # a chunk of images: convolutions run best from 500 up
-_VALUES = 2**22  # of pixels in a chunk at most: large images have large activations
-_SAMPLES = 50  # a tile of samples: bounds the memory whatever T is
-_KEPT = 2  # so few tiles are drawn once and kept for all chunks
+# Sizes that bound the memory, whatever the numbers of images and samples.
+_ITEMS = 2000  # images in a chunk at most; convolutions run best from 500 up
+_VALUES = 2**22  # pixel values in a chunk at most: large images have large activations
+_SAMPLES = 50  # samples in a tile
+_KEPT = 2  # up to this many tiles are drawn once and kept for all chunks
 
 
 def chunk_size(image_shape: Sequence[int]) -> int:
-    """Returns how many images of a shape `[h, w, k]` a replica takes at once.
+    """Returns the number of images of shape `[h, w, k]` in a chunk of one replica.
 
     >>> chunk_size((28, 28, 1)), chunk_size((224, 224, 3))
     (2000, 27)
@@ -31,13 +32,13 @@ def chunk_size(image_shape: Sequence[int]) -> int:
 
 
 class Predictor:
-    """Runs a network's posterior over images; traced once for all sizes.
+    """Predicts with a network's posterior; traced once for all sizes.
 
-    Memory beyond the images and the statistics is that of one chunk of items
-    and one tile of samples, whatever the number of either.
+    Besides the images and the results, memory is needed for one chunk of items
+    and one tile of samples, however many there are of each.
 
     Args:
-        network: Maps images to class probabilities.
+        network: A model from images to class probabilities.
         posterior: A key of `POSTERIORS`.
     """
 
@@ -48,6 +49,8 @@ class Predictor:
         tile = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self._features = self._compiled(self._posterior.features, image)
         self._sample = self._compiled(self._posterior.sample, *tile)
+        # Each function's signature is made of the outputs of those before it, with
+        # open sizes, so that none is traced twice.
         given = _specs(self._features), _specs(self._sample)
         self._first = self._compiled(self._first_sums, *given)
         sums = _specs(self._first)
@@ -56,7 +59,7 @@ class Predictor:
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
         is_half = keras.backend.standardize_dtype(network.outputs[0].dtype).endswith("float16")
         self._tolerance = 1e-2 if is_half else 1e-3
-        network._clear_losses()  # Tracing leaves those of activities, which are symbolic.
+        network._clear_losses()  # Tracing adds activity losses, which are symbolic.
 
     def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
@@ -64,65 +67,81 @@ class Predictor:
         Args:
             images: As the network takes them, shape `[n, h, w, k]`.
             num_samples: Posterior samples T, at least 1.
-            seed: Seed of the samples; the same for every chunk.
+            seed: Seed of the samples; all chunks see the same samples.
 
         Raises:
             InputError: The network's outputs are not probabilities, or a pixel
                 value is not finite.
             ArithmeticError: The outputs are not finite.
         """
-        if not len(images):
-            raise InputError("No images were given; expected at least one.")
+        draws, chunks = self._draws(num_samples, seed), []
+        for features, count in self._chunks(images):
+            sums = None
+            for samples in draws():
+                sums = self._plus(sums, features, samples)
+                # Its memory is free before the next tile is drawn.
+                del samples
+            chunks.append(self._gather(self._run(self._finish, sums), count))
+        joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
+        _check_probs(joined.mean_probs, self._tolerance)
+        return joined
+
+    def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
+        """Returns the probabilities of each sample, float32 `[n, t, c]`.
+
+        For a few images, because the result is O(n t c); `statistics` needs
+        no more than O(n c).
+
+        Args:
+            images: As the network takes them, shape `[n, h, w, k]`.
+            num_samples: Posterior samples T, at least 1.
+            seed: Seed of the samples; they are those of `statistics`.
+
+        Raises:
+            InputError: There are no images, or a pixel value is not finite.
+        """
+        draws, chunks = self._draws(num_samples, seed), []
+        for features, count in self._chunks(images):
+            tiles = []
+            for samples in draws():
+                tiles += self._gather([self._run(self._probs, features, samples)], count)
+                del samples
+            chunks.append(np.concatenate(tiles, axis=1))
+        return np.concatenate(chunks)
+
+    def num_samples(self, requested: int) -> int:
+        """Returns how many samples to draw if this many are requested."""
+        return self._posterior.num_samples(requested)
+
+    def _draws(self, num_samples: int, seed: int) -> Callable[[], Iterable[Any]]:
+        """Returns a function that gives the samples, tile by tile, for a chunk."""
         tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
 
         def draw(tile: np.ndarray) -> Any:
             return self._run(self._sample, tile, seed_tensor)
 
-        kept = [*map(draw, tiles)] if len(tiles) <= _KEPT else None
-        chunks = []
+        if len(tiles) > _KEPT:
+            return lambda: map(draw, tiles)
+        kept = [*map(draw, tiles)]
+        return lambda: kept
+
+    def _chunks(self, images: Images) -> Iterator[tuple[Any, int]]:
+        """Yields the features of the images, chunk by chunk, and their number."""
+        if not len(images):
+            raise InputError("No images were given; expected at least one.")
         items = chunk_size(np.shape(images)[1:])
         step = items * self._strategy.num_replicas_in_sync
         for start in range(0, len(images), step):
             chunk = np.asarray(images[start : start + step], np.float32)
-            features = self._features_of(chunk)
-            sums = None
-            # Nothing holds a tile that is not kept, so it goes before the next one is drawn.
-            for samples in kept or map(draw, tiles):
-                sums = self._plus(sums, features, samples)
-                del samples
-            chunks.append(self._gather(self._run(self._finish, sums), len(chunk)))
-        joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
-        _check_probs(joined.mean_probs, self._tolerance)
-        return joined
-
-    def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
-        """Returns what each sample says of a few images, float32 `[n, t, c]`.
-
-        Args:
-            images: As the network takes them, shape `[n, h, w, k]`. All are
-                held at once, with all of their samples.
-            num_samples: Posterior samples T, at least 1.
-            seed: Seed of the samples; the same ones as for `statistics`.
-        """
-        features = self._features_of(np.asarray(images, np.float32))
-        seed_tensor = tf.constant(seed, tf.int64)
-        parts = []
-        for tile in _tiles(self.num_samples(num_samples)):
-            samples = self._run(self._sample, tile, seed_tensor)
-            parts += self._gather([self._run(self._probs, features, samples)], len(images))
-        return np.concatenate(parts, axis=1)
-
-    def num_samples(self, requested: int) -> int:
-        """Returns how many samples are worth drawing if so many are asked."""
-        return self._posterior.num_samples(requested)
+            yield self._features_of(chunk), len(chunk)
 
     def _features_of(self, chunk: np.ndarray) -> Any:
         is_bad = ~np.isfinite(chunk).reshape(len(chunk), -1).all(axis=1)
-        if is_bad.any():  # Compiled convolutions may well make numbers of them.
+        if is_bad.any():  # Compiled convolutions may turn NaN into numbers.
             raise InputError(
                 f"{is_bad.sum()} of {len(chunk)} images have a pixel value that is not finite; "
-                "expected numbers; mend the images or leave them out."
+                "expected numbers; correct the images or leave them out."
             )
         return self._run(self._features, self._spread(chunk))
 
@@ -135,7 +154,7 @@ class Predictor:
         return self._strategy.run(compiled, args=args)
 
     def _spread(self, chunk: np.ndarray) -> Any:
-        """Gives each replica as many items; the last one is repeated to fill up."""
+        """Splits items evenly over the replicas; the last item is repeated as padding."""
         replicas = self._strategy.num_replicas_in_sync
         filled = -(-len(chunk) // replicas) * replicas
         rows = np.minimum(np.arange(filled), len(chunk) - 1).reshape(replicas, -1)
@@ -144,7 +163,7 @@ class Predictor:
         )
 
     def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
-        """Joins the replicas' statistics of the first `count` items."""
+        """Joins the replicas' results, without the padding."""
         return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
@@ -169,18 +188,18 @@ def predictive_statistics(
     seed: int = 0,
     posterior: str = "mc_dropout",
 ) -> PredictiveStatistics:
-    """Returns what every acquisition function needs to score images.
+    """Returns the statistics of images from which acquisition functions score them.
 
-    One call serves all scores. The model's dropout layers are sampled and
-    nothing else changes: not its weights, not its BatchNormalization.
+    One call serves all acquisition functions. Of the model, dropout layers alone
+    are active, and no variable changes.
 
     Args:
-        model: A Sequential or Functional Keras model with dropout layers, whose
-            last layer gives class probabilities.
-        images: As the model takes them, shape `[n, h, w, k]`; an array, or what
-            has a shape and slices and need not fit into memory.
+        model: A Sequential or Functional Keras model with dropout layers, which
+            returns class probabilities.
+        images: As the model takes them, shape `[n, h, w, k]`: an array, or an
+            object with a shape and slices, which need not fit into memory.
         num_samples: Posterior samples T, at least 1.
-        seed: Seed of the samples; sample t is the same for all images.
+        seed: Seed of the samples; all images see the same samples.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
             dropout, dense, dropout, dense) or `"deterministic"`.
 
@@ -188,8 +207,8 @@ def predictive_statistics(
         `PredictiveStatistics` of float32 NumPy arrays.
 
     Raises:
-        InputError: The model or its outputs cannot be used; the message says
-            why.
+        InputError: The model, its outputs or the images cannot be used.
+        ArithmeticError: The model's outputs are not finite.
 
     Example:
 
@@ -210,9 +229,10 @@ def predictive_statistics(
 
 
 def predictor_for(network: keras.Model, posterior: str) -> Predictor:
-    """Returns the one predictor of a network and a posterior, made when needed.
+    """Returns the predictor of a network, a posterior and the current strategy.
 
-    It is made anew if the network's layers have changed; weights may change.
+    Predictors are kept, because tracing one takes seconds. A new one is made
+    if the network's layers have changed; its weights may change.
 
     Raises:
         InputError: There is no such posterior, or the network cannot be used.
@@ -226,18 +246,20 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
         raise InputError(
             f"posterior={posterior!r} cannot be used; expected one of {', '.join(POSTERIORS)}."
         )
-    # Kept by the network itself, past Keras's tracking of attributes: the two
-    # refer to each other, and go together.
+    # An attribute of the network, so that both are freed together; set past Keras,
+    # which would track it as a part of the model.
     predictors = network.__dict__.setdefault("_dbal_tf_predictors", {})
+    # A predictor is compiled for the replicas of the strategy it was made under.
+    key = posterior, tf.distribute.get_strategy()
     made_of = _Parts.from_network(network)
-    if posterior not in predictors or predictors[posterior][0] != made_of:
-        predictors[posterior] = made_of, Predictor(network, posterior)
-    return predictors[posterior][1]
+    if key not in predictors or predictors[key][0] != made_of:
+        predictors[key] = made_of, Predictor(network, posterior)
+    return predictors[key][1]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Parts:
-    """What a predictor was traced from; equal as long as that is as it was."""
+    """What a predictor was traced from; equal as long as none of it has changed."""
 
     objects: list[Any]
     settings: list[str]
@@ -259,12 +281,12 @@ class _Parts:
 def _settings(layer: Any) -> str:
     try:
         return repr(layer.get_config())
-    except NotImplementedError:  # A layer of one's own need not have any.
+    except NotImplementedError:  # A custom layer need not have a config.
         return ""
 
 
 def _specs(compiled: Any) -> Any:
-    """Returns the specs of what a compiled function returns, for any size."""
+    """Returns the specs of a compiled function's results, with sizes left open."""
     if compiled.input_signature is None:
         return None
     results = compiled.get_concrete_function().structured_outputs

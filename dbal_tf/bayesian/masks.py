@@ -1,9 +1,9 @@
-"""Dropout noise that can be addressed: by seed, sample and layer.
+"""Stateless dropout noise, addressed by seed, sample and layer.
 
-Keras's own dropout draws from a running state: the noise of a call depends on
+Keras's dropout layers draw from a running state: the noise of a call depends on
 all calls before it, and is the same on every replica of a MirroredStrategy.
-Here the noise of a layer is a pure function of (seed, sample, layer), without
-an item axis: one posterior sample is one function for all items.
+Here the noise of a layer is a pure function of (seed, sample, layer) without an
+item axis: a posterior sample is one function, the same for all items.
 """
 
 import math
@@ -20,37 +20,39 @@ _SPATIAL = (
     keras.layers.SpatialDropout3D,
 )
 _DROPOUT_CALLS = {layer.call for layer in (keras.layers.Dropout, *_SPATIAL)}
-_SITES = 2**16  # layers that one sample can have
+_SITES = 2**16  # most dropout calls in a network; keys of samples do not overlap
 
 
 def is_stochastic(layer: Any) -> bool:
-    """Says whether a layer is a dropout layer that can be sampled.
+    """Returns whether a layer is a dropout layer that can be sampled.
 
-    Keras's image augmentation counts as deterministic: it acts in training. A
-    layer of one's own that draws without a `keras.random.SeedGenerator` is not
-    noticed.
+    Keras's image augmentation layers count as deterministic: they are active
+    in training only. A custom layer that draws random numbers without a
+    `keras.random.SeedGenerator` is not detected.
 
     Raises:
-        InputError: The layer draws random numbers in another way.
+        InputError: The layer draws random numbers, but is not a dropout layer
+            that can be sampled.
     """
     if is_dropout(layer) or is_gaussian_dropout(layer):
         return True
     if isinstance(layer, keras.layers.Layer) and _draws(layer):
         raise InputError(
-            f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers in a way "
-            "that is not known here; expected Dropout, SpatialDropout or GaussianDropout "
-            "layers; replace it, or build it from such layers as a Functional model."
+            f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers, but "
+            "cannot be sampled; expected Dropout, SpatialDropout or GaussianDropout layers; "
+            " replace it, or build it from such layers as a Functional model."
         )
     return False
 
 
 def is_dropout(layer: Any) -> bool:
-    """Says whether a layer is Dropout or SpatialDropout with a rate above 0."""
+    """Returns whether a layer is Dropout or SpatialDropout with a rate above 0."""
+    # Subclasses too, if they inherit the call: it is the call that is replaced here.
     return getattr(type(layer), "call", None) in _DROPOUT_CALLS and layer.rate > 0
 
 
 def is_gaussian_dropout(layer: Any) -> bool:
-    """Says whether a layer is GaussianDropout with a rate above 0."""
+    """Returns whether a layer is GaussianDropout with a rate above 0."""
     call = getattr(type(layer), "call", None)
     return call is keras.layers.GaussianDropout.call and layer.rate > 0
 
@@ -58,18 +60,19 @@ def is_gaussian_dropout(layer: Any) -> bool:
 def noise(
     layer: Any, shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
-    """Returns what a dropout layer multiplies its input by.
+    """Returns the factor by which a dropout layer multiplies its input.
 
     Args:
-        layer: A layer that `is_stochastic`.
-        shape: The shape of its input without the item axis.
-        index: Number of the posterior sample, int64 scalar.
+        layer: A layer for which `is_stochastic` is true.
+        shape: Shape of the layer's input, without the item axis.
+        index: Index of the posterior sample, int64 scalar.
         seed: Seed of the set of samples, int64 scalar.
-        site: Number of the layer's call in the network.
+        site: Index of the layer's call among the stochastic calls.
 
     Returns:
-        Float32 of shape `shape`, or with 1s where an axis shares its noise:
-        for Dropout 0 or 1 / (1 - rate), for GaussianDropout N(1, rate / (1 - rate)).
+        Float32 of shape `shape`, with 1 for each axis along which the noise is
+        the same. For Dropout 0 or 1 / (1 - rate), for GaussianDropout
+        N(1, rate / (1 - rate)).
     """
     if is_gaussian_dropout(layer):
         deviation = math.sqrt(layer.rate / (1.0 - layer.rate))
@@ -77,11 +80,16 @@ def noise(
     key = _key(index, seed, site)
     uniform = tf.random.stateless_uniform(noise_shape(layer, shape), key, alg="philox")
     kept = tf.cast(uniform >= layer.rate, tf.float32)
+    # A rate of 1 drops everything; 0 / 0 would be NaN.
     return kept / (1.0 - layer.rate) if layer.rate < 1 else kept
 
 
 def check_shape(layer: Any, shape: tuple[int | None, ...]) -> None:
-    """Raises an InputError if a layer's input has a size that is not fixed."""
+    """Checks that a layer's input has a fixed shape.
+
+    Raises:
+        InputError: An axis has no fixed size.
+    """
     if None in shape:
         raise InputError(
             f"Layer '{layer.name}' has an input of shape {shape}; expected fixed sizes; "
@@ -92,7 +100,7 @@ def check_shape(layer: Any, shape: tuple[int | None, ...]) -> None:
 def standard_normal(
     shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
-    """Returns standard normal numbers, float32, addressed as in `noise`."""
+    """Returns standard normal random numbers, float32, addressed as in `noise`."""
     return tf.random.stateless_normal(shape, _key(index, seed, site), alg="philox")
 
 
@@ -114,13 +122,14 @@ def noise_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Returns the states of all of Keras's own random generators in a layer."""
+    """Returns the seed states of all Keras random generators in a layer."""
     weights = {id(variable) for variable in layer.weights}
     others = [variable for variable in layer.variables if id(variable) not in weights]
     return [variable for variable in others if "seed_generator_state" in variable.name]
 
 
 def _draws(layer: keras.layers.Layer) -> bool:
+    # A recurrent layer has a generator even if both of its rates are 0.
     augments = type(layer).__module__.startswith("keras.src.layers.preprocessing.")
     rates = getattr(layer, "dropout", None), getattr(layer, "recurrent_dropout", None)
     return not augments and rates != (0, 0) and bool(seed_states(layer))

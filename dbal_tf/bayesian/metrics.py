@@ -1,17 +1,17 @@
-"""How good predicted probabilities are, by the true classes."""
+"""Metrics of predicted class probabilities."""
 
 import numpy as np
 
 
 def error(probs_nc: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the share of items whose most probable class is not the true one."""
+    """Returns the error rate: the share of items whose most probable class is wrong."""
     return float(np.mean(np.argmax(probs_nc, axis=1) != classes))
 
 
 def nll(probs_nc: np.ndarray, classes: np.ndarray) -> float:
-    """Returns the mean negative log likelihood of the true class, in nats.
+    """Returns the mean negative log-likelihood of the true class, in nats.
 
-    A probability of 0 counts as the smallest float32 above it, 87 nats.
+    Probabilities are clipped at the smallest normal float32, which is 87 nats.
     """
     true = probs_nc[np.arange(len(classes)), classes].astype(np.float64)
     return float(-np.mean(np.log(np.maximum(true, np.finfo(np.float32).tiny))))
@@ -30,6 +30,7 @@ def auc(probs_nc: np.ndarray, classes: np.ndarray) -> float | None:
     """
     if probs_nc.shape[1] != 2 or len(np.unique(classes)) != 2:
         return None
+    # Imported here, because only runs with two classes need it.
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(classes, probs_nc[:, 1]))
@@ -38,13 +39,15 @@ def auc(probs_nc: np.ndarray, classes: np.ndarray) -> float | None:
 def reliability(
     probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15
 ) -> tuple[tuple[float, float, float], ...]:
-    """Returns how often predictions of some confidence are right.
+    """Returns the reliability diagram: accuracy by confidence.
 
-    Confidence is the largest probability; a row for each of `num_bins` bins of
-    equal width: the number of items, their mean confidence, the share that is
-    right (both 0 in an empty bin). Guo et al., 2017, figure 4.
+    Confidence is the largest probability of an item. There is a row for each
+    of `num_bins` bins of equal width: the number of items, their mean
+    confidence and their accuracy (both 0 in an empty bin). Guo et al., 2017,
+    figure 4.
     """
     confidence_n = probs_nc.max(axis=1)
+    # A confidence of exactly 1 belongs to the last bin.
     bin_n = np.minimum((confidence_n * num_bins).astype(np.int64), num_bins - 1)
     count_b, *sums = (
         np.bincount(bin_n, weights, minlength=num_bins)
@@ -58,6 +61,7 @@ def ece(probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15) -> float:
     """Returns the expected calibration error. Guo et al., 2017."""
     import tensorflow_probability as tfp
 
+    # tfp takes logits; a softmax of log probabilities gives them back.
     logits = np.log(np.maximum(probs_nc, np.finfo(np.float32).tiny)).astype(np.float32)
     return float(
         tfp.stats.expected_calibration_error(

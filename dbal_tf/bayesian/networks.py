@@ -64,9 +64,8 @@ def bayesian_cnn(
 
     Convolution-relu-convolution-relu-max pooling-dropout-dense-relu-dropout-
     dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
-    and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1).
-
-    The layers have Keras's current dtype policy; the probabilities are float32.
+    and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1). Layers have Keras's
+    current dtype policy, probabilities are float32.
 
     Args:
         image_shape: Height, width and channels.
@@ -92,10 +91,7 @@ def bayesian_cnn(
             layers.Dense(128, activation="relu", kernel_initializer=initial(2)),
             layers.Dropout(0.5, seed=seed),
             layers.Dense(
-                num_classes,
-                activation="softmax",
-                kernel_initializer=initial(3),
-                dtype="float32",
+                num_classes, "softmax", kernel_initializer=initial(3), dtype="float32"
             ),
         ],
         name="bayesian_cnn",

@@ -1,10 +1,10 @@
-"""The fast way through a head of dropout, dense, dropout, dense.
+"""A fast evaluation of heads of the form dropout, dense, dropout, dense.
 
-A unit that a sample drops needs no product, so only the kept columns of the
-first dense layer are multiplied: those of all samples of a tile stand side by
-side in one wide matrix, the masks multiplied in once, and one product serves
-all samples of an item. Equal to the plain way but for rounding. Products are in
-the layers' own precision, probabilities in float32.
+Units that a sample drops need not be computed. The columns of the first dense
+kernel that a tile of samples keeps are packed side by side into one wide matrix,
+with the input masks multiplied in, so that one matrix product serves all samples.
+The result equals that of executing the layers, except for rounding. Products have
+the precision of the layers, probabilities are float32.
 """
 
 import dataclasses
@@ -16,22 +16,23 @@ import tensorflow as tf
 
 from dbal_tf.bayesian import masks, tracing
 
+# Units stand in another order here, so the activation must not mix them.
 _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
 }
-_MULTIPLE = 128  # units in a tile
+_MULTIPLE = 128  # the number of packed units is rounded up to one of it
 _READOUTS = _ELEMENTWISE | {keras.activations.softmax}
 
 
 class PackedSamples(NamedTuple):
-    """A tile of samples, packed: `u` kept units of all samples together.
+    """A tile of samples, packed: the `u` kept units of all samples in a row.
 
     Attributes:
-        kernel: Rows are columns of the first dense kernel, masked, `[u, f]`.
-        bias: `[u]`.
+        kernel: Columns of the first dense kernel, masked and transposed, `[u, f]`.
+        bias: Bias of the first dense layer, `[u]`.
         next_kernel: Rows of the second dense kernel, scaled, `[u, c]`.
-        ends: Where each sample's units end, int64 `[t]`.
+        ends: End of each sample's units, int64 `[t]`.
     """
 
     kernel: tf.Tensor
@@ -45,10 +46,10 @@ class PackedHead:
     """A head of the form dropout, dense, dropout, dense.
 
     Attributes:
-        drops: The two dropout calls.
+        drops: The calls of the two dropout layers.
         denses: The two dense layers.
-        activation: What follows the first dense layer, elementwise.
-        readout: What follows the second.
+        activation: Elementwise activation of the first dense layer.
+        readout: Activation of the second.
     """
 
     drops: tuple[tracing.Call, tracing.Call]
@@ -58,7 +59,7 @@ class PackedHead:
 
     @classmethod
     def from_cut(cls, cut: tracing.Cut) -> "PackedHead | None":
-        """Returns the packed form of a head, or None if it has another form."""
+        """Returns the head of a cut if it has this form, else None."""
         if len(cut.boundary) != 1 or not _is_chain(cut):
             return None
         calls = [call for call in cut.head if not _is_plain_flatten(call.layer)]
@@ -83,13 +84,13 @@ class PackedHead:
         return cls(drops, (layers[1], rest[1]), activation, readout)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> PackedSamples:
-        """Draws the samples with these indices, int64 `[t]`."""
+        """Draws the posterior samples with these indices, int64 `[t]`."""
         inputs_tf = self.noise(0, indices, seed)
         units_tu = self.noise(1, indices, seed)
         first, second = self.denses
         kept = tf.where(units_tu > 0)
-        # Rows that no sample reads, so that products come in few sizes: oneDNN
-        # keeps memory for each size that it has met.
+        # Padded with rows that no sample reads, so that there are few shapes of
+        # products: oneDNN keeps memory for each shape that it has met.
         kept = tf.pad(kept, [[0, -tf.shape(kept)[0] % _MULTIPLE], [0, 0]])
         sample, unit = kept[:, 0], kept[:, 1]
         kernel = tf.gather(tf.transpose(kernel_of(first)), unit)
@@ -114,6 +115,7 @@ class PackedHead:
 
         def logits(span: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             start, end = span
+            # Samples keep different numbers of units, so each has its own product.
             return tf.matmul(hidden_nu[:, start:end], samples.next_kernel[start:end])
 
         logits_tnc = tf.map_fn(
@@ -125,7 +127,7 @@ class PackedHead:
         return self.readout(tf.cast(logits_tnc, tf.float32) + bias_of(self.denses[1]))
 
     def noise(self, site: int, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the noise of the first or second dropout, `[t, f]` or `[t, u]`."""
+        """Returns the noise of the first or second dropout layer, `[t, f]` or `[t, u]`."""
         call = self.drops[site]
         shape = call.inputs[0].shape
 
@@ -137,7 +139,7 @@ class PackedHead:
 
 
 def _is_chain(cut: tracing.Cut) -> bool:
-    """Says whether each call of the head takes the output of the one before."""
+    """Returns whether each call of the head takes the output of the one before alone."""
     previous = cut.boundary[0]
     for call in cut.head:
         if call.inputs != (previous,) or len(call.outputs) != 1:
@@ -147,16 +149,22 @@ def _is_chain(cut: tracing.Cut) -> bool:
 
 
 def _is_plain_flatten(layer: Any) -> bool:
+    # channels_first flattens in another order than tf.reshape.
     return type(layer) is keras.layers.Flatten and layer.data_format == "channels_last"
 
 
 def _is_flat(call: tracing.Call) -> bool:
-    """Says whether a dense layer sees one vector per item."""
+    """Returns whether a dense layer has one vector per item as its input."""
     return len(call.inputs[0].shape) == 1
 
 
 def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
-    """Returns how many layers make a leading Dense with its activation, and that."""
+    """Returns the number of layers in a leading Dense plus activation, and the latter.
+
+    The activation may be the Dense layer's own or a layer of its own. 0 and None
+    if the first layer is no plain Dense.
+    """
+    # Exact types: a subclass may compute something else. A quantized kernel is packed.
     plain = layers and type(layers[0]) is keras.layers.Dense
     if not plain or layers[0].quantization_mode is not None:
         return 0, None
@@ -166,6 +174,7 @@ def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
     follower = layers[1]
     if type(follower) is keras.layers.Activation:
         return 2, follower.activation
+    # ReLU has settings such as max_value; all but its name must be the defaults.
     plain_relu = type(follower) is keras.layers.ReLU and follower.get_config() == {
         **keras.layers.ReLU().get_config(),
         "name": follower.name,

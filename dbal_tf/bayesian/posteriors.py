@@ -1,4 +1,4 @@
-"""Approximate posteriors over the weights of one network, by name."""
+"""Approximate posteriors over the weights of a network, by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from dbal_tf import config
 from dbal_tf.bayesian import masks, tracing
 from dbal_tf.bayesian.gaussian import GaussianDropout
 from dbal_tf.bayesian.packed import PackedHead
@@ -13,21 +14,22 @@ from dbal_tf.core import InputError, Posterior
 
 
 class McDropout:
-    """Dropout as a variational posterior: a sample is one set of masks.
+    """MC dropout: a posterior sample is one set of dropout masks.
 
     Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. The
-    deterministic part of the network runs once per item; BatchNormalization
-    and the like stay in inference mode, and no variable changes.
+    deterministic part of the network runs once per item. Dropout layers alone
+    are active: BatchNormalization and the like stay in inference mode, and no
+    variable changes.
 
     Args:
-        network: A Sequential or Functional model with dropout layers, which
-            maps images to class probabilities.
-        packed: Whether a head that `PackedHead` can run is run by it. The
-            plain way is for comparison: same samples, more work.
+        network: A Sequential or Functional model with dropout layers, from
+            images to class probabilities.
+        packed: Whether to use `PackedHead` where it applies. Without it the
+            samples are the same and take more work; tests compare the two.
 
     Raises:
-        InputError: The network has no dropout layer, or draws random numbers
-            in another way.
+        InputError: The network has no dropout layers, or other layers that
+            draw random numbers.
     """
 
     def __init__(self, network: keras.Model, packed: bool = True) -> None:
@@ -40,6 +42,7 @@ class McDropout:
                 "deterministic posterior."
             )
         self._input, self._output = traced.input.index, traced.output.index
+        # Calls, not layers: a layer that is called twice drops independently.
         sites = [call for call in self._cut.head if masks.is_stochastic(call.layer)]
         for call in sites:
             masks.check_shape(call.layer, call.inputs[0].shape)
@@ -47,29 +50,30 @@ class McDropout:
         self._packed = PackedHead.from_cut(self._cut) if packed else None
 
     def num_samples(self, requested: int) -> int:
-        """All that are asked for."""
+        """Returns the number that is requested."""
         return requested
 
     def features(self, images: tf.Tensor) -> Any:
-        """The tensors at the cut before the first dropout layers."""
+        """Returns the inputs of the first stochastic layers; see `Posterior`."""
         values = tracing.execute(self._cut.features, {self._input: images})
         return [values[slot.index] for slot in self._cut.boundary]
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
-        """Masks, or weights with the masks multiplied in; see `Posterior`."""
+        """Returns masked weights, or what identifies the masks; see `Posterior`."""
         if self._packed:
             return self._packed.sample(indices, seed)
+        # Masks of a general head may be large; `probs` draws them one at a time.
         return indices, seed
 
     def probs(self, features: Any, samples: Any) -> tf.Tensor:
-        """Class probabilities `[t, n, c]`; see `Posterior`."""
+        """Returns class probabilities `[t, n, c]`; see `Posterior`."""
         if self._packed:
             return self._packed.probs(features[0], samples)
         indices, seed = samples
         return tf.map_fn(
             lambda index: self._head(features, index, seed),
             indices,
-            parallel_iterations=1,
+            parallel_iterations=1,  # bounds the memory to one sample's activations
             fn_output_signature=tf.float32,
         )
 
@@ -86,7 +90,7 @@ class McDropout:
 
 
 class Deterministic:
-    """The point estimate: one forward pass with dropout off, as one sample."""
+    """The point estimate: one forward pass without dropout is the only sample."""
 
     def __init__(self, network: keras.Model) -> None:
         traced = tracing.trace(network)
@@ -94,32 +98,30 @@ class Deterministic:
         self._output = traced.output.index
 
     def num_samples(self, requested: int) -> int:
-        """One: all samples are equal."""
+        """Returns 1, because all samples are equal."""
         del requested
         return 1
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """The class probabilities `[n, c]`."""
+        """Returns the class probabilities `[n, c]`."""
         probs = tracing.execute(self._calls, {self._input: images})[self._output]
         return tf.cast(probs, tf.float32)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
-        """Nothing but the number of samples."""
+        """Returns the number of samples."""
         del seed
         return tf.size(indices)
 
     def probs(self, features: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
-        """The same probabilities for every sample, `[t, n, c]`."""
+        """Returns the same probabilities for every sample, `[t, n, c]`."""
         return tf.repeat(features[tf.newaxis], samples, axis=0)
 
 
 def screening_posterior(network: keras.Model) -> str:
-    """Returns the cheapest posterior that ranks a network's items well."""
+    """Returns the name of the cheapest posterior that ranks a network's items well."""
     return "gaussian_dropout" if GaussianDropout.fits(network) else "mc_dropout"
 
 
-POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = {
-    "mc_dropout": McDropout,
-    "deterministic": Deterministic,
-    "gaussian_dropout": GaussianDropout,
-}
+POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = dict(
+    zip(config.POSTERIORS, (McDropout, Deterministic, GaussianDropout), strict=True)
+)

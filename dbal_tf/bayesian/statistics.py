@@ -1,8 +1,8 @@
-"""What all acquisition functions need of T posterior samples, in one pass.
+"""Statistics of T posterior samples that all acquisition functions are made of.
 
-Probabilities come in tiles of a few samples and are summed up as deviations
-from the first sample. So memory is O(n c) whatever T is, the variance does
-not cancel, and passes that are equal have a variance of exactly 0.
+Probabilities come in tiles of a few samples and are summed as deviations from
+the first sample. Memory is O(n c) for any T, the variance suffers no
+cancellation, and equal samples have a variance of exactly 0.
 """
 
 from typing import NamedTuple
@@ -11,20 +11,19 @@ import tensorflow as tf
 
 from dbal_tf.core import InputError
 
-_TOLERANCE = 1e-2  # of a sum of probabilities, which may come in 16 bits
+_TOLERANCE = 1e-2  # of sums of probabilities, which may be float16
 
 
 class PredictiveStatistics(NamedTuple):
-    """Statistics of `n` items over `t` samples and `c` classes.
+    """Statistics of `n` items with `c` classes over `t` posterior samples.
 
-    Tensors of one float dtype, which is that of the probabilities.
+    All tensors have the dtype of the probabilities.
 
     Attributes:
         mean_probs: Posterior predictive probabilities (1/T) sum_t p, `[n, c]`.
         var_probs: Variance of the probabilities over the samples, `[n, c]`.
         expected_entropy: (1/T) sum_t H[p_t] in nats, `[n]`.
-        votes: Share of the samples whose largest probability is at the class,
-            `[n, c]`.
+        votes: Share of the samples that predict the class, `[n, c]`.
     """
 
     mean_probs: tf.Tensor
@@ -34,14 +33,14 @@ class PredictiveStatistics(NamedTuple):
 
     @classmethod
     def from_probs(cls, probs_ntc: tf.Tensor) -> "PredictiveStatistics":
-        """Returns the statistics of samples that you bring yourself.
+        """Returns the statistics of your own posterior samples.
 
         Args:
-            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1. Those of
-                less than 32 bits are summed up in float32.
+            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1. Sums are
+                float64 if these are, else float32.
 
         Raises:
-            InputError: They are not probabilities of this shape.
+            InputError: These are not probabilities of this shape.
 
         >>> stats = PredictiveStatistics.from_probs([[[1.0, 0.0], [0.0, 1.0]]])
         >>> stats.mean_probs.numpy(), stats.expected_entropy.numpy()
@@ -60,6 +59,7 @@ def _check(probs_ntc: tf.Tensor) -> None:
             f"Samples of shape {tuple(probs_ntc.shape)} were given; expected probabilities of "
             "items, samples and classes, [n, t, c]."
         )
+    # Values are known in eager mode only.
     if tf.executing_eagerly():
         away = tf.abs(tf.reduce_sum(probs_ntc, axis=-1) - 1)
         is_good = (away < _TOLERANCE) & (tf.reduce_min(probs_ntc, axis=-1) >= 0)
@@ -76,16 +76,16 @@ def entropy(probs: tf.Tensor) -> tf.Tensor:
 
 
 class Sums(NamedTuple):
-    """Running sums over samples, as deviations from the first one.
+    """Running sums over samples, of deviations from the first sample.
 
     Attributes:
-        count: Samples so far, scalar.
+        count: Number of samples so far, scalar.
         first_probs: Probabilities of the first sample, `[n, c]`.
-        first_entropy: Its entropy, `[n]`.
+        first_entropy: Entropy of the first sample, `[n]`.
         probs: Sum of p - first, `[n, c]`.
         squares: Sum of (p - first)^2, `[n, c]`.
         entropies: Sum of H[p] - H[first], `[n]`.
-        votes: Samples whose largest probability is at the class, `[n, c]`.
+        votes: Number of samples that predict the class, `[n, c]`.
     """
 
     count: tf.Tensor
@@ -106,7 +106,7 @@ class Sums(NamedTuple):
         return none.plus(probs_tnc)
 
     def plus(self, probs_tnc: tf.Tensor) -> "Sums":
-        """Returns these sums with one more tile of samples."""
+        """Returns the sums with one more tile of samples, `[t, n, c]`."""
         deviations = probs_tnc - self.first_probs
         votes = tf.one_hot(
             tf.argmax(probs_tnc, axis=-1), probs_tnc.shape[-1], dtype=probs_tnc.dtype
@@ -124,6 +124,7 @@ class Sums(NamedTuple):
     def statistics(self) -> PredictiveStatistics:
         """Returns the statistics of all samples so far."""
         shift = self.probs / self.count
+        # Rounding may leave a variance a little below 0, whose root would be NaN.
         return PredictiveStatistics(
             mean_probs=self.first_probs + shift,
             var_probs=tf.maximum(self.squares / self.count - tf.square(shift), 0),

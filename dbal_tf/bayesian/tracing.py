@@ -1,9 +1,9 @@
-"""A Keras model as a flat list of layer calls, and its cut at the first dropout.
+"""A Keras model as a flat list of layer calls, cut at its first dropout layers.
 
-Everything before the first stochastic layer is the same for every posterior
-sample: it is run once per item. What depends on a stochastic layer is run
-once per sample. The cut follows the graph, so skips and branches around a
-dropout layer, nested models and shared layers keep their meaning.
+Everything before the first stochastic layer is the same for all posterior
+samples and runs once per item. What depends on a stochastic layer runs once per
+sample. The cut follows the model's graph: skip connections and branches around a
+dropout layer, nested models and shared layers are handled.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from dbal_tf.core import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """The place of one tensor in a `Graph`; `shape` is without the item axis."""
+    """Stands for a tensor of a `TracedModel`; `shape` is without the item axis."""
 
     index: int
     shape: tuple[int | None, ...]
@@ -26,7 +26,7 @@ class Slot:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a layer or operation, its tensors replaced by slots."""
+    """One call of a layer or operation, with slots in place of tensors."""
 
     layer: Any
     args: tuple[Any, ...]
@@ -35,14 +35,14 @@ class Call:
 
     @property
     def inputs(self) -> tuple[Slot, ...]:
-        """The slots among its arguments."""
+        """The slots among the arguments."""
         leaves = keras.tree.flatten((self.args, self.kwargs))
         return tuple(leaf for leaf in leaves if isinstance(leaf, Slot))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Graph:
-    """The calls of a model in an order in which they can be made."""
+class TracedModel:
+    """A model as its calls, in an order in which they can be executed."""
 
     calls: tuple[Call, ...]
     input: Slot
@@ -51,11 +51,11 @@ class Graph:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cut:
-    """A graph in two: the calls that no sample changes, and the others.
+    """A traced model in two parts: a deterministic and a stochastic one.
 
     Attributes:
         features: Calls that do not depend on a stochastic layer.
-        boundary: What `features` hands over to `head`.
+        boundary: Outputs of `features` that are inputs of `head`.
         head: Calls that depend on a stochastic layer.
     """
 
@@ -64,12 +64,12 @@ class Cut:
     head: tuple[Call, ...]
 
 
-def trace(model: keras.Model) -> Graph:
-    """Returns the calls of a Sequential or Functional model, nested ones too.
+def trace(model: keras.Model) -> TracedModel:
+    """Returns the calls of a Sequential or Functional model, nested models included.
 
     Raises:
-        InputError: The model is subclassed or not built, or has not one input
-            and one output, of class probabilities.
+        InputError: The model is subclassed or not built, or does not have one
+            input and one output of shape `[n, c]`.
     """
     function = _functional(model)
     if len(function.inputs) != 1 or len(function.outputs) != 1:
@@ -87,22 +87,23 @@ def trace(model: keras.Model) -> Graph:
             f"Model '{model.name}' has an output of shape {(None, *output.shape)}; expected "
             "(None, classes); end it with Flatten or pooling and a dense softmax layer."
         )
-    return Graph(tuple(calls), image, output)
+    return TracedModel(tuple(calls), image, output)
 
 
-def cut(graph: Graph, is_stochastic: Callable[[Any], bool]) -> Cut:
-    """Splits a graph at its first stochastic layers."""
+def cut(traced: TracedModel, is_stochastic: Callable[[Any], bool]) -> Cut:
+    """Cuts a traced model at its first stochastic layers."""
     changed: set[int] = set()
     features, head = [], []
-    for call in graph.calls:
+    for call in traced.calls:
         if is_stochastic(call.layer) or any(s.index in changed for s in call.inputs):
             changed.update(slot.index for slot in call.outputs)
             head.append(call)
         else:
             features.append(call)
     wanted = {s.index: s for call in head for s in call.inputs if s.index not in changed}
-    if graph.output.index not in changed:
-        wanted[graph.output.index] = graph.output
+    # Of a model without stochastic layers, the output itself is the feature.
+    if traced.output.index not in changed:
+        wanted[traced.output.index] = traced.output
     return Cut(tuple(features), tuple(wanted.values()), tuple(head))
 
 
@@ -111,16 +112,16 @@ def execute(
     values: dict[int, Any],
     override: Callable[[Call, Any], Any] | None = None,
 ) -> dict[int, Any]:
-    """Makes calls in inference mode.
+    """Executes calls in inference mode.
 
     Args:
-        calls: In order.
-        values: The tensor of each slot index that the calls start from.
-        override: Called as `override(call, x)` with a call's first tensor;
-            what it returns, if not None, stands for the call's output.
+        calls: Calls in order.
+        values: Input tensors by slot index.
+        override: Called as `override(call, x)`, x the first tensor of the call.
+            If it returns a tensor, this replaces the call's output.
 
     Returns:
-        The tensors of all slot indices.
+        Tensors by slot index, those of `values` included.
     """
     values = dict(values)
     for call in calls:
@@ -131,6 +132,7 @@ def execute(
         first = values[call.inputs[0].index] if call.inputs else None
         result = override(call, first) if override else None
         if result is None:
+            # A model may have been built with training=True in a layer's call.
             if "training" in kwargs:
                 kwargs["training"] = False
             result = call.layer(*args, **kwargs)
@@ -140,6 +142,8 @@ def execute(
 
 
 def _functional(model: Any) -> Any:
+    """Returns the Functional model that holds a model's graph."""
+    # With a call of its own, a model computes something else than its graph.
     own_call = not type(model).call.__module__.startswith("keras.")
     if isinstance(model, keras.Sequential) and not own_call:
         if not model.built:
@@ -157,8 +161,9 @@ def _functional(model: Any) -> Any:
 
 
 def _record(function: Any, inputs: list[Slot], fresh: Any, calls: list[Call]) -> list[Slot]:
-    """Appends a function's calls; returns the slots of its outputs."""
+    """Appends the calls of a Functional model; returns the slots of its outputs."""
     slots = dict(zip(map(id, function.inputs), inputs, strict=True))
+    # Keras counts depth from the outputs: the deepest nodes come first.
     for depth in sorted(function._nodes_by_depth, reverse=True):
         for node in function._nodes_by_depth[depth]:
             if node.is_input:

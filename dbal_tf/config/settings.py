@@ -17,7 +17,8 @@ from dbal_tf.core import InputError
 
 EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-GRAPH_TECHNIQUES = ("mbr",)  # These choose on a graph of the images, not by a posterior.
+# These score on a graph, not by predictive statistics: they are no acquisition functions.
+GRAPH_TECHNIQUES = ("mbr",)
 TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")
@@ -100,6 +101,7 @@ class Config:
         "authors' Keras of 2015, which starts convolutions with larger weights.",
         choices=INITIALIZERS,
     )
+    # More rounds continue a run, fewer are its beginning: it is the same run.
     rounds: int = option(
         98,
         "Number of queries after the initial set. Paper: 98, for 20 to 1000 labels.",
@@ -171,12 +173,14 @@ class Config:
         choices=("merge", "keep"),
     )
     learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
+    # Text, because a word may stand for the number.
     weight_decay: str = option(
         "2.5",
         "c of the penalty (c/N) * sum of squares on the first dense layer, or "
         "auto: chosen on the validation set. The authors' code: 2.5.",
         number_or="auto",
     )
+    # Devices change the rounding of sums, but not what is computed.
     strategy: str = option(
         "auto",
         "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "
@@ -226,7 +230,7 @@ class Config:
                 )
         if len(self.classes) == 1:
             raise InputError(
-                f"--classes={self.classes[0]} is one class; expected two at least, or none "
+                f"--classes={self.classes[0]} is one class; expected at least two, or none "
                 "for all; name another."
             )
         for name in ("pool_subset", "refine"):

@@ -1,13 +1,14 @@
-"""The data sets that `--dataset` names: each has a module with a `load`.
+"""Data sets by name: each name of `--dataset` is a module with a function `load`.
 
-A module is imported when its data set is loaded, so that this room costs
-nothing to enter.
+A module is imported only when its data set is loaded, because some of their
+libraries take seconds to import.
 """
 
 import functools
 import importlib
 from collections.abc import Callable
 
+from dbal_tf.config import DATASETS
 from dbal_tf.datasets.source import Source
 
 
@@ -16,6 +17,6 @@ def _load(name: str, data_dir: str) -> Source:
 
 
 LOADERS: dict[str, Callable[[str], Source]] = {
-    name: functools.partial(_load, name) for name in ("digits", "mnist", "tfrecord")
+    name: functools.partial(_load, name) for name in DATASETS
 }
-"""From the value of `--dataset` to what loads it from `--data_dir`."""
+"""From the name of a data set to the function that loads it from `--data_dir`."""

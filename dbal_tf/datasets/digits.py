@@ -1,8 +1,8 @@
-"""The 8x8 handwritten digits that scikit-learn brings along: no download.
+"""The 8x8 handwritten digits that come with scikit-learn: no download.
 
-They are enlarged to 28x28, so that they fit wherever MNIST does. Source:
-Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
-Learning Repository, 1998.
+They are enlarged to 28x28, the size of MNIST's images. Source: Alpaydin and
+Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+Repository, 1998.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from dbal_tf.datasets.source import Source
 
 _SIZE = 28
 _MAX_VALUE = 16
-_TEST_ITEMS = 597
+_TEST_ITEMS = 597  # a third of 1797, so that 1200 are left
 _TEST_SEED = 2017
 
 
@@ -27,7 +27,7 @@ def load(data_dir: str) -> Source:
     a hash of their ids.
 
     Args:
-        data_dir: Must be empty; scikit-learn holds the images.
+        data_dir: Must be empty; the images are part of scikit-learn.
 
     Raises:
         InputError: A `data_dir` was given.
@@ -51,21 +51,22 @@ def load(data_dir: str) -> Source:
 
 
 def _enlarge(images_nhw: np.ndarray) -> np.ndarray:
-    """Maps values 0 to 16, `[n, h, h]`, to uint8 0 to 255, `[n, 28, 28, 1]`.
+    """Resizes values 0 to 16, `[n, h, h]`, to uint8 0 to 255, `[n, 28, 28, 1]`.
 
-    Bilinear, with pixel centres at halves and edges repeated. In integers, so
-    that no machine rounds otherwise.
+    Bilinear interpolation with half-pixel centres and edges repeated, in
+    integers, so that all machines round alike.
     """
     size = images_nhw.shape[1]
     weights, unit = _bilinear_weights(size)
     total = np.einsum("ia,nab,jb->nij", weights, images_nhw.astype(np.int64), weights)
+    # Adding half of the divisor makes the division round to the nearest.
     full = _MAX_VALUE * unit**2
     rounded = (2 * 255 * total + full) // (2 * full)
     return rounded.astype(np.uint8)[..., np.newaxis]
 
 
 def _bilinear_weights(size: int) -> tuple[np.ndarray, int]:
-    """Returns integer weights `[28, size]` and the sum of each of its rows."""
+    """Returns the integer weights of one axis, `[28, size]`, and their sum per row."""
     unit = 2 * _SIZE
     weights = np.zeros((_SIZE, size), dtype=np.int64)
     for row in range(_SIZE):
@@ -77,7 +78,11 @@ def _bilinear_weights(size: int) -> tuple[np.ndarray, int]:
 
 
 def _is_test(ids: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Marks the test items: evenly spaced among all, ordered by class and hash."""
+    """Marks the test items: evenly spaced in the order of classes and hashes.
+
+    Evenly spaced items of sorted classes are stratified. Hashes of the ids
+    take no random generator, whose numbers a new version of NumPy may change.
+    """
     hashes = [hashlib.sha256(f"{_TEST_SEED}/{item}".encode()).hexdigest() for item in ids]
     by_class = np.lexsort((np.array(hashes), classes))
     is_test = np.zeros(len(ids), dtype=bool)

@@ -1,4 +1,4 @@
-"""The idx format, in which MNIST is published.
+"""The idx format, in which MNIST is distributed.
 
 Big-endian: two zero bytes, a type code (8: unsigned bytes), the number of
 axes, the length of each axis as a uint32, then the values, last axis fastest.
@@ -16,7 +16,7 @@ import numpy as np
 
 from dbal_tf.core import InputError
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**30  # a small gzipped file may unpack to any size
 _MAX_AXES = 4
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -24,8 +24,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_idx(path: pathlib.Path) -> np.ndarray:
     """Reads an idx file of unsigned bytes, gzipped or not.
 
-    Its content says whether it is gzipped, not its name. No more is read than
-    the header announces, and no more than `MAX_BYTES`.
+    Whether it is gzipped is told from its content, not from its name. At most
+    `MAX_BYTES` are read, and no more than the header announces.
 
     Args:
         path: The file.
@@ -34,14 +34,15 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
         Read-only uint8 values of the shape that the header gives.
 
     Raises:
-        InputError: The file cannot be read, is no such file, or holds more or
-            less than its header announces.
+        InputError: The file cannot be read, is not an idx file of bytes, or
+            holds more or less than its header announces.
     """
     try:
         with open(path, "rb") as file:
             zipped = file.read(2) == _GZIP_MAGIC
         with gzip.open(path) if zipped else open(path, "rb") as file:
             shape = _read_shape(file, path)
+            # One byte more, to notice a file that is too long.
             content = file.read(math.prod(shape) + 1)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -34,23 +34,23 @@ _ADVICE = (
     "give --data_dir=<a folder with MNIST's four idx files or mnist.npz>, or use "
     "--dataset=digits; neither needs a download."
 )
-_PROBE_SECONDS = 5.0
+_PROBE_SECONDS = 5.0  # tensorflow-datasets itself would retry for minutes
 
 
 def load(data_dir: str) -> Source:
-    """Returns MNIST with ids that say where an item stands in its source.
+    """Returns MNIST with ids that give an item's position in its source.
 
-    `train-00000` is the first training image of the idx files or of
-    mnist.npz, whose order is the original one. tensorflow-datasets has
-    another order, so its ids begin with `tfds-`.
+    `train-00000` is the first training image of the idx files and of mnist.npz,
+    which share the original order. tensorflow-datasets has another order, so
+    its ids start with `tfds-`.
 
     Args:
         data_dir: A folder with the four idx files, gzipped or not, or with
-            mnist.npz. Empty: tensorflow-datasets, which downloads if need be.
+            mnist.npz. Empty: tensorflow-datasets, which downloads if necessary.
 
     Raises:
-        InputError: The files are missing or not what they should be, or
-            tensorflow-datasets could not get them.
+        InputError: Files are missing or malformed, or tensorflow-datasets
+            could not provide them.
     """
     if not data_dir:
         return _from_tensorflow_datasets()
@@ -72,12 +72,13 @@ def load(data_dir: str) -> Source:
 
 
 def _find(folder: pathlib.Path, part: str) -> pathlib.Path | None:
+    # Published with a hyphen before idx; some programs unpack it with a dot.
     names = [_STEMS[part].format(dot) + end for dot in "-." for end in ("", ".gz")]
     return next((path for name in names if (path := folder / name).exists()), None)
 
 
 def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Returns the four arrays of an npz file, in the order of their keys."""
+    """Returns the four arrays of an npz file, in the order of `_NPZ_KEYS`."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -85,6 +86,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
             raise InputError(
                 f"{path} unpacks to {size} bytes; expected at most {MAX_BYTES}; {_ADVICE}"
             )
+        # Without pickles, an array of objects is an error and runs no code.
         with np.load(path, allow_pickle=False) as arrays:
             missing = ", ".join(key for key in _NPZ_KEYS if key not in arrays)
             if missing:
@@ -95,7 +97,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
             return {key: arrays[key] for key in _NPZ_KEYS}
     except InputError:
         raise
-    # All that zipfile and numpy raise for files that are broken or not theirs.
+    # All that zipfile and NumPy raise for broken files and for other formats.
     except (
         *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
         *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
@@ -107,7 +109,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _source(parts: list[tuple[str, np.ndarray]], prefix: str = "") -> Source:
-    """Checks train images, train labels, test images and test labels."""
+    """Checks and joins train images, train labels, test images and test labels."""
     train = _split(*parts[:2], prefix=f"{prefix}train")
     test = _split(*parts[2:], prefix=f"{prefix}test")
     return Source(*train, *test, class_names=tuple("0123456789"))
@@ -116,7 +118,7 @@ def _source(parts: list[tuple[str, np.ndarray]], prefix: str = "") -> Source:
 def _split(
     images: tuple[str, np.ndarray], classes: tuple[str, np.ndarray], prefix: str
 ) -> tuple[Examples, np.ndarray]:
-    """Returns the items and classes of two named arrays, once both are checked."""
+    """Checks two named arrays and returns their items and classes."""
     images_name, images_nhw = images
     classes_name, classes_n = classes
     shape = images_nhw.shape
@@ -150,8 +152,8 @@ def _from_tensorflow_datasets() -> Source:
             _prepare(builder)
             splits = [builder.as_dataset(split=s, batch_size=-1) for s in ("train", "test")]
             arrays = [s[key].numpy() for s in splits for key in ("image", "label")]
-    # What tensorflow-datasets raises is not documented; whatever it is, the
-    # user can do the same about it.
+    # What tensorflow-datasets raises is not documented, and the advice is the same for
+    # all of it.
     except Exception as error:
         raise InputError(
             "--dataset=mnist without --data_dir asks tensorflow-datasets, which has no usable "
@@ -162,16 +164,17 @@ def _from_tensorflow_datasets() -> Source:
 
 
 def _prepare(builder: Any) -> None:
-    """Downloads the data set, unless its folder holds it already.
+    """Downloads and prepares the data set, unless it is there already.
 
-    Without a connection, tensorflow-datasets tries for minutes; so one short
-    request goes ahead, unless all files were fetched before.
+    Without a connection tensorflow-datasets retries for minutes. One short
+    request is made first, unless all files have been downloaded before.
     """
     if builder.is_prepared():
         return
     downloads = pathlib.Path(builder.data_path).parents[1] / "downloads"
     fetched = [*downloads.glob("manual/*-ubyte.gz"), *downloads.glob("mnist/*.gz")]
     if len(fetched) < len(_STEMS):
+        # tensorflow-datasets needs it anyway; no other way to the data does.
         import requests
 
         host = urllib.parse.urlsplit(builder.URL).hostname
@@ -184,7 +187,7 @@ def _prepare(builder: Any) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps warnings from the log, and the progress of a download from stdout."""
+    """Suppresses warnings, and sends a download's progress to stderr."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
@@ -195,6 +198,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _short(error: BaseException) -> str:
-    """Returns an error's type and text, cut to fit into a sentence."""
+    """Returns an error's type and text, shortened to fit into a sentence."""
     text = " ".join(str(error).split())[:160].rstrip(" ,.")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

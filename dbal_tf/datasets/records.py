@@ -1,8 +1,9 @@
-"""TFRecord files whose records are read at random.
+"""Random access to the records of TFRecord files.
 
-A TFRecord file is a sequence of records: the number of bytes, a little-endian
-uint64; its CRC in 4 bytes; so many bytes; their CRC in 4 bytes. Source:
-TensorFlow's guide "TFRecord and tf.train.Example".
+A TFRecord file is a sequence of records. A record is its length as a
+little-endian uint64, the CRC of the length in 4 bytes, this many bytes of data,
+and the CRC of the data in 4 bytes. Source: TensorFlow's guide "TFRecord and
+tf.train.Example".
 """
 
 import dataclasses
@@ -14,18 +15,18 @@ import numpy as np
 
 from dbal_tf.core import InputError
 
-_BEFORE, _BEHIND = 12, 4  # bytes of a record around its content
+_BEFORE, _BEHIND = 12, 4  # bytes before and after the data of a record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Records:
-    """Where the records of one or more files lie; a row is a record.
+    """The positions of the records in one or more files; a row is a record.
 
     Attributes:
-        paths: The files, shape `[s]`.
-        first_rows: The row of each file's first record, int64, shape `[s]`.
-        offsets: Where the content begins in its file, int64, shape `[n]`.
-        lengths: Bytes of content, int64, shape `[n]`.
+        paths: The files, `s` of them.
+        first_rows: Row of each file's first record, int64, shape `[s]`.
+        offsets: Offset of a record's data in its file, int64, shape `[n]`.
+        lengths: Bytes of data, int64, shape `[n]`.
     """
 
     paths: tuple[pathlib.Path, ...]
@@ -35,7 +36,7 @@ class Records:
 
     @classmethod
     def from_lengths(cls, lengths: dict[pathlib.Path, np.ndarray]) -> Self:
-        """Returns the records of files, from the bytes of each one's contents."""
+        """Returns the records of files, from the lengths of each file's records."""
         lengths = {path: each.astype(np.int64) for path, each in lengths.items()}
         ends = [np.cumsum(each + _BEFORE + _BEHIND) for each in lengths.values()]
         counts = [len(each) for each in lengths.values()]
@@ -47,20 +48,24 @@ class Records:
         return len(self.lengths)
 
     def place(self, row: int) -> str:
-        """Says for people where a record is: its file, and its number from 0."""
+        """Returns a record's file and its number, from 0, for messages."""
         file = self._files(row)
         return f"{self.paths[file]}, record {row - self.first_rows[file]},"
 
     def read(self, rows: np.ndarray) -> list[bytes]:
-        """Returns the contents of some records; neighbours are read at once.
+        """Returns the data of some records.
 
-        They are read and not mapped: mapped pages would count as memory of
-        this process.
+        Args:
+            rows: The records, int64, shape `[m]`.
 
         Raises:
-            InputError: A file is no longer what it was.
+            InputError: A file has gone or become shorter.
         """
+        # A run of consecutive records is read at once. Read, not memory-mapped: mapped
+        # pages count as memory of this process.
         files = self._files(rows)
+        # Where a run starts: not after the record before, or in another file. The values
+        # before the first row make it a start.
         is_first = (np.diff(rows, prepend=-2) != 1) | (np.diff(files, prepend=-1) != 0)
         edges = [*np.flatnonzero(is_first).tolist(), len(rows)]
         contents = []
@@ -69,6 +74,7 @@ class Records:
         return contents
 
     def _files(self, rows: Any) -> Any:
+        # The last file whose first row is not above the row.
         return np.searchsorted(self.first_rows, rows, side="right") - 1
 
     def _read_run(self, path: pathlib.Path, rows: np.ndarray) -> list[bytes]:
@@ -80,12 +86,12 @@ class Records:
                 data = file.read(size)
         except OSError as error:
             raise InputError(
-                f"{path} cannot be read ({error.strerror}); bring it back."
+                f"{path} cannot be read ({error.strerror}); restore it."
             ) from error
         if len(data) < size:
             raise InputError(
-                f"{path} has become shorter since the start; expected the same file; "
-                "bring it back."
+                f"{path} has become shorter since the run started; expected the same file; "
+                "restore it."
             )
         spans = zip((offsets - start).tolist(), lengths.tolist(), strict=True)
         return [data[begin : begin + length] for begin, length in spans]

@@ -1,4 +1,4 @@
-"""Writes images as TFRecord shards; `tfrecord.py` says in which form."""
+"""Writes images as TFRecord shards; `tfrecord.py` describes the format."""
 
 import itertools
 import os
@@ -20,15 +20,15 @@ def write_shards(
     shards: int = 1,
     encoded: bool = False,
 ) -> None:
-    """Writes images in equal parts; each shard appears once it is whole.
+    """Writes images to shards of equal size.
 
     Args:
-        folder: Where the shards go; made if need be.
+        folder: Folder for the shards; created if it does not exist.
         split: `"train"` or `"test"`.
-        images: uint8, shape `[n, h, w, k]`; asked for one shard at a time.
-        classes: Class indices, shape `[n]`; -1 where not known.
-        ids: Item ids, shape `[n]`; None: named after shard and record.
-        shards: Number of files.
+        images: uint8, shape `[n, h, w, k]`; read one shard at a time.
+        classes: Class indices, shape `[n]`; -1 where unknown.
+        ids: Item ids, shape `[n]`; None: ids from shard and record number.
+        shards: Number of shards.
         encoded: Whether to write PNGs instead of pixel values.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,11 +41,19 @@ def write_shards(
         with tf.io.TFRecordWriter(str(partial)) as writer:
             for item in zip(pixels, classes[start:end], names, strict=True):
                 writer.write(example(*item, encoded))
+        # A shard appears only when it is complete.
         os.replace(partial, path)
 
 
 def example(image: np.ndarray, label: int, item: str, encoded: bool = False) -> bytes:
-    """Returns a record: an image `[h, w, k]`, its class index, its id or nothing."""
+    """Returns the record of an image.
+
+    Args:
+        image: uint8, shape `[h, w, k]`.
+        label: Class index; -1 if unknown.
+        item: Id; empty for none.
+        encoded: Whether to write a PNG instead of pixel values.
+    """
     if encoded:
         features: dict[str, bytes | int] = {"image": tf.io.encode_png(image).numpy()}
     else:

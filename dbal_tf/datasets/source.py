@@ -1,4 +1,4 @@
-"""What a data set is before it is split."""
+"""A data set as it was loaded, before it is split."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,13 @@ _BLOCK_BYTES = 2**24  # of pixel values, read at once
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A data set as it was read: items, their classes, and the test items.
+    """Training and test items with their classes.
 
     Attributes:
-        train: Items that may be trained on.
+        train: Training items.
         train_classes: Their class indices, int64, shape `[n]`; -1 where the
-            class is not known.
-        test: Items that measure a model.
+            class is unknown.
+        test: Test items.
         test_classes: Their class indices, int64, shape `[m]`.
         class_names: One name per class, in the order of the class indices.
     """
@@ -35,17 +35,18 @@ class Source:
     def of_classes(self, names: Sequence[str]) -> "Source":
         """Returns the items of some classes, numbered in the order of `names`.
 
-        Items whose class is not known are left out: they may be of any.
+        Items whose class is unknown are left out.
 
         Raises:
-            InputError: There is no class of that name.
+            InputError: There is no class with one of the names.
         """
         if unknown := [name for name in names if name not in self.class_names]:
             raise InputError(
-                f"--classes={','.join(names)} names {unknown[0]}, which is no class of the "
+                f"--classes={','.join(names)} names {unknown[0]}, which is not a class of the "
                 f"data set; expected some of {', '.join(self.class_names)}."
             )
-        numbers = np.full(len(self.class_names) + 1, -1)  # The last is that of class -1.
+        # One entry more than classes: index -1 finds it, for items of unknown class.
+        numbers = np.full(len(self.class_names) + 1, -1)
         numbers[[self.class_names.index(name) for name in names]] = np.arange(len(names))
 
         def kept(items: Examples, classes: np.ndarray) -> tuple[Examples, np.ndarray]:
@@ -61,7 +62,7 @@ class Source:
     def checksum(self) -> str:
         """Returns the SHA-256 of all ids, images and classes, hexadecimal.
 
-        Equal on every machine. An array's shape and type count too.
+        It includes shapes and dtypes and is equal on all machines.
         """
         digest = hashlib.sha256()
         for examples, classes in (
@@ -69,6 +70,7 @@ class Source:
             (self.test, self.test_classes),
         ):
             digest.update("\n".join(examples.ids.tolist()).encode())
+            # Little-endian on all machines; images are bytes.
             for array in (examples.images, classes.astype("<i8")):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 step = max(1, _BLOCK_BYTES // max(1, math.prod(array.shape[1:])))

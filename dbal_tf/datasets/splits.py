@@ -1,4 +1,4 @@
-"""Who learns from what: the initial set, the validation set and the pool."""
+"""The split of a data set into initial set, validation set and pool."""
 
 import numpy as np
 
@@ -15,34 +15,32 @@ def make_splits(
     seed: int,
     pool_size: int = 0,
 ) -> Splits:
-    """Splits items at random into a balanced initial set, validation and pool.
+    """Splits items at random into a balanced initial set, a validation set and a pool.
 
-    Items without a label can only go to the pool. Paper, section 5: 20
-    initial items, two per class, and 100 for validation.
+    Items without a label go to the pool. Paper, section 5: 20 initial items, two
+    per class, and 100 for validation.
 
     Args:
         ids: Item ids, shape `[n]`.
-        classes: Class indices, int64, shape `[n]`; -1 where not known.
+        classes: Class indices, int64, shape `[n]`; -1 where unknown.
         num_classes: Number of classes c; every class must be present.
-        initial_per_class: Items of each class in the initial set.
-        validation_size: Items in the validation set, of whatever class.
-        seed: The same seed and items give the same splits.
-        pool_size: How many of the rest are the pool, at most; 0: all.
+        initial_per_class: Number of items of each class in the initial set.
+        validation_size: Number of items in the validation set, of any class.
+        seed: Seed of the split.
+        pool_size: Largest size of the pool, a random subset of the remaining
+            items; 0: no limit.
 
     Returns:
-        Disjoint splits, which without a `pool_size` hold all ids: the initial
-        and validation ids in random order, the pool in the order of `ids`.
+        Disjoint splits, which hold all ids unless `pool_size` leaves some out.
+        Initial and validation ids are in random order, the pool in the order
+        of `ids`.
 
     Raises:
         InputError: A class has too few labelled items, or too few items
             remain for the validation set or the pool.
     """
-    counts = np.bincount(classes[classes >= 0], minlength=num_classes)
-    if counts.min() < initial_per_class:
-        raise InputError(
-            f"class {counts.argmin()} has {counts.min()} labelled training images; expected "
-            f"at least --initial_per_class={initial_per_class}; lower it or label more."
-        )
+    _check_classes(classes, num_classes, initial_per_class)
+    # By name, because NumPy may change the generator of default_rng.
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(np.flatnonzero(classes >= 0))
     is_initial = _is_among_first(classes[order], num_classes, initial_per_class)
@@ -53,17 +51,31 @@ def make_splits(
             f"expected at least --validation_size={validation_size}; lower it or label more."
         )
     validation = rest[:validation_size]
-    in_pool = np.ones(len(ids), dtype=bool)
-    in_pool[initial] = in_pool[validation] = False
-    if not in_pool.any():
+    # The pool is drawn last, so that its size does not change the other splits.
+    pool = _pool(len(ids), np.concatenate([initial, validation]), pool_size, rng)
+    return Splits(ids[initial], ids[validation], ids[pool])
+
+
+def _check_classes(classes: np.ndarray, num_classes: int, initial_per_class: int) -> None:
+    counts = np.bincount(classes[classes >= 0], minlength=num_classes)
+    if counts.min() < initial_per_class:
         raise InputError(
-            f"the initial and validation sets take all {len(ids)} training images; expected "
+            f"class {counts.argmin()} has {counts.min()} labelled training images; expected "
+            f"at least --initial_per_class={initial_per_class}; lower it or label more."
+        )
+
+
+def _pool(n: int, taken: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns the positions that are not taken, or `size` of them at random."""
+    rest = np.setdiff1d(np.arange(n), taken)
+    if not len(rest):
+        raise InputError(
+            f"the initial and validation sets take all {n} training images; expected "
             "at least one more for the pool; lower --initial_per_class or --validation_size."
         )
-    pool = np.flatnonzero(in_pool)
-    if 0 < pool_size < len(pool):
-        pool = np.sort(rng.choice(pool, pool_size, replace=False))
-    return Splits(ids[initial], ids[validation], ids[pool])
+    if 0 < size < len(rest):
+        rest = np.sort(rng.choice(rest, size, replace=False))
+    return rest
 
 
 def _is_among_first(classes: np.ndarray, num_classes: int, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Images that stay in TFRecord files until they are asked for."""
+"""Images that stay in TFRecord files until they are used."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from dbal_tf.core import InputError
 from dbal_tf.datasets.records import Records
 
 ENCODED, RAW = "image", "image_raw"
-_BLOCK_BYTES = 2**25  # of pixel values, read and decoded at once
-_MOST_AT_ONCE = 2000
-_DECODING = 16  # images decoded side by side
+_BLOCK_BYTES = 2**25  # of pixel values that are read and decoded at once
+_MOST_AT_ONCE = 2000  # images
+_DECODING = 16  # images decoded in parallel
 
 
 class StoredImages:
-    """Reads like an array of images, and holds only where they are.
+    """An array-like of images that holds only their positions in files.
 
-    `images[rows]` is another of its kind and reads nothing; `np.asarray` reads
-    and decodes what it then stands for, and keeps nothing of it.
+    Indexing returns another `StoredImages` and reads nothing. `np.asarray` reads
+    and decodes the images; they are not cached.
 
     Args:
         records: All records of the files, each a `tf.train.Example`.
-        feature: Which feature holds the image: `RAW` for pixel values, uint8,
-            or `ENCODED` for a PNG, JPEG, BMP or GIF.
-        image_shape: Height, width and channels, which all images have.
+        feature: Feature that holds the image: `RAW` for uint8 pixel values,
+            `ENCODED` for a PNG, JPEG, BMP or GIF.
+        image_shape: Height, width and channels, the same for all images.
         rows: Rows of `records`, int64, shape `[n]`; None: all.
     """
 
@@ -49,10 +49,11 @@ class StoredImages:
         return len(self._rows)
 
     def __getitem__(self, rows: Any) -> Any:
-        """Returns images that stay stored; for one whole number, that image."""
+        """Returns images that stay stored; for an int, the pixels of that image."""
         if isinstance(rows, int | np.integer):
             return np.asarray(self[[rows]])[0]
         if not isinstance(rows, slice):
+            # An empty list would be an array of floats, which cannot index.
             rows = np.asarray(rows, None if len(rows) else np.int64)
         return StoredImages(self._records, self._feature, self._image_shape, self._rows[rows])
 
@@ -61,7 +62,7 @@ class StoredImages:
 
         Raises:
             InputError: An image cannot be decoded or has another shape, or a
-                file is no longer what it was.
+                file has gone or become shorter.
         """
         if copy is False:
             raise ValueError("copy=False was asked for; stored images are always read anew.")
@@ -79,7 +80,7 @@ class StoredImages:
             raise self._reason(contents, rows) from error
 
     def _reason(self, contents: list[bytes], rows: np.ndarray) -> InputError:
-        """Finds the first image that cannot be used."""
+        """Returns the error that names the first image that cannot be used."""
         for content, row in zip(contents, rows.tolist(), strict=True):
             try:
                 _images([content], self._feature, self._image_shape)
@@ -107,6 +108,7 @@ def encoded_shape(content: bytes) -> tuple[int, ...] | None:
         return None
 
 
+# On the CPU, where image files are decoded; a GPU would only hold copies.
 def _images(contents: list[bytes], feature: str, image_shape: tuple[int, ...]) -> np.ndarray:
     with tf.device("CPU:0"):
         return _decode(tf.constant(contents), feature, image_shape).numpy()

@@ -1,20 +1,20 @@
 """Images in TFRecord shards, for pools that do not fit into memory.
 
-    DATA_DIR/train-00000-of-00008.tfrecord ...    what may be bought
-             test-00000-of-00001.tfrecord ...     what measures a model
-             classes.txt                          a class name a line; optional
+    DATA_DIR/train-00000-of-00008.tfrecord ...    training images: labelled and pool
+             test-00000-of-00001.tfrecord ...     test images
+             classes.txt                          one class name a line; optional
 
 A record is a `tf.train.Example` with the features
 
-    image                     bytes  a PNG, JPEG, BMP or GIF; or else
-    image_raw                 bytes  pixel values, uint8, channels fastest
+    image                     bytes  a PNG, JPEG, BMP or GIF; or instead of it
+    image_raw                 bytes  pixel values, uint8, channels last
     height, width, channels   int64  the shape of `image_raw`
-    label                     int64  class index from 0; absent or -1: not known
-    id                        bytes  unique text; absent: train-00000/0000012,
-                                     after the shard and the record's number
+    label                     int64  class index from 0; absent or -1: unknown
+    id                        bytes  unique text; absent: shard and record number,
+                                     such as train-00000/0000012
 
-All images have one shape. Loading reads every shard once and checks its CRCs.
-In memory are ids, classes and places, about 200 bytes an image.
+All images have the same shape. Loading reads every shard once and checks its CRCs;
+it keeps ids, classes and positions in memory, about 200 bytes per image.
 """
 
 import dataclasses
@@ -33,8 +33,8 @@ from dbal_tf.datasets.source import Source
 from dbal_tf.datasets.stored_images import ENCODED, RAW, StoredImages, encoded_shape
 
 _CLASSES_FILE = "classes.txt"
-_LONGEST_ID = 200  # characters; an array of ids is as wide as its longest
-_BATCH_BYTES, _MOST_AT_ONCE = 2**24, 1000
+_LONGEST_ID = 200  # characters; NumPy pads all strings of an array to the longest
+_BATCH_BYTES, _MOST_AT_ONCE = 2**24, 1000  # bytes and records of a shard parsed at once
 _SIDES = ("height", "width", "channels")
 _SPEC = {
     **{name: tf.io.FixedLenFeature([], tf.string, "") for name in ("id", ENCODED, RAW)},
@@ -45,13 +45,13 @@ _OF = re.compile(r"-of-(\d+)$")
 
 
 def load(data_dir: str) -> Source:
-    """Returns the images of a folder of shards, where they stay.
+    """Returns the images in a folder of shards; they are read when they are used.
 
     Args:
-        data_dir: The folder; see this module for what it holds.
+        data_dir: The folder; the module's docstring describes its files.
 
     Raises:
-        InputError: A shard is missing, broken or something else, or the
+        InputError: A shard is missing, broken or of another format, or the
             records do not fit together.
     """
     folder = pathlib.Path(os.path.expanduser(data_dir))
@@ -79,14 +79,15 @@ def load(data_dir: str) -> Source:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Split:
-    """What a split's records say, but for the images.
+    """The records of a split, without their images.
 
     Attributes:
-        records: Where they lie.
+        records: Positions of the records in the files.
         ids: Item ids, shape `[n]`.
-        classes: Class indices, -1 where not known, int64, shape `[n]`.
+        classes: Class indices, -1 where unknown, int64, shape `[n]`.
         sides: Height, width and channels, 0 where absent, int64, `[n, 3]`.
-        num_bytes: Of the features `RAW` and `ENCODED`, 0 where absent, `[n]`.
+        num_bytes: Lengths of the features `RAW` and `ENCODED`, 0 where absent,
+            shape `[n]` each.
     """
 
     records: Records
@@ -96,7 +97,7 @@ class _Split:
     num_bytes: dict[str, np.ndarray]
 
     def refuse(self, bad_n: np.ndarray, problem: Callable[[int], str]) -> None:
-        """Raises an InputError about the first bad row, if there is one."""
+        """Raises an InputError about the first bad row, if there is any."""
         if bad_n.any():
             row = int(bad_n.argmax())
             raise InputError(f"{self.records.place(row)} {problem(row)}")
@@ -137,11 +138,12 @@ def _paths(folder: pathlib.Path, split: str) -> list[pathlib.Path]:
 
 
 def _read_shard(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Reads a file once, CRCs checked; returns the columns of its records.
+    """Reads a shard and checks its CRCs; returns the features of its records.
 
-    The images themselves are only measured.
+    Of images, only the lengths are kept.
     """
     try:
+        # Batches of bounded size, if records are about as large as the first one.
         first = np.fromfile(path, "<u8", 1)  # the length of the first record
         at_once = np.clip(_BATCH_BYTES // np.append(first, 1).max(), 1, _MOST_AT_ONCE)
         batches = tf.data.TFRecordDataset(str(path)).batch(int(at_once))
@@ -172,7 +174,7 @@ def _columns(contents: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def _ids(path: pathlib.Path, stored: np.ndarray) -> np.ndarray:
-    """Returns the ids of a shard's records, default ones where none is stored."""
+    """Returns the ids of a shard's records, made up where none is stored."""
     shard = _OF.sub("", path.stem)
     try:
         ids = [
@@ -180,7 +182,7 @@ def _ids(path: pathlib.Path, stored: np.ndarray) -> np.ndarray:
             for number, item in enumerate(stored.tolist())
         ]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} has an id that is no UTF-8; write it as text.") from error
+        raise InputError(f"{path} has an id that is not UTF-8; write it as text.") from error
     if (longest := max(map(len, ids), default=0)) > _LONGEST_ID:
         raise InputError(
             f"{path} has an id of {longest} characters; expected at most {_LONGEST_ID}; "
@@ -190,7 +192,7 @@ def _ids(path: pathlib.Path, stored: np.ndarray) -> np.ndarray:
 
 
 def _check_ids(folder: pathlib.Path, ids: np.ndarray) -> None:
-    ids = np.sort(ids, kind="stable")  # fast if they are almost in order
+    ids = np.sort(ids, kind="stable")  # fast if they are nearly sorted
     twice = ids[1:][ids[1:] == ids[:-1]]
     if len(twice):
         raise InputError(
@@ -200,7 +202,7 @@ def _check_ids(folder: pathlib.Path, ids: np.ndarray) -> None:
 
 
 def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str, ...]:
-    """Returns the names of all classes, once the labels are checked against them."""
+    """Returns the names of all classes; checks the labels against them."""
     path = folder / _CLASSES_FILE
     if path.is_file():
         lines = path.read_text("utf-8", errors="replace").splitlines()
@@ -241,7 +243,7 @@ def _image_shape(train: _Split, feature: str) -> tuple[int, ...]:
 
 
 def _check_images(split: _Split, feature: str, shape: tuple[int, ...]) -> None:
-    """Checks all that can be known without decoding."""
+    """Checks the images as far as this is possible without decoding them."""
     num_bytes = split.num_bytes[feature]
     split.refuse(
         num_bytes == 0,

@@ -1,6 +1,7 @@
 """The harmonic solution: by hand, against plain solves and scikit-learn, and at its limits."""
 
 import doctest
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.semi_supervised import LabelPropagation
 
 from dbal_tf.baselines import graph, harmonic
+from dbal_tf.baselines.harmonic import _FILL_BLOCK, class_mass_normalised, inverse
 from dbal_tf.core import InputError
 
 ENDS, CLASSES = np.array([0, 3]), np.array([0, 1])
@@ -58,12 +60,12 @@ def problems(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
 
 
 def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(harmonic).failed == 0
+    assert doctest.testmod(sys.modules["dbal_tf.baselines.harmonic"]).failed == 0
 
 
 @KINDS
 def test_chain_of_four_by_hand(kind: type) -> None:
-    probs = harmonic.harmonic(kind(chain(1, 1, 1)), ENDS, CLASSES, 2)
+    probs = harmonic(kind(chain(1, 1, 1)), ENDS, CLASSES, 2)
     expected = [[1, 0], [2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1]]
     np.testing.assert_allclose(probs, expected, rtol=0, atol=1e-12)
 
@@ -71,7 +73,7 @@ def test_chain_of_four_by_hand(kind: type) -> None:
 @KINDS
 def test_weights_pull_by_hand(kind: type) -> None:
     # f_1 = f_2 / 3 and f_2 = (f_1 + 1) / 2.
-    probs = harmonic.harmonic(kind(chain(2, 1, 1)), ENDS, CLASSES, 2)
+    probs = harmonic(kind(chain(2, 1, 1)), ENDS, CLASSES, 2)
     np.testing.assert_allclose(probs[:, 1], [0, 1 / 5, 3 / 5, 1], rtol=0, atol=1e-12)
 
 
@@ -80,7 +82,7 @@ def test_three_classes_by_hand(kind: type) -> None:
     # Node 0 has a neighbour of each class, with weights 1, 2 and 5.
     star = np.zeros((4, 4))
     star[0, 1:] = star[1:, 0] = [1, 2, 5]
-    probs = harmonic.harmonic(kind(star), np.array([1, 2, 3]), np.array([0, 1, 2]), 3)
+    probs = harmonic(kind(star), np.array([1, 2, 3]), np.array([0, 1, 2]), 3)
     np.testing.assert_allclose(probs[0], [1 / 8, 2 / 8, 5 / 8], rtol=0, atol=1e-12)
 
 
@@ -90,7 +92,7 @@ def test_random_graphs_equal_the_plain_solve(kind: type, seed: int) -> None:
     weights = random_graph(60, seed, density=0.2)
     rows, classes = np.array([5, 17, 40, 3]), np.array([2, 0, 1, 0])
     np.testing.assert_allclose(
-        harmonic.harmonic(kind(weights), rows, classes, 3),
+        harmonic(kind(weights), rows, classes, 3),
         solve_plainly(weights, rows, classes, 3),
         rtol=0,
         atol=1e-10,
@@ -104,14 +106,14 @@ def test_label_propagation_of_scikit_learn_has_the_same_fixed_point() -> None:
     given_classes = np.where(np.arange(80) < 10, np.arange(80) % 2, -1)
     theirs = LabelPropagation(gamma=0.5, max_iter=20_000, tol=1e-12).fit(points, given_classes)
     rows = np.arange(10)
-    ours = harmonic.harmonic(graph.rbf_graph(points, scale=1.0), rows, given_classes[:10], 2)
+    ours = harmonic(graph.rbf_graph(points, scale=1.0), rows, given_classes[:10], 2)
     np.testing.assert_allclose(ours, theirs.label_distributions_, rtol=0, atol=1e-8)
 
 
 @given(problems())
 def test_rows_are_distributions_and_harmonic(problem: tuple) -> None:
     weights, rows, classes, c = problem
-    probs = harmonic.harmonic(weights, rows, classes, c)
+    probs = harmonic(weights, rows, classes, c)
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=0, atol=1e-12)
     assert probs.min() >= 0
     assert probs.max() <= 1
@@ -129,16 +131,16 @@ def test_the_order_of_nodes_and_classes_is_nothing(problem: tuple, random: objec
     rng = np.random.default_rng(random.getrandbits(32))
     nodes, names = rng.permutation(len(weights)), rng.permutation(c)
     position = np.argsort(nodes)
-    moved = harmonic.harmonic(weights[np.ix_(nodes, nodes)], position[rows], names[classes], c)
-    probs = harmonic.harmonic(weights, rows, classes, c)
+    moved = harmonic(weights[np.ix_(nodes, nodes)], position[rows], names[classes], c)
+    probs = harmonic(weights, rows, classes, c)
     np.testing.assert_allclose(moved[:, names], probs[nodes], rtol=0, atol=1e-6)
 
 
 @given(problems())
 def test_dense_and_sparse_are_the_same(problem: tuple) -> None:
     weights, *labels = problem
-    sparse = harmonic.harmonic(scipy.sparse.csr_array(weights), *labels)
-    np.testing.assert_allclose(sparse, harmonic.harmonic(weights, *labels), atol=1e-6)
+    sparse = harmonic(scipy.sparse.csr_array(weights), *labels)
+    np.testing.assert_allclose(sparse, harmonic(weights, *labels), atol=1e-6)
 
 
 @KINDS
@@ -147,7 +149,7 @@ def test_what_no_label_reaches_is_of_every_class_alike(kind: type) -> None:
     weights = np.zeros((7, 7))
     weights[:4, :4] = chain(1, 1, 1)
     weights[4, 5] = weights[5, 4] = 0.3
-    probs = harmonic.harmonic(kind(weights), ENDS, CLASSES, 3)
+    probs = harmonic(kind(weights), ENDS, CLASSES, 3)
     np.testing.assert_allclose(probs[1], [2 / 3, 1 / 3, 0], rtol=0, atol=1e-11)
     np.testing.assert_allclose(probs[4:], 1 / 3, rtol=0, atol=1e-12)
 
@@ -155,41 +157,41 @@ def test_what_no_label_reaches_is_of_every_class_alike(kind: type) -> None:
 @KINDS
 def test_weak_edges_still_count(kind: type) -> None:
     # All that tells the pair 1, 2 its class is an edge of 1e-9.
-    probs = harmonic.harmonic(kind(chain(1e-9, 1, 1e-30)), ENDS, CLASSES, 2)
+    probs = harmonic(kind(chain(1e-9, 1, 1e-30)), ENDS, CLASSES, 2)
     np.testing.assert_allclose(probs[1:3, 0], 1, rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize("n", [1, 7, harmonic._FILL_BLOCK + 3])
+@pytest.mark.parametrize("n", [1, 7, _FILL_BLOCK + 3])
 def test_inverse(n: int) -> None:
     root = np.random.default_rng(n).normal(size=(n, n + 5))
     matrix = root @ root.T + n * np.eye(n)
     for kind in (np.array, scipy.sparse.csr_array):
-        found = harmonic.inverse(kind(matrix))
+        found = inverse(kind(matrix))
         np.testing.assert_allclose(found @ matrix, np.eye(n), atol=1e-9)
         np.testing.assert_array_equal(found, found.T)
 
 
 def test_inverse_of_what_is_not_positive_definite() -> None:
     with pytest.raises(ValueError, match="Pivot 2 of 2 is not positive"):
-        harmonic.inverse(np.array([[1.0, 2.0], [2.0, 1.0]]))
+        inverse(np.array([[1.0, 2.0], [2.0, 1.0]]))
 
 
 def test_the_weights_are_left_as_they_were() -> None:
     weights = chain(1, 1, 1)
-    harmonic.harmonic(weights, ENDS, CLASSES, 2)
+    harmonic(weights, ENDS, CLASSES, 2)
     np.testing.assert_array_equal(weights, chain(1, 1, 1))
 
 
 def test_class_mass_by_hand() -> None:
     # Column masses 3/4 and 9/4; a prior of halves makes class 0 three times as heavy.
     probs = np.array([[1 / 4, 3 / 4], [1 / 2, 1 / 2], [0, 1]])
-    got = harmonic.class_mass_normalised(probs, np.array([0.5, 0.5]))
+    got = class_mass_normalised(probs, np.array([0.5, 0.5]))
     np.testing.assert_allclose(got, [[1 / 2, 1 / 2], [3 / 4, 1 / 4], [0, 1]], atol=1e-12)
 
 
 def test_class_mass_of_a_class_without_any() -> None:
     probs = np.array([[0.25, 0.75, 0.0]])
-    got = harmonic.class_mass_normalised(probs, np.ones(3))
+    got = class_mass_normalised(probs, np.ones(3))
     np.testing.assert_allclose(got, [[0.5, 0.5, 0]], atol=1e-12)
 
 
@@ -209,4 +211,4 @@ def test_class_mass_of_a_class_without_any() -> None:
 def test_labels_that_cannot_be_used(rows: list, classes: list, message: str) -> None:
     rows, classes = np.array(rows, int), np.array(classes, int)
     with pytest.raises(InputError, match=message):
-        harmonic.harmonic(chain(1, 1, 1), rows, classes, 2)
+        harmonic(chain(1, 1, 1), rows, classes, 2)

@@ -32,12 +32,12 @@ def brute_force(
     weights: np.ndarray, rows: np.ndarray, classes: np.ndarray, num_classes: int
 ) -> np.ndarray:
     """The expected risk of every node, each solved anew with each label; labelled: inf."""
-    probs = harmonic.harmonic(weights, rows, classes, num_classes)
+    probs = harmonic(weights, rows, classes, num_classes)
     risks = np.full(len(weights), np.inf)
     for row in np.setdiff1d(np.arange(len(weights)), rows):
         more = np.append(rows, row)
         after = [
-            harmonic.harmonic(weights, more, np.append(classes, label), num_classes)
+            harmonic(weights, more, np.append(classes, label), num_classes)
             for label in range(num_classes)
         ]
         risks[row] = probs[row] @ [(1 - p.max(axis=1)).sum() for p in after]
@@ -135,7 +135,7 @@ def test_a_batch_of_predictions_leaves_no_trace() -> None:
     chosen = state.query(5, seed=0)
     for row in chosen:
         assert row == brute_force(weights, rows, classes, 2).argmin()
-        predicted = harmonic.harmonic(weights, rows, classes, 2)[row].argmax()
+        predicted = harmonic(weights, rows, classes, 2)[row].argmax()
         rows, classes = np.append(rows, row), np.append(classes, predicted)
     after = state.probs_nc, state._inverse_nn, state.is_labelled_n
     for one, other in zip(before, after, strict=True):
@@ -218,7 +218,7 @@ def test_a_part_without_a_label_is_asked_for_first_and_then_follows_its_label() 
     np.testing.assert_allclose(state.probs_nc[13], 0.5, rtol=0, atol=1e-12)
     other = 4 if row != 4 else 5
     state.label(other, 0)
-    fresh = harmonic.harmonic(weights, np.array([0, 3, row, other]), np.array([0, 1, 1, 0]), 2)
+    fresh = harmonic(weights, np.array([0, 3, row, other]), np.array([0, 1, 1, 0]), 2)
     np.testing.assert_allclose(state.probs_nc, fresh, rtol=0, atol=1e-8)
     state.label(13, 0)
     np.testing.assert_array_equal(state.probs_nc[13], [1, 0])
@@ -259,7 +259,7 @@ def test_two_against_eight_on_mnist(mnist_dir: pathlib.Path) -> None:
     def accuracy(probs_nc: np.ndarray) -> float:
         return (probs_nc.argmax(axis=1) == truth).mean()
 
-    wide = harmonic.harmonic(graph.rbf_graph(points, 3.0), labelled, truth[labelled], 2)
+    wide = harmonic(graph.rbf_graph(points, 3.0), labelled, truth[labelled], 2)
     state = MinimumBayesRisk(graph.knn_graph(points), labelled, truth[labelled], 2)
     before = accuracy(state.probs_nc)
     state.query(20, seed=0, reveal=lambda row: truth[row])

@@ -56,6 +56,36 @@ def test_samples_of_a_few_images_are_those_of_the_statistics(build, images) -> N
         np.testing.assert_allclose(got, one, atol=1e-5)
 
 
+def test_probs_are_computed_chunk_by_chunk(build, images, monkeypatch) -> None:
+    model = build("small_paper")
+    x = images(model, 10)
+    whole = inference.Predictor(model).probs(x, 130, seed=7)
+    for items in (1, 4, 10):
+        monkeypatch.setattr(inference, "_ITEMS", items)
+        streamed = _Streamed(x)
+        got = inference.Predictor(model).probs(streamed, 130, seed=7)
+        np.testing.assert_allclose(got, whole, atol=1e-6)
+        assert (max(streamed.sizes), sum(streamed.sizes)) == (items, 10)
+
+
+def test_probs_of_no_images_are_refused(build) -> None:
+    with pytest.raises(InputError, match="No images were given"):
+        inference.Predictor(build("small_paper")).probs(np.zeros((0, 8, 8, 1)), 5, 0)
+
+
+def test_a_predictor_belongs_to_the_strategy_it_was_made_under(build, images) -> None:
+    model = build("small_paper")
+    x, alone = images(model, 5), inference.predictor_for(model, "mc_dropout")
+    expected = alone.probs(x, 5, 0)
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        other = inference.predictor_for(model, "mc_dropout")
+        assert other is inference.predictor_for(model, "mc_dropout") is not alone
+        assert other._strategy is strategy
+        np.testing.assert_allclose(other.probs(x, 5, 0), expected, atol=1e-6)
+    assert inference.predictor_for(model, "mc_dropout") is alone
+
+
 def _fresh(model: keras.Model, x: np.ndarray, num_samples: int) -> dbal.PredictiveStatistics:
     return inference.Predictor(model).statistics(x, num_samples, seed=1)
 

@@ -1,9 +1,10 @@
+import doctest
 import pathlib
 
 import pytest
 
 from dbal_tf import main
-from dbal_tf.config import Config
+from dbal_tf.config import Config, flagfile
 from dbal_tf.config.flagfile import comparable, flag_texts, from_flagfile, identity_lines
 from dbal_tf.core import InputError
 
@@ -81,6 +82,10 @@ def test_it_is_read_as_absl_reads_it(program, monkeypatch, tmp_path):
 def test_the_flagfiles_of_the_published_results_can_be_read(path):
     config = from_flagfile(path.read_text())
     assert config.differing(path.read_text()) == []
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(flagfile) == (0, 1)
 
 
 def test_comparable_values():

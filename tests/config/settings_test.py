@@ -120,7 +120,7 @@ _BAD = {
     ),
     "one class": (
         {"classes": ("2",)},
-        "--classes=2 is one class; expected two at least, or none for all; name another.",
+        "--classes=2 is one class; expected at least two, or none for all; name another.",
     ),
     "a class twice": (
         {"classes": ("2", "8", "2")},

@@ -68,5 +68,5 @@ def test_files_that_went_or_shrank(files):
     assert records.read(np.array([3])) == [b"f"]
     with pytest.raises(InputError, match="one cannot be read"):
         records.read(np.array([0]))
-    with pytest.raises(InputError, match="two has become shorter since the start"):
+    with pytest.raises(InputError, match="two has become shorter since the run started"):
         records.read(np.array([4]))

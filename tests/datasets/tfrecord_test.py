@@ -171,7 +171,7 @@ _BAD = {
         lambda f: write_shards(f, "test", _TEST, _TEST_CLASSES, ["a/1", *"bcd"]),
         "holds the id 'a/1' more than once",
     ),
-    "an id of bytes": (_holding(_with(id=b"\xff")), "has an id that is no UTF-8"),
+    "an id of bytes": (_holding(_with(id=b"\xff")), "has an id that is not UTF-8"),
     "an endless id": (_holding(_with(id=b"x" * 201)), "an id of 201 characters; expected at"),
     "test without labels": (
         lambda f: write_shards(f, "test", _TEST, [0, -1, 2, 0]),
