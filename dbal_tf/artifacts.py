@@ -186,7 +186,8 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
-        return self.train.images.shape[1:]
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
 
     def unlabelled(self, answered: np.ndarray) -> np.ndarray:
         """Returns the ids of the pool that are not among `answered`."""

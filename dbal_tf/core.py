@@ -16,7 +16,7 @@ one method `run`; what they exchange is in `artifacts.py`.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,13 @@ class Images(Protocol):
         shape: Number of images, height, width and channels.
     """
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of images, height, width and channels."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of a pixel's values."""
 
     def __len__(self) -> int:
         """Returns the number of images."""
@@ -52,7 +58,7 @@ class Images(Protocol):
     def __getitem__(self, rows: Any) -> Any:
         """Returns the images of a slice or of an array of positions."""
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> "np.ndarray":
+    def __array__(self, dtype: Any = None, /, *, copy: bool | None = None) -> "np.ndarray":
         """Returns pixel values, shape `[n, h, w, k]`."""
 
 
@@ -120,7 +126,7 @@ class Oracle(Protocol):
         annotator: Their name in the store.
     """
 
-    annotator: str
+    annotator: ClassVar[str]
 
     def run(self, query: "Query") -> "Labels":
         """Returns answers to some or all of the query's items."""

@@ -10,7 +10,8 @@ give the same command again.
 """
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
@@ -20,7 +21,7 @@ from dbal_tf.runtime import faults, interrupts, startup
 from dbal_tf.store.layout import how_to_go_on
 
 FLAGS = flags.FLAGS
-_DEFINE = {
+_DEFINE: dict[type, Callable[..., Any]] = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -52,7 +53,7 @@ def _parse(argv: list[str]) -> list[str]:
         _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
     # absl's default is INFO.
     if FLAGS["verbosity"].using_default_value:
-        FLAGS.verbosity = logging.WARNING
+        FLAGS["verbosity"].value = logging.WARNING
     if len(rest) > 1:
         _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
     return rest
@@ -85,7 +86,7 @@ def _run(config: settings.Config) -> int:
     return 0
 
 
-def _fail(sentence: str, status: int = 2) -> None:
+def _fail(sentence: str, status: int = 2) -> NoReturn:
     print(f"dbal_tf: {sentence}", file=sys.stderr)
     sys.exit(status)
 

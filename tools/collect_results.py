@@ -16,7 +16,7 @@ import pathlib
 
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import find_runs
-from dbal_tf.config.flagfile import from_flagfile
+from dbal_tf.config.flagfile import differing_flags, from_flagfile
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
@@ -67,7 +67,7 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     lines = (run / FLAGS_FILE).read_text().splitlines(keepends=True)
     flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))
     kept = out / FLAGS_FILE
-    if kept.exists() and from_flagfile(flags).differing(kept.read_text()):
+    if kept.exists() and differing_flags(from_flagfile(flags), kept.read_text()):
         raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
     # The run may go on meanwhile, so the curve read above decides what belongs to it.
     # What a query has been told so far is no result as long as it waits for the rest.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dbal_tf.audit.facts import Facts, read_text
 from dbal_tf.audit.shared import asked_in, is_waiting, needs_store
-from dbal_tf.config.flagfile import from_flagfile
+from dbal_tf.config.flagfile import differing_flags, from_flagfile
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.csv_files import curve_csv, query_csv
 from dbal_tf.store.files import digest
@@ -22,7 +22,7 @@ def flags_are_those_of_the_run(facts: Facts) -> Iterator[str]:
     """The folder's flags make the run that the store began."""
     text = read_text(facts.folder / FLAGS_FILE)
     # Read, so that flags that are newer than the run have their defaults in both.
-    yield from facts.config.differing(from_flagfile(text).to_flags())
+    yield from differing_flags(facts.config, from_flagfile(text).to_flags())
 
 
 def measures_are_in_range(facts: Facts) -> Iterator[str]:

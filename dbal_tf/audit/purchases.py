@@ -106,11 +106,11 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
             ids_digest(row.ids),
         ):
             yield f"the ids of {name} were changed"
-    for row in facts.labels:
-        wanted = "initial" if row.round is None else "pool"
-        if row.item not in ids.get(wanted, ()):
-            where = [name for name, of_use in ids.items() if row.item in of_use]
-            yield f"{row.item} was bought but is {' and '.join(where) or 'in no'} split"
+    for label in facts.labels:
+        wanted = "initial" if label.round is None else "pool"
+        if label.item not in ids.get(wanted, ()):
+            where = [name for name, of_use in ids.items() if label.item in of_use]
+            yield f"{label.item} was bought but is {' and '.join(where) or 'in no'} split"
     labelled = {row.item for row in facts.labels}
     if missing := {"initial", "validation", "pool", "test"} - ids.keys():
         yield f"the ids of {' and '.join(sorted(missing))} are missing"
@@ -137,25 +137,29 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
         "mean_std": 0.5,
     }.get(technique(facts), math.inf)
     ranked = technique(facts) not in GRAPH_TECHNIQUES
-    before: LabelRecord | None = None
+    before: tuple[LabelRecord, float] | None = None
     for row in facts.labels:
         if row.round is None:
             continue
-        known = isinstance(row.score, float)  # SQLite keeps NaN as NULL.
-        if not known or not -_ROUNDING <= row.score <= highest + _ROUNDING:
+        score = row.score if isinstance(row.score, float) else None  # SQLite keeps NaN as NULL.
+        if score is None or not -_ROUNDING <= score <= highest + _ROUNDING:
             yield f"{row.item} has the score {row.score}, expected 0 to {highest:.4f}"
-        elif ranked and before and before.round == row.round and row.score > before.score:
-            yield f"{row.item} scores above {before.item}, which ranks before it"
-        before = row if known else None
+        elif ranked and before and before[0].round == row.round and score > before[1]:
+            yield f"{row.item} scores above {before[0].item}, which ranks before it"
+        before = None if score is None else (row, score)
 
 
 def bald_is_below_entropy(facts: Facts) -> Iterator[str]:
     """No information on the weights exceeds the entropy of the label."""
-    rows = [row for row in facts.labels if row.entropy is not None and row.score is not None]
+    rows = [
+        (row.item, row.score, row.entropy)
+        for row in facts.labels
+        if row.entropy is not None and row.score is not None
+    ]
     if technique(facts) != "bald":
         raise NotRecorded(f"BALD, as the technique is {technique(facts)}")
     if not rows:
         raise NotRecorded("entropies")
-    for row in rows:
-        if not row.score <= row.entropy + _ROUNDING:
-            yield f"{row.item} has BALD {row.score} above its entropy {row.entropy}"
+    for item, score, entropy in rows:
+        if not score <= entropy + _ROUNDING:
+            yield f"{item} has BALD {score} above its entropy {entropy}"

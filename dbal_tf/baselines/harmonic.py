@@ -48,7 +48,7 @@ def harmonic(
     array([0.      , 0.333333, 0.666667, 1.      ])
     """
     system_nn, target_nc = linear_system(weights_nn, rows_l, classes_l, num_classes)
-    if scipy.sparse.issparse(system_nn):
+    if not isinstance(system_nn, np.ndarray):
         # The matrix is diagonally dominant and needs no pivoting, so the order of
         # elimination can be chosen to keep the factors sparse.
         factors = scipy.sparse.linalg.splu(
@@ -102,7 +102,7 @@ def inverse(system_nn: Graph) -> np.ndarray:
     """
     # Dense Cholesky for sparse systems, too: their inverse is dense all the same, and
     # a sparse solve per column takes several times as long.
-    dense = system_nn.toarray() if scipy.sparse.issparse(system_nn) else system_nn
+    dense = system_nn if isinstance(system_nn, np.ndarray) else system_nn.toarray()
     # LAPACK works in place on matrices in column-major order only. The transpose is in
     # this order, and equal, because the matrix is symmetric.
     factor, failed = scipy.linalg.lapack.dpotrf(

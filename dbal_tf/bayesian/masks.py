@@ -58,7 +58,7 @@ def is_gaussian_dropout(layer: Any) -> bool:
 
 
 def noise(
-    layer: Any, shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
+    layer: Any, shape: tuple[int | None, ...], index: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
     """Returns the factor by which a dropout layer multiplies its input.
 
@@ -98,7 +98,7 @@ def check_shape(layer: Any, shape: tuple[int | None, ...]) -> None:
 
 
 def standard_normal(
-    shape: tuple[int, ...], index: tf.Tensor, seed: tf.Tensor, site: int
+    shape: tuple[int | None, ...], index: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
     """Returns standard normal random numbers, float32, addressed as in `noise`."""
     return tf.random.stateless_normal(shape, _key(index, seed, site), alg="philox")
@@ -108,7 +108,7 @@ def _key(index: tf.Tensor, seed: tf.Tensor, site: int) -> tf.Tensor:
     return tf.stack([seed, index * _SITES + site])
 
 
-def noise_shape(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+def noise_shape(layer: Any, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
     """Returns the shape of a Dropout layer's noise, without the item axis."""
     if isinstance(layer, _SPATIAL):
         last = getattr(layer, "data_format", "channels_last") == "channels_last"

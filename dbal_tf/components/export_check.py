@@ -9,6 +9,7 @@ does not, and a clause on stderr says how.
 import io
 import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -50,7 +51,7 @@ def _scores_problems(
 ) -> Iterator[str]:
     answers = []
     for seed, probs in enumerate(expected["probs"]):
-        inputs = {"images": images, "num_samples": expected["num_samples"]}
+        inputs: dict[str, Any] = {"images": images, "num_samples": expected["num_samples"]}
         inputs["seed"] = np.int64(seed)
         yield from _problems_of(scores, probs.shape, **inputs)
         answers.append(_call(scores, **inputs)["probs"])

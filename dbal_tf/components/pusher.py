@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -120,13 +120,14 @@ def _expected(dataset: Dataset, scores: Scoring) -> dict[str, np.ndarray]:
         "images": images,
         "class_names": np.array(dataset.class_names),
         "probs": np.stack([answer["probs"] for answer in answers]),
-        "num_samples": samples,
+        "num_samples": np.asarray(samples),
     }
 
 
 def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
     content = io.BytesIO()
-    np.savez(content, **expected)
+    arrays: dict[str, Any] = dict(expected)
+    np.savez(content, **arrays)
     # This process may hold all of the accelerator's memory.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(

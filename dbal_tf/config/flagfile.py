@@ -7,7 +7,7 @@ a flag a line, blank lines and comments skipped, the last of two values wins.
 
 import dataclasses
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from dbal_tf.config.settings import Config
@@ -39,19 +39,45 @@ def from_flagfile(text: str) -> Config:
     return Config(**values)
 
 
-def flag_texts(text: str) -> dict[str, str]:
-    """Returns the value of every flag that a flagfile names, as it is written."""
-    return {line.name: line.value for line in _lines(text) if line.name}
+def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -> list[str]:
+    """Returns the flags that make a written flagfile that of another run.
+
+    Values are compared, not their texts: 2.50 is 2.5. Settings that may
+    change when a run is resumed (its folder, its number of rounds and so
+    on) do not count. A flag that the flagfile does not name has its
+    default, so that flags may be added later.
+
+    Args:
+        config: The settings.
+        flagfile: The text of a flagfile that `Config.to_flags` wrote.
+        free: Further settings that do not count.
+
+    Returns:
+        Texts such as `--seed=1 (the run has --seed=0)`.
+
+    >>> differing_flags(Config(weight_decay="2.5"), "--weight_decay=2.50")
+    []
+    """
+    written = {line.name: line.value for line in _lines(flagfile) if line.name}
+    ours, theirs = config.texts(), Config().texts() | written
+    fixed = Config.identity() | written.keys() - ours.keys()
+    names = [
+        name
+        for name in sorted(fixed - set(free))
+        if _comparable(name, ours.get(name)) != _comparable(name, theirs[name])
+    ]
+    given = [f"--{n}={ours[n]}" if n in ours else f"no --{n}" for n in names]
+    return [
+        f"{flag} (the run has --{name}={theirs[name]})"
+        for flag, name in zip(given, names, strict=True)
+    ]
 
 
-def comparable(name: str, text: str | None) -> Any:
+def _comparable(name: str, text: str | None) -> Any:
     """Returns a flag's value such that equal settings are equal values.
 
     Two texts may mean one setting: 2.5 and 2.50, true and True. Text that
     has no meaning, or belongs to an unknown flag, is returned as it is.
-
-    >>> comparable("weight_decay", "2.50") == comparable("weight_decay", "2.5")
-    True
     """
     if text is None:
         return None

@@ -37,7 +37,7 @@ def option(default: Any, help: str, **limits: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
-def check_limits(field: dataclasses.Field, value: Any) -> None:
+def check_limits(field: dataclasses.Field[Any], value: Any) -> None:
     """Checks a setting's value; of a list, each value.
 
     Raises:
@@ -70,7 +70,7 @@ def _unwritable(value: Any, listed: bool) -> str | None:
     return None
 
 
-def _expected(field: dataclasses.Field, value: Any) -> str | None:
+def _expected(field: dataclasses.Field[Any], value: Any) -> str | None:
     """Returns what was expected if the value is outside of its limits, else None."""
     limits = field.metadata
     if "choices" in limits and value not in limits["choices"]:

@@ -9,7 +9,7 @@ it is imported, which takes seconds.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from dbal_tf.config.limits import check_limits, option
@@ -278,38 +278,6 @@ class Config:
         values = {name: getattr(self, name) for name in sorted(self.identity())}
         return {n: ",".join(v) if isinstance(v, tuple) else v for n, v in values.items()}
 
-    def differing(self, flagfile: str, free: Collection[str] = ()) -> list[str]:
-        """Returns the flags that make a written flagfile that of another run.
-
-        Values are compared, not their texts: 2.50 is 2.5. Settings that may
-        change when a run is resumed (its folder, its number of rounds and so
-        on) do not count. A flag that the flagfile does not name has its
-        default, so that flags may be added later.
-
-        Args:
-            flagfile: The text of a flagfile that `to_flags` wrote.
-            free: Further settings that do not count.
-
-        Returns:
-            Texts such as `--seed=1 (the run has --seed=0)`.
-        """
-        # Not at the top, because flagfile.py makes a Config of what it reads.
-        from dbal_tf.config.flagfile import comparable, flag_texts
-
-        written = flag_texts(flagfile)
-        ours, theirs = self.texts(), Config().texts() | written
-        fixed = self.identity() | written.keys() - ours.keys()
-        names = [
-            name
-            for name in sorted(fixed - set(free))
-            if comparable(name, ours.get(name)) != comparable(name, theirs[name])
-        ]
-        given = [f"--{n}={ours[n]}" if n in ours else f"no --{n}" for n in names]
-        return [
-            f"{flag} (the run has --{name}={theirs[name]})"
-            for flag, name in zip(given, names, strict=True)
-        ]
-
     @classmethod
     def identity(cls) -> set[str]:
         """Returns the names of the settings that identify a run."""
@@ -335,4 +303,8 @@ def define_flags(define: dict[type, Callable[..., Any]]) -> None:
 def from_flags(values: dict[str, Any]) -> Config:
     """Returns the settings in a mapping of flags, which may hold other flags too."""
     names = [field.name for field in dataclasses.fields(Config)]
-    return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
+    settings: dict[str, Any] = {}
+    for name in names:
+        value = values[name]
+        settings[name] = tuple(value) if isinstance(value, list) else value
+    return Config(**settings)

@@ -6,11 +6,11 @@ Source: LeCun, Cortes and Burges, "The MNIST database", 1998.
 """
 
 import gzip
+import io
 import math
 import pathlib
 import struct
 import zlib
-from typing import BinaryIO
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
-def _read_shape(file: BinaryIO, path: pathlib.Path) -> tuple[int, ...]:
+def _read_shape(file: gzip.GzipFile | io.BufferedReader, path: pathlib.Path) -> tuple[int, ...]:
     magic = file.read(4)
     if magic[:3] != b"\0\0\x08" or not 1 <= (axes := magic[-1]) <= _MAX_AXES:
         raise InputError(

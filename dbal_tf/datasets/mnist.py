@@ -110,8 +110,8 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _source(parts: list[tuple[str, np.ndarray]], prefix: str = "") -> Source:
     """Checks and joins train images, train labels, test images and test labels."""
-    train = _split(*parts[:2], prefix=f"{prefix}train")
-    test = _split(*parts[2:], prefix=f"{prefix}test")
+    train = _split(parts[0], parts[1], prefix=f"{prefix}train")
+    test = _split(parts[2], parts[3], prefix=f"{prefix}test")
     return Source(*train, *test, class_names=tuple("0123456789"))
 
 

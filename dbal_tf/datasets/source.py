@@ -72,7 +72,7 @@ class Source:
             digest.update("\n".join(examples.ids.tolist()).encode())
             # Little-endian on all machines; images are bytes.
             for array in (examples.images, classes.astype("<i8")):
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(f"{np.dtype(array.dtype).str}{array.shape}".encode())
                 step = max(1, _BLOCK_BYTES // max(1, math.prod(array.shape[1:])))
                 for start in range(0, len(array), step):
                     digest.update(np.ascontiguousarray(array[start : start + step]).data)

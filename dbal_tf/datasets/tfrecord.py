@@ -18,6 +18,7 @@ it keeps ids, classes and positions in memory, about 200 bytes per image.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -222,10 +223,7 @@ def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str
     for split, least in ((train, -1), (test, 0)):
         split.refuse(
             (split.classes < least) | (split.classes >= len(names)),
-            lambda row, split=split, least=least: (
-                f"has label {split.classes[row]}; expected {least} to {len(names) - 1}, as "
-                f"{origin}; write it again."
-            ),
+            functools.partial(_label_problem, split.classes, least, len(names), origin),
         )
     return names
 
@@ -266,3 +264,8 @@ def _check_images(split: _Split, feature: str, shape: tuple[int, ...]) -> None:
             "as the first record has; write images of one shape."
         ),
     )
+
+
+def _label_problem(classes: np.ndarray, least: int, count: int, origin: str, row: int) -> str:
+    span = f"{least} to {count - 1}"
+    return f"has label {classes[row]}; expected {span}, as {origin}; write it again."

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dbal_tf.config import Config
 from dbal_tf.experiments import account, against_paper, comparison
@@ -115,7 +116,9 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
     return {title: panel | random for title, panel in panels.items()} or {"random": random}
 
 
-def _references(config: Config, panel: dict[str, Group]) -> Iterable[tuple[str, tuple]]:
+def _references(
+    config: Config, panel: dict[str, Group]
+) -> Iterable[tuple[str, tuple[Any, ...]]]:
     for name, group in panel.items():
         if published := against_paper.comparable(config, group):
             curve = authors_curve(published.curves, group.acquisition)

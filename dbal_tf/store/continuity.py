@@ -6,6 +6,7 @@ import numpy as np
 
 from dbal_tf.artifacts import Dataset, Query
 from dbal_tf.config import Config
+from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError, Oracle
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import LABELLED, ids_digest
@@ -30,7 +31,7 @@ def check_continuity(
         InputError: Something is not what the run began with.
     """
     run, folder = reader.run(), config.run_dir
-    if differing := config.differing(run.flags):
+    if differing := differing_flags(config, run.flags):
         raise InputError(
             f"The store in --run_dir={folder} began with other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."
@@ -53,8 +54,8 @@ def check_continuity(
         for answer in reader.answers()
         if answer.annotator == oracle.annotator and answer.state == LABELLED
     ]
-    ids = np.array([answer.item for answer in given], np.str_)
-    today = oracle.run(Query(ids, np.zeros(len(ids)))).classes.tolist()
+    items = np.array([answer.item for answer in given], np.str_)
+    today = oracle.run(Query(items, np.zeros(len(items)))).classes.tolist()
     changed = [one.item for one, label in zip(given, today, strict=True) if one.label != label]
     if changed:
         raise InputError(

@@ -7,7 +7,8 @@ curve that was written.
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from dbal_tf.artifacts import PHASES, CurvePoint, Evaluation
 from dbal_tf.core import InputError
@@ -94,7 +95,7 @@ def _curve_point(line: str, number: int, columns: Sequence[str]) -> CurvePoint:
                 for name in columns
                 if name.endswith(_SECONDS)
             },
-            evaluation=Evaluation(**{name: float(value) for name, value in row.items()}),
+            evaluation=_evaluation(row),
         )
     except ValueError:
         raise InputError(
@@ -136,3 +137,8 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _evaluation(texts: Mapping[str, str]) -> Evaluation:
+    measures: dict[str, Any] = {name: float(text) for name, text in texts.items()}
+    return Evaluation(**measures)

@@ -6,6 +6,7 @@ import io
 import pathlib
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.layout import STORE_FILE
@@ -56,7 +57,7 @@ def save_what_is_left(run_dir: pathlib.Path, problem: object) -> str:
     return f"{run_dir / STORE_FILE} is damaged ({problem}); {saved}; {_ADVICE}"
 
 
-def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:
+def _rows(path: pathlib.Path, table: str) -> Iterator[tuple[Any, ...]]:
     """Yields the rows that can be read, found from both ends and one by one."""
     with contextlib.closing(read_only(path)) as database:
         numbers: set[int] = set()
@@ -72,7 +73,7 @@ def _rows(path: pathlib.Path, table: str) -> Iterator[tuple]:
                 yield from database.execute(query, (number,))
 
 
-def _csv(rows: dict[str, list[tuple]]) -> str:
+def _csv(rows: dict[str, list[tuple[Any, ...]]]) -> str:
     names = dict.fromkeys(name for columns in _COLUMNS.values() for name in columns)
     text = io.StringIO()
     writer = csv.DictWriter(text, ["table", *names], lineterminator="\n")

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
+from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
 
@@ -76,7 +77,7 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
     Raises:
         InputError: It is of another run; the message names the flags.
     """
-    if differing := config.differing(flags.read_text(errors="replace"), free):
+    if differing := differing_flags(config, flags.read_text(errors="replace"), free):
         raise InputError(
             f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."
