@@ -9,6 +9,7 @@ import math
 import os
 import pathlib
 import re
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse
@@ -17,7 +18,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from dbal_tf.core import InputError
 
-Graph = np.ndarray | scipy.sparse.csr_array
+Graph: TypeAlias = np.ndarray | scipy.sparse.csr_array
 
 _ROWS_FOR_MEDIAN = 1000  # rows of the distance matrix that the median is taken of
 # Squared distances below this share of the largest squared norm are rounding errors.

@@ -215,7 +215,7 @@ class MinimumBayesRisk:
         state = self if reveal else self._copy()
         for position in range(k):
             risks_m = state.expected_risks(order[position:])
-            best = position + np.argmax(risks_m <= risks_m.min() + _TIE)
+            best = position + int(np.argmax(risks_m <= risks_m.min() + _TIE))
             order[[position, best]] = order[[best, position]]
             row = int(order[position])
             state.label(row, reveal(row) if reveal else int(state.probs_nc[row].argmax()))

@@ -333,5 +333,8 @@ def define_flags(define: dict[type, Callable[..., Any]]) -> None:
 
 def from_flags(values: dict[str, Any]) -> Config:
     """Returns the settings in a mapping of flags, which may hold other flags too."""
-    names = [field.name for field in dataclasses.fields(Config)]
-    return Config(**{n: tuple(v) if isinstance(v := values[n], list) else v for n in names})
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(Config):
+        value = values[field.name]
+        given[field.name] = tuple(value) if isinstance(value, list) else value
+    return Config(**given)
