@@ -9,6 +9,7 @@ query; `tell` commits the answers. A run can stop between them and wait.
 """
 
 import contextlib
+import dataclasses
 import functools
 import pathlib
 import time
@@ -30,7 +31,7 @@ from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.reporter import Reporter, Say
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import GRAPH_TECHNIQUES, MODELS, Config
-from dbal_tf.core import Chooser, SeedFor
+from dbal_tf.core import Chooser
 from dbal_tf.reporting import tables
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
 from dbal_tf.runtime.provenance import versions
@@ -38,9 +39,8 @@ from dbal_tf.seeds import seed_for
 from dbal_tf.store import layout, lock
 from dbal_tf.store.answers import check_answers
 from dbal_tf.store.clock import Clock
-from dbal_tf.store.continuity import changed_since, check_continuity
+from dbal_tf.store.continuity import begin_or_resume
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.rows import RunRecord
 from dbal_tf.store.run_dir import check_pool, check_run_dir
 from dbal_tf.store.writer import Store
 
@@ -154,7 +154,7 @@ class Run:
             made_by = {**versions(), "replicas": str(strategy.num_replicas_in_sync)}
             if config.model not in MODELS:
                 made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
-            _start(store, config, dataset, made_by, say)
+            begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):
                 store.restore(state)
@@ -228,6 +228,7 @@ class Run:
             self._reporter.show_end(last)
 
 
+@dataclasses.dataclass(eq=False)
 class _Learner:
     """Does rounds up to their query: what `Run.ask` has done when nothing is pending.
 
@@ -235,55 +236,58 @@ class _Learner:
     first round that needs it: a run that only waits does not.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        dataset: Dataset,
-        trainer: Trainer,
-        store: Store,
-        reporter: Reporter,
-    ) -> None:
-        self._config, self._dataset, self._trainer = config, dataset, trainer
-        self._store, self._reporter = store, reporter
-        self._evaluator = Evaluator.from_config(config)
-        self._gate, self._pusher = PushGate.from_config(config), Pusher.from_config(config)
-        self._has_begun = False
+    config: Config
+    dataset: Dataset
+    trainer: Trainer
+    store: Store
+    reporter: Reporter
+    has_begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._evaluator = Evaluator.from_config(self.config)
+        self._gate = PushGate.from_config(self.config)
+        self._pusher = Pusher.from_config(self.config)
 
     @functools.cached_property
     def _fitter(self) -> Fitter:
-        return self._trainer.fitter(self._dataset)
+        return self.trainer.fitter(self.dataset)
 
     @functools.cached_property
     def _chooser(self) -> Chooser:
-        config = self._config
+        config = self.config
         if config.acquisition[0] in GRAPH_TECHNIQUES:
-            return GraphChooser.from_config(config, self._dataset)
+            return GraphChooser.from_config(config, self.dataset)
         return PosteriorChooser.from_config(config)
 
     def next_round(self) -> int | None:
         """Returns the round to do now; None if all are done."""
-        reader = self._store.reader
+        reader = self.store.reader
         done = len(reader.curve())
-        if done > self._config.rounds:
+        if done > self.config.rounds:
             return None
-        # A run that has ended and shall grow does its last round again, with a query.
-        return done - 1 if done and not len(reader.query(done - 1)) else done
+        if done and not len(reader.query(done - 1)):
+            # A run that has ended and shall grow does its last round again, with a query.
+            return done - 1 if len(self._unlabelled()) else None
+        return done
+
+    def _unlabelled(self) -> np.ndarray:
+        return self.dataset.unlabelled(self.store.reader.answered_ids())
 
     def _begin(self, index: int) -> None:
         """Notes that rounds are done again, the first time that one is."""
-        if self._has_begun:
+        if self.has_begun:
             return
-        self._has_begun = True
-        self._store.record_event("resume" if index else "start", f"round {index}")
+        self.has_begun = True
+        self.store.record_event("resume" if index else "start", f"round {index}")
         self._pusher.clean()
-        self._reporter.say(tables.progress_header())
+        self.reporter.say(tables.progress_header())
 
     def run(self, index: int) -> None:
         """Trains on what is known, evaluates, exports if it is time, scores and asks."""
         self._begin(index)
-        config, dataset, trainer = self._config, self._dataset, self._trainer
+        config, dataset, trainer = self.config, self.dataset, self.trainer
         clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
-        labels = self._store.reader.labels(before=index)
+        labels = self.store.reader.labels(before=index)
         decay = self._weight_decay(clock, labels, index)
         model = clock(
             "train",
@@ -291,34 +295,34 @@ class _Learner:
             lambda seed: trainer.run(self._fitter, dataset, labels, decay, seed("fit")),
         )
         evaluation = clock(
-            "evaluate", self._evaluator, lambda seed: self._evaluate(model, labels, seed)
+            "evaluate",
+            self._evaluator,
+            lambda seed: self._chooser.evaluate(
+                self._evaluator.run(model, dataset, seed("test")), labels
+            ),
         )
         evaluation, artifacts = self._push(clock, model, evaluation, index)
         scores, query = None, None
-        if index < config.rounds:
-            answered = self._store.reader.answered_ids()
-            pool = dataset.train.select(dataset.unlabelled(answered))
+        # Skipped items may use up the pool before the last round.
+        if index < config.rounds and len(ids := self._unlabelled()):
+            pool = dataset.train.select(ids)
             scores, query = clock(
                 "score",
                 self._chooser,
                 lambda seed: self._chooser.run(model, labels, pool, seed),
             )
-            artifacts |= self._reporter.keep_scores(scores, index)
+            artifacts |= self.reporter.keep_scores(scores, index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
-        self._reporter.show_point(point, scores)
+        self.reporter.show_point(point, scores)
         logging.debug("phase: ask")
-        self._store.ask(point, query, clock.executions, artifacts)
-
-    def _evaluate(self, model: Model, labels: Labels, seed: SeedFor) -> Evaluation:
-        evaluation = self._evaluator.run(model, self._dataset, seed("test"))
-        return self._chooser.evaluate(evaluation, labels)
+        self.store.ask(point, query, clock.executions, artifacts)
 
     def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
-        config, dataset = self._config, self._dataset
+        config, dataset = self.config, self.dataset
         if config.weight_decay != "auto":
             return float(config.weight_decay)
         if index:
-            before = self._store.reader.curve()[index - 1]
+            before = self.store.reader.curve()[index - 1]
             initial = len(dataset.splits.initial_ids)
             if not is_choice_due(initial, before.labels, len(labels)):
                 return before.weight_decay
@@ -326,8 +330,8 @@ class _Learner:
         validation = DatasetOracle(dataset).run(Query(ids, np.zeros(len(ids))))
         return clock(
             "train",
-            self._trainer,
-            lambda seed: self._trainer.choose_weight_decay(
+            self.trainer,
+            lambda seed: self.trainer.choose_weight_decay(
                 self._fitter, dataset, labels, validation, seed("weight_decay")
             ),
         )
@@ -336,11 +340,11 @@ class _Learner:
         self, clock: Clock, model: Model, evaluation: Evaluation, index: int
     ) -> tuple[Evaluation, dict[str, str]]:
         """Exports the model if it is its turn and it is blessed, or if it is the last."""
-        before = self._store.reader.curve()[:index]
+        before = self.store.reader.curve()[:index]
         evaluation, wanted, refusal = self._gate.run(evaluation, before, index)
         if refusal:
-            self._store.record_event("refusal", refusal)
-            self._reporter.say(refusal)
+            self.store.record_event("refusal", refusal)
+            self.reporter.say(refusal)
         if not wanted:
             self._pusher.discard(index)
             return evaluation, {}
@@ -348,24 +352,7 @@ class _Learner:
             "export",
             self._pusher,
             lambda seed: self._pusher.run(
-                model, self._dataset, evaluation, index, seed("serving")
+                model, self.dataset, evaluation, index, seed("serving")
             ),
         )
-        return evaluation, {"saved_model": str(path.relative_to(self._config.run_dir))}
-
-
-def _start(
-    store: Store, config: Config, dataset: Dataset, made_by: dict[str, str], say: Say
-) -> None:
-    """Begins the run in its store, or checks that it goes on as it began."""
-    flags, oracle = config.to_flags(), DatasetOracle(dataset)
-    ids = dataset.splits.initial_ids
-    initial = oracle.run(Query(ids, np.zeros(len(ids))))
-    record = RunRecord(flags, dataset.checksum, made_by, dataset.class_names)
-    store.start(record, initial, oracle.annotator, dataset.ids_by_use())
-    check_continuity(store.reader, config, dataset, oracle)
-    for notice in changed_since(store.reader, made_by):
-        say(notice)
-    # Asked for fewer rounds than it has, a run stays what it is, and so do its flags.
-    if len(store.reader.curve()) <= config.rounds + 1:
-        write_atomically(pathlib.Path(config.run_dir, layout.FLAGS_FILE), flags)
+        return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}

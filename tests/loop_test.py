@@ -520,6 +520,16 @@ def test_a_correction_is_learnt_by_later_rounds_and_changes_no_earlier_one(askin
     assert "corrected" not in lineage(facts, "point/1")
 
 
+def test_a_pool_that_skipping_uses_up_ends_the_run(small, toy, no_export):
+    config = small.replace(acquisition=("random",), acquisition_size=10, rounds=4)
+    with Run.open(config, toy) as run:
+        while query := run.ask():
+            run.tell(Labels.from_answers(dict.fromkeys(query.ids.tolist(), "skipped")))
+        # Of 45 items two queries with their reserves take 40, the third the last five.
+        assert [p.labels for p in run.curve()] == [6, 6, 6, 6]
+        assert run.ask() is None
+
+
 @pytest.mark.parametrize(
     ("answers", "says"),
     [

@@ -1,6 +1,8 @@
 """Whether a run goes on with what it began with: the store says what that was."""
 
-from collections.abc import Iterator, Mapping
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -8,8 +10,46 @@ from dbal_tf.artifacts import Dataset, Query
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError, Oracle
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import FLAGS_FILE
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.rows import LABELLED, ids_digest
+from dbal_tf.store.rows import LABELLED, RunRecord, ids_digest
+from dbal_tf.store.writer import Store
+
+
+def begin_or_resume(
+    store: Store,
+    config: Config,
+    dataset: Dataset,
+    oracle: Oracle,
+    versions: dict[str, str],
+    say: Callable[[str], Any],
+) -> None:
+    """Begins a run in its store, or checks that it goes on with what it began with.
+
+    Writes its flagfile, too, unless fewer rounds are asked for than there are:
+    such a run stays what it is, and so do its flags.
+
+    Args:
+        store: The run's.
+        config: The settings.
+        dataset: The data, split.
+        oracle: Who gives the labels of the initial set.
+        versions: Of the code and libraries; see `changed_since`.
+        say: Called with a sentence for what may make the run go on otherwise.
+
+    Raises:
+        InputError: Something is not what the run began with.
+    """
+    flags, ids = config.to_flags(), dataset.splits.initial_ids
+    initial = oracle.run(Query(ids, np.zeros(len(ids))))
+    record = RunRecord(flags, dataset.checksum, versions, dataset.class_names)
+    store.start(record, initial, oracle.annotator, dataset.ids_by_use())
+    check_continuity(store.reader, config, dataset, oracle)
+    for notice in changed_since(store.reader, versions):
+        say(notice)
+    if len(store.reader.curve()) <= config.rounds + 1:
+        write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), flags)
 
 
 def check_continuity(
