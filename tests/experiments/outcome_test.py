@@ -92,7 +92,7 @@ def test_reading_a_damaged_store_writes_nothing(tmp_path):
         database.execute("UPDATE rounds SET evaluation = '{'")
     database.close()
     before = _files(tmp_path)
-    with pytest.raises(DamagedStoreError, match="is damaged .*; start the run ag") as caught:
+    with pytest.raises(DamagedStoreError, match=r"is damaged .*; start the run a") as caught:
         read_run(tmp_path)
     assert (caught.value.run_dir, _files(tmp_path)) == (tmp_path, before)
     assert isinstance(caught.value.problem, json.JSONDecodeError)
