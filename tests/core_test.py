@@ -73,6 +73,7 @@ def test_every_acquisition_function_scores_each_item(name):
 
 def test_the_oracle_answers_in_the_order_of_the_query(toy):
     assert _same_interface(core.Oracle, DatasetOracle, "run")
+    assert DatasetOracle(toy).annotator == "dataset"
     asked = np.array(["toy-07", "toy-00", "toy-05"])
     labels = DatasetOracle(toy).run(Query(asked, np.zeros(3)))
     assert labels.ids.tolist() == asked.tolist()
