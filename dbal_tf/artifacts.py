@@ -101,7 +101,8 @@ class Labels:
         array([ 2, -1])
         """
         for item, answer in answers.items():
-            if isinstance(answer, str) and answer not in LABEL_STATES[1:]:
+            is_class = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
+            if not is_class and answer not in LABEL_STATES[1:]:
                 raise InputError(
                     f"The answer for {item} is {answer!r}; expected a class index, "
                     f"{' or '.join(map(repr, LABEL_STATES[1:]))}."

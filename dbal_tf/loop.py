@@ -22,8 +22,8 @@ from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Qu
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.networks import NetworkFactory, model_name, source_digest
 from dbal_tf.components.evaluator import Evaluator
-from dbal_tf.components.example_gen import load
-from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
+from dbal_tf.components.example_gen import check_data, load
+from dbal_tf.components.graph_choice import GraphChooser
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.posterior_choice import PosteriorChooser
 from dbal_tf.components.push_gate import PushGate
@@ -41,7 +41,7 @@ from dbal_tf.store.answers import check_answers
 from dbal_tf.store.clock import Clock
 from dbal_tf.store.continuity import begin_or_resume
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.run_dir import check_pool, check_run_dir
+from dbal_tf.store.run_dir import check_run_dir
 from dbal_tf.store.writer import Store
 
 
@@ -70,17 +70,6 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
             labels = oracle.run(query)
             active.tell(labels, oracle.annotator, time.perf_counter() - start)
         return active.curve()
-
-
-def check_data(config: Config, dataset: Dataset) -> None:
-    """Checks that a data set is large enough for a run, and not too large.
-
-    Raises:
-        InputError: The pool is too small, or its graph is too large.
-    """
-    check_pool(config, dataset)
-    if config.acquisition[0] in GRAPH_TECHNIQUES:
-        ImageGraph.from_config(config).check(dataset)
 
 
 class Run:

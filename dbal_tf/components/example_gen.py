@@ -7,11 +7,13 @@ from typing import Self
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels
-from dbal_tf.config import Config
+from dbal_tf.components.graph_choice import ImageGraph
+from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.datasets import LOADERS
 from dbal_tf.datasets.source import Source
 from dbal_tf.datasets.splits import make_splits
 from dbal_tf.seeds import seed_for
+from dbal_tf.store.run_dir import check_pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,17 @@ def load(config: Config) -> Dataset:
     """
     seed = seed_for(config.seed, config.repetition, 0, "split")
     return ExampleGen.from_config(config).run(seed)
+
+
+def check_data(config: Config, dataset: Dataset) -> None:
+    """Checks that a data set is large enough for a run, and not too large.
+
+    Raises:
+        InputError: The pool is too small, or its graph is too large.
+    """
+    check_pool(config, dataset)
+    if config.acquisition[0] in GRAPH_TECHNIQUES:
+        ImageGraph.from_config(config).check(dataset)
 
 
 @functools.lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from dbal_tf.acquisition import random_subset
+from dbal_tf.acquisition import random_subset, top_k
 from dbal_tf.artifacts import Dataset, Evaluation, Examples, Labels, Model, Query, Scores
 from dbal_tf.baselines.graph import Graph, check_memory, pixels, similarity_graph
 from dbal_tf.baselines.harmonic import class_mass_normalised, harmonic
@@ -18,6 +18,8 @@ from dbal_tf.baselines.mbr import MinimumBayesRisk, risk
 from dbal_tf.bayesian import metrics
 from dbal_tf.config import Config
 from dbal_tf.core import InputError, SeedFor
+
+_DECIMALS = 9  # of expected risks that tell them apart, as in a query
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +135,9 @@ class GraphChooser:
         size = min(self.acquisition_size, len(candidates))
         chosen = mbr.query(size, seed, candidates)
         others = candidates[~np.isin(candidates, chosen)]
-        best = others[np.argsort(-falls_n[others], kind="stable")[:size]]
+        # Falls that differ by less are equal but for rounding.
+        levels_m = np.round(falls_n[others], _DECIMALS)
+        best = others[top_k(levels_m, min(size, len(others)), seed)]
         ranked = np.concatenate([chosen, best])
         return (
             Scores(nodes.ids[candidates], falls_n[candidates]),

@@ -99,7 +99,7 @@ class Reporter:
             )
             labels = Labels(query.ids, np.array([row.label for row in bought], np.int64))
             images = self._dataset.train.select(query.ids)
-            self._log.write_query(point.labels, query, labels, images, names)
+            self._log.write_query(point, query, labels, images, names)
             self._store.add_artifact(index, "query", uri)
         self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
 

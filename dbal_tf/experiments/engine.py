@@ -8,7 +8,7 @@ from typing import Any
 
 from dbal_tf import loop
 from dbal_tf.artifacts import CurvePoint, Dataset
-from dbal_tf.components.example_gen import ExampleGen, load
+from dbal_tf.components.example_gen import ExampleGen, check_data, load
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
@@ -148,7 +148,7 @@ def _load(remaining: Sequence[Cell]) -> dict[_DataKey, Dataset]:
         key = _data_key(cell.config)
         if key not in datasets:
             datasets[key] = load(cell.config)
-        loop.check_data(cell.config, datasets[key])
+        check_data(cell.config, datasets[key])
         DatasetOracle(datasets[key]).check()
     return datasets
 

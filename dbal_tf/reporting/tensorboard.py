@@ -39,7 +39,7 @@ class TensorBoardLog:
         with TensorBoardLog(run_dir / "tensorboard") as log:
             log.write_run(config, {"data": dataset.checksum, **versions()})
             log.write_point(point, scores)
-            log.write_query(point.labels, query, labels, dataset.train, names)
+            log.write_query(point, query, labels, dataset.train, names)
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
@@ -97,7 +97,7 @@ class TensorBoardLog:
 
     def write_query(
         self,
-        step: int,
+        point: CurvePoint,
         query: Query,
         labels: Labels,
         images: Examples | None,
@@ -106,14 +106,16 @@ class TensorBoardLog:
         """Writes what a round bought; it is on disk on return.
 
         Args:
-            step: The number of labels that the round's model was trained on.
+            point: The round; how long its labels took is known now.
             query: What was bought, drawn if `images` is given.
             labels: The classes of at least the query's items: in the captions
                 of the images, and counted by class.
             images: At least the query's items.
             class_names: One name per class index.
         """
-        with self._writer.as_default(step=step):
+        with self._writer.as_default(step=point.labels):
+            if "label" in point.seconds:
+                tf.summary.scalar("seconds/label", point.seconds["label"])
             if len(query):
                 _write_query(query, labels, images, class_names)
 

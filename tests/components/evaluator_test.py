@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Model
+from dbal_tf.artifacts import Evaluation, Labels, Model
 from dbal_tf.bayesian.inference import predictive_statistics
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components.evaluator import Evaluator
@@ -101,30 +101,3 @@ def test_two_classes_have_an_auc(toy):
     high = predictive_statistics(network, two.test.images, 4, seed=3).mean_probs[:, 1]
     pairs = high[classes == 1][:, None] - high[classes == 0]
     assert found.auc == pytest.approx((pairs > 0).mean() + (pairs == 0).mean() / 2)
-
-
-def _evaluation(error, blessed=None):
-    return Evaluation(error, 0.0, 0.0, 0.0, 0.0, 0.0, blessed=blessed)
-
-
-def _curve(*verdicts):
-    return [CurvePoint(i, i, _evaluation(*each), 0.0, {}) for i, each in enumerate(verdicts)]
-
-
-@pytest.mark.parametrize(
-    ("error", "before", "refusal"),
-    [
-        (0.1, [], None),
-        (0.2, [], None),
-        (0.21, [], "its test error of 21.00% is above --bless_max_error=0.2"),
-        (0.14, [(0.15, True), (0.1, False), (0.05, None)], None),
-        (0.12, [(0.15, True), (0.12, True)], "... 12.00% is not below the last one's 12.00%"),
-        (0.13, [(0.12, True), (0.5, None)], "... 13.00% is not below the last one's 12.00%"),
-    ],
-)
-def test_a_model_is_blessed_below_the_threshold_and_the_last_one(error, before, refusal):
-    evaluation, found = Evaluator("mc_dropout", 1, 0.2).bless(
-        _evaluation(error), _curve(*before)
-    )
-    assert evaluation == _evaluation(error, blessed=refusal is None)
-    assert found == (refusal and refusal.replace("...", "its test error of"))

@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from dbal_tf.artifacts import Evaluation, Model
 from dbal_tf.components import pusher
-from dbal_tf.components.pusher import MARKER, Pusher
+from dbal_tf.components.pusher import Pusher
 from dbal_tf.runtime import interrupts
+from dbal_tf.store.layout import EXPORT_MARKER
 
 _EVALUATION = Evaluation(0.25, 1.0, 0.5, 0.1, 0.3, 1.1, blessed=True)
 
@@ -50,8 +51,8 @@ def test_a_version_is_checked_and_whole_and_nothing_else_stays(tmp_path, toy):
     path = _run(tmp_path / "export", toy)
     assert path == tmp_path / "export" / "7"
     assert _names(path.parent) == ["7"]
-    assert {"saved_model.pb", "variables", MARKER} <= set(_names(path))
-    assert json.loads((path / MARKER).read_text()) == {
+    assert {"saved_model.pb", "variables", EXPORT_MARKER} <= set(_names(path))
+    assert json.loads((path / EXPORT_MARKER).read_text()) == {
         "labels": 9,
         "error": 0.25,
         "blessed": True,
@@ -228,10 +229,10 @@ def test_killed_at_any_moment_what_looks_whole_is(killed, toy, unchecked, moment
     for path in folder.iterdir():
         if not path.name.startswith("."):
             assert path.name == "7"
-            assert json.loads((path / MARKER).read_text())["labels"] == 9
+            assert json.loads((path / EXPORT_MARKER).read_text())["labels"] == 9
             loaded = tf.saved_model.load(str(path))
             probs = loaded.signatures["serving_default"](images=tf.zeros([2, 8, 8, 1]))["probs"]
             np.testing.assert_allclose(np.sum(probs, axis=1), 1, atol=1e-5)
     _run(folder, toy)
     assert _names(folder) == ["7"]
-    assert (folder / "7" / MARKER).is_file()
+    assert (folder / "7" / EXPORT_MARKER).is_file()

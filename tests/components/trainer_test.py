@@ -5,13 +5,21 @@ import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Labels, Model
+from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components import trainer as trainer_module
 from dbal_tf.components.trainer import WEIGHT_DECAYS, Trainer, is_choice_due
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
 
 
 @pytest.fixture(scope="module")
 def trainer():
-    return Trainer("bayesian_cnn", 30, batch_size=8, learning_rate=3e-3, remainder="merge")
+    return Trainer(bayesian_cnn, 30, batch_size=8, learning_rate=3e-3, remainder="merge")
+
+
+@pytest.fixture(scope="module")
+def fitter(trainer, toy):
+    return trainer.fitter(toy)
 
 
 @pytest.fixture(scope="module")
@@ -23,38 +31,43 @@ def _weights(model):
     return [weights.copy() for weights in model.network.get_weights()]
 
 
-def test_it_learns_what_the_labels_say(trainer, toy, labels):
-    model = trainer.run(toy, labels, weight_decay=0.1, seed=0)
+def test_it_learns_what_the_labels_say(trainer, fitter, toy, labels):
+    model = trainer.run(fitter, toy, labels, weight_decay=0.1, seed=0)
     assert (model.num_labels, model.weight_decay, model.seed) == (30, 0.1, 0)
     probs = np.asarray(model.network(toy.test.images.astype(np.float32), training=False))
     assert (probs.argmax(axis=1) == toy.test_labels.classes).mean() > 0.9
 
 
-def test_labels_go_with_their_ids_not_with_their_place(trainer, toy, labels):
+def test_labels_go_with_their_ids_not_with_their_place(trainer, fitter, toy, labels):
     order = np.argsort(labels.ids)[::-1]
     turned = Labels(labels.ids[order], (labels.classes[order] + 1) % 3)
-    model = trainer.run(toy, turned, weight_decay=0.1, seed=0)
+    model = trainer.run(fitter, toy, turned, weight_decay=0.1, seed=0)
     probs = np.asarray(model.network(toy.test.images.astype(np.float32), training=False))
     assert (probs.argmax(axis=1) == (toy.test_labels.classes + 1) % 3).mean() > 0.9
 
 
-def test_every_training_is_from_scratch_and_by_its_seed_alone(trainer, toy, labels):
-    first = _weights(trainer.run(toy, labels, 0.1, seed=1))
-    other = _weights(trainer.run(toy, labels.first(20), 0.1, seed=2))
-    again = _weights(trainer.run(toy, labels, 0.1, seed=1))
+def test_every_training_is_from_scratch_and_by_its_seed_alone(trainer, fitter, toy, labels):
+    first = _weights(trainer.run(fitter, toy, labels, 0.1, seed=1))
+    other = _weights(trainer.run(fitter, toy, labels.first(20), 0.1, seed=2))
+    again = _weights(trainer.run(fitter, toy, labels, 0.1, seed=1))
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, two)
     assert any((one != two).any() for one, two in zip(first, other, strict=True))
 
 
-def test_the_network_is_made_once(trainer, toy, labels):
-    one, two = (trainer.run(toy, labels.first(9), 0.1, seed) for seed in (1, 2))
-    assert one.network is two.network
+def test_the_network_is_made_once_by_each_fitter_and_kept_by_no_trainer(
+    trainer, fitter, toy, labels
+):
+    one, two = (trainer.run(fitter, toy, labels.first(9), 0.1, seed) for seed in (1, 2))
+    assert one.network is two.network is fitter.network
+    before = vars(trainer).copy()
+    assert trainer.fitter(toy).network is not fitter.network
+    assert vars(trainer) == before
 
 
-def test_weight_decay_keeps_the_dense_layer_small(trainer, toy, labels):
+def test_weight_decay_keeps_the_dense_layer_small(trainer, fitter, toy, labels):
     def size(weight_decay):
-        network = trainer.run(toy, labels, weight_decay, seed=0).network
+        network = trainer.run(fitter, toy, labels, weight_decay, seed=0).network
         kernel = next(x.kernel for x in network.layers if hasattr(x, "units"))
         return float(np.square(kernel).sum())
 
@@ -79,34 +92,69 @@ def _predictor(nll_of, seen):
 
 @pytest.mark.parametrize("best", WEIGHT_DECAYS)
 def test_the_weight_decay_of_the_least_validation_nll_is_chosen(toy, monkeypatch, best):
-    def fit(self, dataset, labels, weight_decay, seed):
+    def fit(self, fitter, dataset, labels, weight_decay, seed):
+        assert fitter == "the fitter"
         return Model(weight_decay, len(labels), weight_decay, seed)
 
     seen = []
     nll_of = {decay: 0.5 + abs(decay - best) / 10 for decay in WEIGHT_DECAYS}
     monkeypatch.setattr(Trainer, "run", fit)
     monkeypatch.setattr(trainer_module, "predictor_for", _predictor(nll_of, seen))
-    trainer = Trainer("bayesian_cnn", 1, 8, 1e-3, "merge")
+    trainer = Trainer(bayesian_cnn, 1, 8, 1e-3, "merge", num_samples=7)
     validation = Labels(toy.train.ids[:9], np.arange(9) % 3)
     chosen = trainer.choose_weight_decay(
-        toy, toy.hidden.first(12), validation, "mc_dropout", num_samples=7, seed=3
+        "the fitter", toy, toy.hidden.first(12), validation, seed=3
     )
     assert chosen == best
     assert seen == [("mc_dropout", (9, 8, 8, 1), 7, 3)] * len(WEIGHT_DECAYS)
 
 
+def _initial_kernel(toy, **settings):
+    """The first kernel of a network that a fitter has made and not yet trained."""
+    return Trainer.from_config(Config(**settings)).fitter(toy).network.layers[1].kernel
+
+
 def test_the_kernel_size_reaches_the_network(toy):
     for size in (2, 3):
-        trainer = Trainer("bayesian_cnn", 1, 8, 1e-3, "merge", size)
-        model = trainer.run(toy, toy.hidden.first(6), 0.0, seed=0)
-        assert model.network.layers[1].kernel.shape[:2] == (size, size)
+        assert _initial_kernel(toy, kernel_size=size).shape[:2] == (size, size)
 
 
 def test_the_initializer_reaches_the_network(toy):
     for name, limit in (("glorot_uniform", 0.1066), ("early_keras", 0.3536)):
-        trainer = Trainer("bayesian_cnn", 0, 8, 1e-3, "merge", initializer=name)
-        model = trainer.run(toy, toy.hidden.first(6), 0.0, seed=0)
-        assert np.abs(model.network.layers[1].kernel).max() == pytest.approx(limit, rel=0.02)
+        kernel = _initial_kernel(toy, initializer=name)
+        assert np.abs(kernel).max() == pytest.approx(limit, rel=0.02)
+
+
+def test_the_settings_of_the_training_reach_the_fitter(toy, monkeypatch):
+    made = []
+    monkeypatch.setattr(trainer_module, "Fitter", lambda *given: made.append(given))
+    for changes in (
+        {"batch_size": 7, "learning_rate": 0.02},
+        {"remainder": "keep", "mixed_precision": True},
+    ):
+        Trainer.from_config(Config(**changes)).fitter(toy)
+    assert [given[1:] for given in made] == [
+        ((8, 8, 1), 3, 0.02, 7, True, "float32"),
+        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16"),
+    ]
+
+
+def test_epochs_are_those_of_the_trainer(toy, labels):
+    given = []
+    fitter = types.SimpleNamespace(network="net", fit=lambda *each: given.append(each[2:]))
+    model = Trainer.from_config(Config(epochs=6)).run(fitter, toy, labels, 0.5, seed=9)
+    assert given == [(6, 0.5, 9)]
+    assert vars(model) == vars(Model("net", 30, 0.5, 9))
+
+
+def test_a_network_of_ones_own_takes_the_place_of_the_named_one(toy):
+    def own(image_shape, num_classes, seed):
+        return bayesian_cnn(image_shape, num_classes, seed, kernel_size=1)
+
+    fitter = Trainer.from_config(Config(), own).fitter(toy)
+    assert fitter.network.layers[1].kernel.shape[:2] == (1, 1)
+    with pytest.raises(InputError, match=r"--model=nowhere\.module:function"):
+        Trainer.from_config(Config(model="nowhere.module:function"))
 
 
 def test_the_weight_decay_is_chosen_at_20_100_and_500_labels():

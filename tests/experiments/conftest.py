@@ -12,6 +12,7 @@ from dbal_tf.experiments.figure1 import EXPERIMENT as FIGURE1
 from dbal_tf.experiments.grid import Cell, Experiment, Result, cells
 from dbal_tf.experiments.groups import Group, group_results
 from dbal_tf.experiments.outcome import Outcome
+from dbal_tf.store.rows import RunRecord
 from dbal_tf.store.writer import Store
 
 WriteRun = Callable[..., None]
@@ -26,17 +27,19 @@ def write_run() -> WriteRun:
         (folder / "export" / "9").mkdir(parents=True)
         (folder / "export" / "9" / "saved_model.pb").touch()
         (folder / "flags.cfg").write_text(config.to_flags())
+        names = tuple(f"class {index}" for index in range(num_classes))
         start = num_classes * config.initial_per_class
         initial = Labels(np.array([f"i{row}" for row in range(start)]), np.zeros(start, int))
         versions = {"dbal_tf": "0.1.0", "commit": "abc123", "python": "3.12.0"}
         with Store(folder) as store:
-            store.start(config.to_flags(), "checksum", versions, initial, "dataset")
+            run = RunRecord(config.to_flags(), "checksum", versions, names)
+            store.start(run, initial, "dataset", {})
             for index, error in enumerate(errors):
                 evaluation = Evaluation(error, 0.1, 0.1, 0.1, error + 0.001, 0.1)
                 labels = start + index * config.acquisition_size
                 seconds = {"train": 60.0, "score": 30.0, "evaluate": 15.0}
                 point = CurvePoint(index, labels, evaluation, 2.5, seconds)
-                store.commit(point, None, None, "dataset", [], {})
+                store.ask(point, None, [], {})
 
     return write
 

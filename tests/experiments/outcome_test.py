@@ -12,16 +12,18 @@ from dbal_tf.core import InputError
 from dbal_tf.experiments.outcome import DamagedStoreError, read_run
 from dbal_tf.store.csv_files import curve_csv
 from dbal_tf.store.published import is_published
+from dbal_tf.store.rows import RunRecord
 from dbal_tf.store.writer import Store
 
 POINT = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {"train": 1.5})
+FLAGS = "--seed=0\n"
 VERSIONS = {"commit": "abc", "python": "3.12"}
 
 
 def _begin(folder):
     store = Store(folder)
     initial = Labels(np.array(["a", "b"]), np.array([0, 1]))
-    store.start("--seed=0\n", "checksum", VERSIONS, initial, "dataset")
+    store.start(RunRecord(FLAGS, "checksum", VERSIONS, ("no", "yes")), initial, "dataset", {})
     return store
 
 
@@ -31,7 +33,7 @@ def _files(folder):
 
 def test_a_finished_run_is_read_and_not_changed(tmp_path):
     with _begin(tmp_path) as store:
-        store.commit(POINT, None, None, "dataset", [], {})
+        store.ask(POINT, None, [], {})
     before = _files(tmp_path)
     record = read_run(tmp_path)
     assert (record.curve, record.versions) == ([POINT], VERSIONS)
@@ -44,7 +46,7 @@ def test_a_run_under_way_is_read_as_far_as_it_is_committed(tmp_path):
     with _begin(tmp_path) as store:
         assert read_run(tmp_path).curve == []
         assert read_run(tmp_path).committed == ""
-        store.commit(POINT, None, None, "dataset", [], {})
+        store.ask(POINT, None, [], {})
         before = _files(tmp_path)
         assert read_run(tmp_path).curve == [POINT]
         after = _files(tmp_path)
@@ -56,7 +58,7 @@ def test_a_killed_run_that_was_copied_is_read(tmp_path):
     run, copied = tmp_path / "run", tmp_path / "copied"
     run.mkdir()
     with _begin(run) as store:
-        store.commit(POINT, None, None, "dataset", [], {})
+        store.ask(POINT, None, [], {})
         shutil.copytree(run, copied)
     assert (copied / "metadata.db-wal").stat().st_size > 0
     assert read_run(copied).curve == [POINT]
@@ -84,15 +86,13 @@ def test_what_is_no_store_is_an_input_error(tmp_path):
 
 def test_reading_a_damaged_store_writes_nothing(tmp_path):
     with _begin(tmp_path) as store:
-        store.commit(POINT, None, None, "dataset", [], {})
+        store.ask(POINT, None, [], {})
     database = sqlite3.connect(tmp_path / "metadata.db")
     with database:
         database.execute("UPDATE rounds SET evaluation = '{'")
     database.close()
     before = _files(tmp_path)
-    with pytest.raises(
-        DamagedStoreError, match=r"nothing was changed; start the run"
-    ) as caught:
+    with pytest.raises(DamagedStoreError, match=r"is damaged .*; start the run a") as caught:
         read_run(tmp_path)
     assert (caught.value.run_dir, _files(tmp_path)) == (tmp_path, before)
     assert isinstance(caught.value.problem, json.JSONDecodeError)
@@ -100,6 +100,7 @@ def test_reading_a_damaged_store_writes_nothing(tmp_path):
 
 def test_published_results_are_read_without_a_store(tmp_path):
     (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    (tmp_path / "flags.cfg").write_text(FLAGS)
     assert read_run(tmp_path) is None
     (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
     assert is_published(tmp_path)
@@ -119,10 +120,13 @@ def test_published_results_are_read_without_a_store(tmp_path):
         ("curve.csv", b"\xff", "can't decode byte 0xff"),
         ("curve.csv", curve_csv([POINT]).replace("1.0", "nan").encode(), "round 0 has nll nan"),
         ("curve.csv", None, "No such file"),
+        ("flags.cfg", None, "No such file"),
+        ("flags.cfg", b"\xff", "can't decode byte 0xff"),
     ],
 )
 def test_published_results_that_cannot_be_read_are_named(tmp_path, name, content, says):
     (tmp_path / "curve.csv").write_text(curve_csv([POINT]))
+    (tmp_path / "flags.cfg").write_text(FLAGS)
     (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
     (tmp_path / name).unlink()
     if content is not None:

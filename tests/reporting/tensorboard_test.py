@@ -54,8 +54,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "tensorboard"
     with TensorBoardLog(folder) as log:
         log.write_run(_CONFIG, {"data": "c0ffee", "keras": "3.15"})
-        log.write_round(_point(20, 0.5), _QUERY, _LABELS, _EXAMPLES, _SCORES, _NAMES)
-        log.write_round(_point(30, 0.25), None, None, None, None, _NAMES)
+        log.write_point(_point(20, 0.5), _SCORES)
+        log.write_query(_POINT, _QUERY, _LABELS, _EXAMPLES, _NAMES)
+        log.write_point(_point(30, 0.25), None)
     return folder
 
 
@@ -171,34 +172,48 @@ def test_no_other_tags(written):
 def test_what_was_not_measured_is_not_shown(tmp_path):
     evaluation = Evaluation(0.1, 0.3, 0.2, 0.02, 0.4, 0.6)
     with TensorBoardLog(tmp_path) as log:
-        log.write_round(CurvePoint(0, 20, evaluation, 2.5, {}), None, None, None, None, _NAMES)
+        log.write_point(CurvePoint(0, 20, evaluation, 2.5, {}), None)
     assert set(_read(tmp_path)) == {"error", "nll", "brier", "ece", "deterministic_error"}
 
 
 def test_a_round_can_be_read_before_the_log_is_closed(tmp_path):
     with TensorBoardLog(tmp_path) as log:
-        log.write_round(_point(20, 0.5), None, None, None, None, _NAMES)
+        log.write_point(_point(20, 0.5), None)
         assert [step for step, _ in _read(tmp_path)["error"]] == [20]
+        log.write_query(_POINT, _QUERY, _LABELS, _EXAMPLES, _NAMES)
+        assert [step for step, _ in _read(tmp_path)["bought"]] == [20]
 
 
 def test_a_run_that_goes_on_adds_to_its_log(tmp_path):
     for labels in (20, 30):
         with TensorBoardLog(tmp_path) as log:
-            log.write_round(_point(labels, 0.5), None, None, None, None, _NAMES)
+            log.write_point(_point(labels, 0.5), None)
     assert [step for step, _ in _read(tmp_path)["error"]] == [20, 30]
 
 
-def test_a_query_without_labels_yet_shows_its_scores(tmp_path):
+def test_a_query_without_images_is_counted(tmp_path):
     with TensorBoardLog(tmp_path) as log:
-        log.write_round(_point(20, 0.5), _QUERY, None, _EXAMPLES, None, _NAMES)
+        log.write_query(_POINT, _QUERY, _LABELS, None, _NAMES)
+    assert set(_read(tmp_path)) == {"bought_scores", "bought_classes", "bought_per_class"}
+
+
+def test_a_large_query_draws_its_first_hundred(tmp_path):
+    ids = np.array([f"item-{row:03d}" for row in range(130)])
+    images = np.random.default_rng(1).integers(0, 256, (130, 2, 2, 1)).astype(np.uint8)
+    labels = Labels(ids, np.arange(130) % 3)
+    query = Query(ids[::-1], np.linspace(1, 0, 130))
+    with TensorBoardLog(tmp_path) as log:
+        log.write_query(_POINT, query, labels, Examples(ids, images), _NAMES)
     written = _read(tmp_path)
-    expected = picks.picked_images(_EXAMPLES.images[[2, 0]], ["0.7500", "0.5000"])
+    names = [_NAMES[label] for label in labels.classes[::-1][:100]]
+    captions = [f"{n}  {s:.4f}" for n, s in zip(names, query.scores[:100], strict=True)]
+    expected = picks.picked_images(images[::-1][:100], captions, 5)
     np.testing.assert_array_equal(_picture(written, "bought"), expected)
-    assert "bought_per_class" not in written
+    assert written["bought_classes"][0][1][:, 2].sum() == 130
 
 
 def test_an_empty_query_draws_nothing(tmp_path):
     nothing = Query(np.array([], dtype="U1"), np.array([]))
     with TensorBoardLog(tmp_path) as log:
-        log.write_round(_point(20, 0.5), nothing, _LABELS, _EXAMPLES, None, _NAMES)
-    assert not [tag for tag in _read(tmp_path) if tag.startswith("bought")]
+        log.write_query(_POINT, nothing, _LABELS, _EXAMPLES, _NAMES)
+    assert not _read(tmp_path)

@@ -11,6 +11,7 @@ from unittest import mock
 from benchmarks.measuring import Results, Settings, Table, seconds_of, significant
 
 from dbal_tf import loop
+from dbal_tf.components import reporter
 from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 from dbal_tf.datasets.source import Source
@@ -21,9 +22,11 @@ from dbal_tf.store.writer import Store
 _ROUND = 1  # in which nothing is compiled any more
 _COMPONENTS = ("train", "evaluate", "score", "label")
 _TIMED = {
-    "commit": (Store, "commit"),
-    "TensorBoard": (TensorBoardLog, "write_round"),
-    "query.csv and curve.csv": (loop, "write_atomically"),
+    "ask": (Store, "ask"),
+    "tell": (Store, "tell"),
+    "TensorBoard, point": (TensorBoardLog, "write_point"),
+    "TensorBoard, query": (TensorBoardLog, "write_query"),
+    "query.csv and curve.csv": (reporter, "write_atomically"),
 }
 
 

@@ -1,0 +1,103 @@
+"""Every component is a frozen dataclass with one `run` that its settings can make."""
+
+import dataclasses
+import importlib
+import inspect
+import pathlib
+import pkgutil
+
+import pytest
+
+from dbal_tf import components
+from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.components.evaluator import Evaluator
+from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
+from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.components.pool_scorer import PoolScorer
+from dbal_tf.components.posterior_choice import PosteriorChooser
+from dbal_tf.components.push_gate import PushGate
+from dbal_tf.components.pusher import Pusher
+from dbal_tf.components.trainer import Trainer
+from dbal_tf.config import Config
+
+COMPONENTS = (
+    *(Acquirer, DatasetOracle, Evaluator, ExampleGen, GraphChooser, ImageGraph),
+    *(PoolScorer, PosteriorChooser, PushGate, Pusher, Trainer),
+)
+# Fields that are no setting; each is tested where its component is.
+MADE = {
+    DatasetOracle: {"dataset"},
+    GraphChooser: {"nodes", "pool_graph", "test_graph", "dataset"},
+    PosteriorChooser: {"scorer", "acquirer"},
+    Pusher: {"folder"},
+    Trainer: {"network"},
+}
+SETTINGS = {"neighbors": "graph_neighbors", "scale": "graph_scale"}
+# No setting that a component takes has its default.
+CHANGED = Config(
+    acquisition=("bald",),
+    var_ratios="votes",
+    posterior="gaussian_dropout",
+    dataset="digits",
+    data_dir="somewhere",
+    classes=("2", "8"),
+    rounds=7,
+    acquisition_size=3,
+    initial_per_class=4,
+    validation_size=50,
+    pool_size=200,
+    num_samples=9,
+    pool_subset=70,
+    refine=60,
+    refine_samples=90,
+    graph_neighbors=5,
+    graph_scale=0.5,
+    epochs=6,
+    batch_size=16,
+    remainder="keep",
+    learning_rate=0.01,
+    mixed_precision=True,
+    export_every=2,
+    bless_max_error=0.25,
+    run_dir="somewhere/else",
+)
+
+
+def _made_by_settings(kind):
+    return {field.name for field in dataclasses.fields(kind)} - MADE.get(kind, set())
+
+
+def test_every_component_is_listed():
+    found = set()
+    for module in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
+        kinds = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+        found |= {
+            kind
+            for _, kind in kinds
+            if kind.__module__ == module.name and callable(getattr(kind, "run", None))
+        }
+    assert found == set(COMPONENTS)
+
+
+@pytest.mark.parametrize("kind", COMPONENTS)
+def test_a_component_is_frozen_and_takes_its_parameters_from_the_settings(kind, toy):
+    assert kind.__dataclass_params__.frozen
+    if MADE.get(kind) == {"dataset"}:
+        return  # Has no parameters.
+    assert "from_config" in vars(kind), f"{kind.__name__} has no from_config"
+    given = [toy] if kind is GraphChooser else []
+    made = kind.from_config(CHANGED, *given)
+    assert type(made) is kind
+    for name in _made_by_settings(kind):
+        setting = SETTINGS.get(name, name)
+        value = getattr(CHANGED, setting)
+        assert value != getattr(Config(), setting), f"CHANGED has {setting}'s default"
+        assert getattr(made, name) == (value[0] if setting == "acquisition" else value), name
+
+
+def test_what_is_made_of_several_settings():
+    chooser = PosteriorChooser.from_config(CHANGED)
+    assert chooser.scorer == PoolScorer.from_config(CHANGED)
+    assert chooser.acquirer == Acquirer(3)
+    assert Pusher.from_config(CHANGED).folder == pathlib.Path("somewhere/else/export")
