@@ -70,7 +70,8 @@ def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
     else:  # Published results have no reserve, and their last round may only have measured.
         ranks = [row.rank for row in told]
         is_last = index == facts.rounds[-1].point.round
-        right = ranks == list(range(size)) or (is_last and not ranks)
+        in_order = ranks == list(range(len(ranks))) and bought == size
+        right = in_order or (is_last and not ranks)
     if not right:
         yield f"round {index} has {bought} labels, expected {size} ranked from 1"
 
