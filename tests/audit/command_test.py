@@ -11,19 +11,35 @@ import sys
 import pytest
 
 from dbal_tf.audit import command as audit
-from dbal_tf.store.schema import FILE_NAME
+from dbal_tf.store.layout import STORE_FILE
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _sql(*statements):
     def plant(folder):
-        with contextlib.closing(sqlite3.connect(folder / FILE_NAME)) as connection:
+        with contextlib.closing(sqlite3.connect(folder / STORE_FILE)) as connection:
             for statement in statements:
                 connection.execute(statement)
             connection.commit()
 
     return plant
+
+
+def _rename(old, new):
+    """Round 1 asks for another item, and is answered."""
+    return _sql(
+        f"UPDATE answers SET item = '{new}' WHERE item = '{old}'",
+        f"UPDATE queries SET item = '{new}' WHERE item = '{old}' AND round = 1",
+    )
+
+
+def _answer(item, corrects, number=2):
+    """Another answer, that of a person who looked again."""
+    return _sql(
+        "INSERT INTO answers (item, class, state, round, annotator, time, corrects)"
+        f" VALUES ('{item}', 0, 'labelled', {number}, 'person', 'then', {corrects})"
+    )
 
 
 def _edit(path, old, new):
@@ -44,36 +60,36 @@ def _remove(path):
 
 
 def _damage(folder):
-    with open(folder / FILE_NAME, "r+b") as file:
+    with open(folder / STORE_FILE, "r+b") as file:
         file.seek(4096)
         file.write(bytes(4096))
 
 
 _NO_KEY = (
-    "CREATE TABLE copied AS SELECT * FROM labels",
-    "DROP TABLE labels",
-    "ALTER TABLE copied RENAME TO labels",
+    "CREATE TABLE copied AS SELECT * FROM queries",
+    "DROP TABLE queries",
+    "ALTER TABLE copied RENAME TO queries",
 )
 
 # What is planted, the check that finds it, and what it says.
 _CORRUPTIONS = {
     "an id bought twice": (
-        _sql(*_NO_KEY, "UPDATE labels SET item = 'train-5' WHERE item = 'train-7'"),
+        _rename("train-7", "train-5"),
         "no id is bought twice",
         "train-5 was bought 2 times",
     ),
     "a test item bought": (
-        _sql("UPDATE labels SET item = 'test-1' WHERE item = 'train-8'"),
+        _rename("train-8", "test-1"),
         "items are in their split",
         "test-1 was bought but is test split",
     ),
     "a validation item bought": (
-        _sql("UPDATE labels SET item = 'train-3' WHERE item = 'train-8'"),
+        _rename("train-8", "train-3"),
         "items are in their split",
         "train-3 was bought but is validation split",
     ),
     "an item of nowhere bought": (
-        _sql("UPDATE labels SET item = 'foreign' WHERE item = 'train-8'"),
+        _rename("train-8", "foreign"),
         "items are in their split",
         "foreign was bought but is in no split",
     ),
@@ -88,67 +104,137 @@ _CORRUPTIONS = {
         "labelled, unlabelled and validation items are not all items",
     ),
     "a label changed": (
-        _sql("UPDATE labels SET class = 0 WHERE item = 'train-5'"),
+        _sql("UPDATE answers SET class = 0 WHERE item = 'train-5'"),
         "labels are as they were learnt",
         "the labels that round 1 learnt from were changed",
     ),
     "an initial label changed": (
-        _sql("UPDATE labels SET class = 1 WHERE item = 'train-0'"),
+        _sql("UPDATE answers SET class = 1 WHERE item = 'train-0'"),
         "labels are as they were learnt",
         "the labels that round 0 learnt from were changed",
     ),
+    "a label taken out": (
+        _sql("DELETE FROM answers WHERE item = 'train-5'"),
+        "labels are as they were learnt",
+        "the labels that round 1 learnt from were changed",
+    ),
+    "a label moved to an earlier round": (
+        _sql("UPDATE answers SET round = 0 WHERE item = 'train-8'"),
+        "labels are as they were learnt",
+        "the labels that round 1 learnt from were changed",
+    ),
+    "a correction that claims to be of an earlier round": (
+        _answer("train-5", 4, number=0),
+        "labels are as they were learnt",
+        "the labels that round 1 learnt from were changed",
+    ),
+    "a correction of another item's answer": (
+        _answer("train-5", 5),
+        "no id is bought twice",
+        "answer 8 to train-5 does not correct the one before it",
+    ),
+    "a second answer that corrects nothing": (
+        _answer("train-5", "NULL"),
+        "no id is bought twice",
+        "answer 8 to train-5 does not correct the one before it",
+    ),
+    "a correction of no answer": (
+        _answer("train-10", 99),
+        "no id is bought twice",
+        "answer 8 to train-10 does not correct the one before it",
+    ),
+    "an answer that nobody asked for": (
+        _answer("train-10", "NULL"),
+        "every round has its labels",
+        "round 2 was told of train-10, which it had not asked for",
+    ),
+    "a query taken out": (
+        _sql("DELETE FROM queries WHERE round = 1"),
+        "every round has its labels",
+        "round 1 was told of train-7, which it had not asked for",
+    ),
+    "an item that was answered asked for twice": (
+        _sql(*_NO_KEY, "UPDATE queries SET item = 'train-8' WHERE round = 1 AND rank = 2"),
+        "no id is bought twice",
+        "train-8 was bought 2 times",
+    ),
+    "an item of the reserve asked for twice": (
+        _sql(*_NO_KEY, "INSERT INTO queries VALUES (1, 3, 'train-9', 0.125, NULL, NULL)"),
+        "no id is bought twice",
+        "round 1 asked 2 times for train-9",
+    ),
+    "an item asked for that had an answer": (
+        _sql("UPDATE queries SET item = 'train-5' WHERE round = 1 AND rank = 2"),
+        "no id is bought twice",
+        "round 1 asked for train-5, which had an answer",
+    ),
+    "an initial item asked for": (
+        _sql("UPDATE queries SET item = 'train-0' WHERE round = 0 AND rank = 2"),
+        "no id is bought twice",
+        "round 0 asked for train-0, which had an answer",
+    ),
+    "a skip with a class": (
+        _sql("UPDATE answers SET state = 'skipped' WHERE item = 'train-8'"),
+        "labels are classes",
+        "train-8 has class 2 though it is skipped",
+    ),
+    "a label without a class": (
+        _sql("UPDATE answers SET class = NULL WHERE item = 'train-8'"),
+        "labels are classes",
+        "train-8 has class None",
+    ),
     "a label that is no class": (
-        _sql("UPDATE labels SET class = 3 WHERE item = 'train-8'"),
+        _sql("UPDATE answers SET class = 3 WHERE item = 'train-8'"),
         "labels are classes",
         "train-8 has class 3",
     ),
     "a state that is none": (
-        _sql("UPDATE labels SET state = 'guessed' WHERE item = 'train-8'"),
+        _sql("UPDATE answers SET state = 'guessed' WHERE item = 'train-8'"),
         "labels are classes",
         "train-8 is in the state 'guessed'",
     ),
     "labels of a round missing": (
-        _sql("DELETE FROM labels WHERE item = 'train-8'"),
+        _sql("DELETE FROM answers WHERE item = 'train-8'"),
         "every round has its labels",
         "round 1 has 1 labels, expected 2",
     ),
     "all labels of the last query missing": (
-        _sql("DELETE FROM labels WHERE round = 1"),
+        _sql("DELETE FROM answers WHERE round = 1"),
         "every round has its labels",
         "round 1 has 0 labels, expected 2",
     ),
     "an initial label missing": (
-        _sql("DELETE FROM labels WHERE item = 'train-2'"),
+        _sql("DELETE FROM answers WHERE item = 'train-2'"),
         "every round has its labels",
         "there are 2 initial labels, expected 3",
     ),
     "a score that is no number": (
-        _sql("UPDATE labels SET score = NULL WHERE item = 'train-7'"),
+        _sql("UPDATE queries SET score = NULL WHERE round = 1 AND rank = 0"),
         "scores are in range",
         "train-7 has the score None",
     ),
     "a score that is text": (
-        _sql("UPDATE labels SET score = 'nan' WHERE item = 'train-7'"),
+        _sql("UPDATE queries SET score = 'nan' WHERE round = 1 AND rank = 0"),
         "scores are in range",
         "train-7 has the score nan",
     ),
     "a score that is infinite": (
-        _sql("UPDATE labels SET score = 9e999 WHERE item = 'train-7'"),
+        _sql("UPDATE queries SET score = 9e999 WHERE round = 1 AND rank = 0"),
         "scores are in range",
         "train-7 has the score inf",
     ),
     "a score out of range": (
-        _sql("UPDATE labels SET score = 1.2 WHERE item = 'train-7'"),
+        _sql("UPDATE queries SET score = 1.2 WHERE round = 1 AND rank = 0"),
         "scores are in range",
         "train-7 has the score 1.2, expected 0 to 1.0986",
     ),
     "ranks swapped": (
-        _sql("UPDATE labels SET rank = 1 - rank WHERE round = 1"),
+        _sql(*_NO_KEY, "UPDATE queries SET rank = 1 - rank WHERE round = 1 AND rank < 2"),
         "scores are in range",
         "train-7 scores above train-8, which ranks before it",
     ),
     "BALD above the entropy": (
-        _sql("UPDATE labels SET entropy = 0.3 WHERE item = 'train-7'"),
+        _sql("UPDATE queries SET entropy = 0.3 WHERE round = 1 AND rank = 0"),
         "bald is below entropy",
         "train-7 has BALD 0.5 above its entropy 0.3",
     ),
@@ -163,6 +249,16 @@ _CORRUPTIONS = {
         _edit("curve.csv", "\n2,7,0.3,", "\n2,7,0.03,"),
         "curve is that of the store",
         "line 4 of curve.csv is not what the store says",
+    ),
+    "the seconds of a run that has ended changed": (
+        _edit("curve.csv", "2.5,1.000,0.000,0.000,0.000,", "2.5,1.000,0.000,0.000,9.000,"),
+        "curve is that of the store",
+        "line 4 of curve.csv is not what the store says",
+    ),
+    "the number of labels changed": (
+        _sql("UPDATE rounds SET labels = 6 WHERE round = 1"),
+        "every round has its labels",
+        "round 1 counts 6 labels, there are 5",
     ),
     "a curve cut short": (
         lambda folder: (folder / "curve.csv").write_text("round\n"),
@@ -180,14 +276,27 @@ _CORRUPTIONS = {
         "round 1 bought labels but is not committed",
     ),
     "a seed of one's own": (
-        _sql("UPDATE executions SET seed = 1 WHERE round = 1 AND component = 'PoolScorer'"),
+        _sql(
+            "UPDATE executions SET seeds = '{\"masks\": 1}' WHERE round = 1"
+            " AND component = 'PosteriorChooser'"
+        ),
         "seeds derive",
-        "round 1 seeded PoolScorer with 1",
+        "round 1 seeded PosteriorChooser with 1",
     ),
     "a component left out": (
         _sql("DELETE FROM executions WHERE round = 1 AND component = 'Evaluator'"),
         "every component ran",
         "round 1 has no execution of Evaluator",
+    ),
+    "a query that nobody chose": (
+        _sql("DELETE FROM executions WHERE round = 1 AND component = 'PosteriorChooser'"),
+        "every component ran",
+        "round 1 has no execution of a chooser",
+    ),
+    "a standard error changed": (
+        _sql("UPDATE queries SET standard_error = 0.5 WHERE round = 1 AND rank = 0"),
+        "queries are those of the store",
+        "rounds/0001/query.csv is not what the store says",
     ),
     "a query edited": (
         _edit("rounds/0001/query.csv", "train-8", "train-9"),
@@ -255,7 +364,7 @@ _CORRUPTIONS = {
         "labelled, unlabelled and validation items are not all items",
     ),
     "a round's labels taken back": (
-        _sql("UPDATE labels SET state = 'skipped' WHERE round = 1"),
+        _sql("UPDATE answers SET state = 'skipped', class = NULL WHERE round = 1"),
         "queries are those of the store",
         "rounds/0001/query.csv is not what the store says",
     ),
@@ -267,7 +376,7 @@ _CORRUPTIONS = {
     "a query that is one long field": (
         _edit("rounds/0001/query.csv", "id,", 'id,"' + "x" * 200_000),
         "queries are those of the store",
-        "a value cannot be read: field larger than field limit",
+        "rounds/0001/query.csv is not what the store says",
     ),
     "a database damaged": (_damage, "store is whole", "it is damaged"),
 }
@@ -306,11 +415,11 @@ def test_a_curve_that_a_kill_left_a_line_behind_passes(finished_run, capsys):
 
 def test_a_store_that_another_program_holds_is_no_damage(finished_run, monkeypatch, capsys):
     waits_less = functools.partial(sqlite3.connect, timeout=0.1)
-    with contextlib.closing(sqlite3.connect(finished_run / FILE_NAME)) as holder:
+    with contextlib.closing(sqlite3.connect(finished_run / STORE_FILE)) as holder:
         holder.execute("PRAGMA journal_mode = DELETE")
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
-        (finished_run / f"{FILE_NAME}-wal").touch()
+        (finished_run / f"{STORE_FILE}-wal").touch()
         monkeypatch.setattr(sqlite3, "connect", waits_less)
         assert audit.main([str(finished_run)]) == 2
     assert "cannot be opened (database is locked)" in capsys.readouterr().err
@@ -380,10 +489,14 @@ def test_bad_input_is_one_sentence(finished_run, monkeypatch, capsys, arguments,
     assert err.startswith("dbal_tf: ") and says in err
 
 
-def test_a_newer_store_is_bad_input(finished_run, capsys):
-    _sql("PRAGMA user_version = 99")(finished_run)
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_store_of_another_schema_is_bad_input(finished_run, capsys, version):
+    _sql(f"PRAGMA user_version = {version}")(finished_run)
     assert audit.main([str(finished_run)]) == 2
-    assert "has schema 99, this version of dbal_tf knows up to" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"dbal_tf: {finished_run / STORE_FILE} has schema {version}, this version of dbal_tf "
+        "reads schema 3; use the version that wrote it or choose another --run_dir.\n"
+    )
 
 
 def test_it_answers_without_tensorflow(finished_run):

@@ -9,7 +9,8 @@ from dbal_tf.artifacts import Labels
 from dbal_tf.core import InputError
 from dbal_tf.store import schema
 from dbal_tf.store.reader import RunReader, ids_digest, labels_digest, pack_ids, unpack_ids
-from dbal_tf.store.writer import FILE_NAME, Store
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.writer import Store
 
 
 def _snapshot(folder):
@@ -51,7 +52,7 @@ def test_a_read_only_folder_can_be_read(finished_run):
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_a_store_that_another_program_holds_cannot_be_opened(finished_run, monkeypatch, mode):
-    holder = sqlite3.connect(finished_run / FILE_NAME, isolation_level=None)
+    holder = sqlite3.connect(finished_run / STORE_FILE, isolation_level=None)
     # Without a log the reader looks for no lock, so it is made to.
     monkeypatch.setattr(
         schema,
@@ -72,7 +73,7 @@ def test_a_store_that_cannot_be_read_is_not_called_damaged(finished_run, monkeyp
         raise sqlite3.OperationalError("unable to open database file")
 
     monkeypatch.setattr(schema, "read_only", refuse)
-    sentence = rf"{FILE_NAME} cannot be opened \(unable to open database file\); make"
+    sentence = rf"{STORE_FILE} cannot be opened \(unable to open database file\); make"
     with pytest.raises(InputError, match=sentence):
         RunReader.open(finished_run)
 
@@ -83,7 +84,7 @@ def test_what_is_no_run(tmp_path):
     Store(tmp_path).__exit__()
     with pytest.raises(InputError):
         RunReader.open(tmp_path).run()
-    (tmp_path / FILE_NAME).write_bytes(b"x" * 9999)
+    (tmp_path / STORE_FILE).write_bytes(b"x" * 9999)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         RunReader.open(tmp_path)
 

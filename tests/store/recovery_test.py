@@ -2,13 +2,13 @@ import csv
 import re
 
 from dbal_tf.store.recovery import damage_sentence
-from dbal_tf.store.writer import FILE_NAME
+from dbal_tf.store.layout import STORE_FILE
 
 
 def test_all_of_a_whole_store_is_saved(finished_run):
     sentence = damage_sentence(finished_run, "torn page")
     assert sentence == (
-        f"{finished_run / FILE_NAME} is damaged (torn page); 7 labels and 3 rounds could be "
+        f"{finished_run / STORE_FILE} is damaged (torn page); 7 labels and 3 rounds could be "
         "read and are in recovered.csv beside it; remove metadata.db-wal and metadata.db-shm, "
         "if there, then put it back from a copy or choose another --run_dir."
     )
@@ -35,15 +35,15 @@ def test_nothing_is_overwritten_and_the_same_is_not_saved_twice(finished_run):
 
 
 def test_nothing_is_written_if_nothing_can_be_read(tmp_path):
-    (tmp_path / FILE_NAME).write_bytes(b"thesis " * 999)
+    (tmp_path / STORE_FILE).write_bytes(b"thesis " * 999)
     assert "; nothing of it could be read; remove metadata.db-wal" in damage_sentence(
         tmp_path, "torn"
     )
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert [path.name for path in tmp_path.iterdir()] == [STORE_FILE]
 
 
 def test_a_page_that_is_damaged_costs_its_own_rows_alone(finished_run):
-    path = finished_run / FILE_NAME
+    path = finished_run / STORE_FILE
     whole = path.read_bytes()
     pages = range(1, len(whole) // 4096)
     assert len(pages) > 5
