@@ -8,6 +8,8 @@ import pytest
 from dbal_tf.audit import folder
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.shared import NotRecorded
+from dbal_tf.core import InputError
+from dbal_tf.store.csv_files import curve_csv
 from dbal_tf.store.rows import RoundRecord
 
 
@@ -53,3 +55,17 @@ def test_an_error_is_a_share(facts, value):
     row = RoundRecord(dataclasses.replace(point, evaluation=evaluation), {})
     found = list(folder.measures_are_in_range(dataclasses.replace(facts, rounds=[row])))
     assert found == [f"round 0 has error {value}"]
+
+
+def test_the_first_point_may_not_be_in_the_curve_yet_whatever_its_columns(facts):
+    point = facts.rounds[0].point
+    with_auc = dataclasses.replace(point.evaluation, auc=0.75)
+    row = RoundRecord(dataclasses.replace(point, evaluation=with_auc), {})
+    first = dataclasses.replace(facts, rounds=[row], asked=[])
+    path = facts.folder / "curve.csv"
+    path.write_text(curve_csv([]))
+    assert list(folder.curve_is_that_of_the_store(first)) == []
+    path.unlink()
+    assert list(folder.curve_is_that_of_the_store(dataclasses.replace(first, rounds=[]))) == []
+    with pytest.raises(InputError, match=r"curve\.csv cannot be read"):
+        list(folder.curve_is_that_of_the_store(first))
