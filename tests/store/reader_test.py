@@ -8,8 +8,8 @@ import pytest
 from dbal_tf.artifacts import Labels
 from dbal_tf.core import InputError
 from dbal_tf.store import schema
-from dbal_tf.store.reader import RunReader, ids_digest, labels_digest, pack_ids, unpack_ids
 from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.reader import RunReader, ids_digest, labels_digest, pack_ids, unpack_ids
 from dbal_tf.store.writer import Store
 
 

@@ -1,8 +1,8 @@
 import csv
 import re
 
-from dbal_tf.store.recovery import damage_sentence
 from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.recovery import damage_sentence
 
 
 def test_all_of_a_whole_store_is_saved(finished_run):
