@@ -1,4 +1,4 @@
-"""What is not recorded is not an error; `command_test.py` plants the errors."""
+"""What is not recorded is not an error; `corrupt_purchases_test.py` plants errors."""
 
 import dataclasses
 

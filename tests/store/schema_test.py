@@ -3,6 +3,7 @@ import sqlite3
 
 import pytest
 
+from dbal_tf.artifacts import Labels
 from dbal_tf.core import InputError
 from dbal_tf.store import schema
 from dbal_tf.store.layout import STORE_FILE
@@ -92,3 +93,39 @@ def test_reading_leaves_no_file_and_writes_none(finished_run):
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             connection.execute("DELETE FROM answers")
     assert sorted(path.name for path in finished_run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.tell(7, Labels.from_answers({"train-9": 0}), "person"),
+        lambda store: store.add_artifact(7, "query", "rounds/0001/query.csv"),
+        lambda store: store._connection.execute(
+            "INSERT INTO queries VALUES (7, 0, 'train-9', 0, 0, 0)"
+        ),
+        lambda store: store._connection.execute(
+            "INSERT INTO executions VALUES (99, 7, 'Trainer', '{}', 0)"
+        ),
+        lambda store: store._connection.execute("DELETE FROM rounds WHERE round = 1"),
+    ],
+    ids=["answers", "artifacts", "queries", "executions", "rounds"],
+)
+def test_what_belongs_to_no_round_is_refused(finished_run, write):
+    with Store(finished_run) as store:
+        before = store.snapshot()
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            write(store)
+        assert store.snapshot() == before
+
+
+def test_an_answer_corrects_one_that_there_is_and_that_nothing_else_corrects(finished_run):
+    insert = (
+        "INSERT INTO answers (item, class, state, annotator, time, corrects)"
+        " VALUES ('train-0', 0, 'labelled', 'person', 'then', ?)"
+    )
+    with Store(finished_run) as store:
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            store._connection.execute(insert, (99,))
+        store._connection.execute(insert, (1,))
+        with pytest.raises(sqlite3.IntegrityError, match=r"answers\.corrects"):
+            store._connection.execute(insert, (1,))

@@ -8,7 +8,7 @@ import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
 from dbal_tf.core import InputError
-from dbal_tf.store import files, schema
+from dbal_tf.store import files
 from dbal_tf.store import writer as store_module
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.reader import RunReader
@@ -204,37 +204,6 @@ def test_another_answer_to_an_item_corrects_the_last_one(store, tmp_path):
     assert store.reader.labels(before=2).classes.tolist() == [3, 0, 6, 1, 2]
 
 
-@pytest.mark.parametrize("table", ["answers", "queries", "executions", "artifacts"])
-def test_what_belongs_to_no_round_is_refused(store, tmp_path, table):
-    (tmp_path / "file").touch()
-    before = _everything(tmp_path)
-    row = {
-        "answers": lambda: store.tell(7, _labels("y"), "person"),
-        "artifacts": lambda: store.add_artifact(7, "query", "file"),
-        "queries": lambda: store._connection.execute(
-            "INSERT INTO queries VALUES (7, 0, 'y', 0, 0, 0)"
-        ),
-        "executions": lambda: store._connection.execute(
-            "INSERT INTO executions VALUES (1, 7, 'Trainer', '{}', 0)"
-        ),
-    }
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        row[table]()
-    assert _everything(tmp_path) == before
-
-
-def test_an_answer_corrects_one_that_there_is_and_that_nothing_else_corrects(store):
-    insert = (
-        "INSERT INTO answers (item, class, state, annotator, time, corrects)"
-        " VALUES ('z', 0, 'labelled', 'person', 'then', ?)"
-    )
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        store._connection.execute(insert, (99,))
-    store._connection.execute(insert, (1,))
-    with pytest.raises(sqlite3.IntegrityError, match=r"answers\.corrects"):
-        store._connection.execute(insert, (1,))
-
-
 def test_what_fails_in_the_last_statement_undoes_the_first(store, tmp_path, monkeypatch):
     (tmp_path / "x").touch()
     before = _everything(tmp_path)
@@ -363,89 +332,3 @@ def test_a_clock_that_is_set_back_changes_no_order(tmp_path, monkeypatch):
         assert _ids(store) == ["z", "a", "y", "b", "x", "k"]
         assert store.reader.labels().classes.tolist()[2] == 8
         assert [point.round for point in store.reader.curve()] == [0, 1, 2]
-
-
-def _damage(path, offset):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        file.write(b"\xa5" * 600)
-
-
-@pytest.fixture
-def large(tmp_path):
-    """The folder of a store of many pages, closed."""
-    with Store(tmp_path) as store:
-        initial = _labels(*(f"item-{n:05d}" for n in range(2000)))
-        store.start(_RUN, initial, "dataset", {})
-        _commit(store, 0, "y", "b")
-    return tmp_path
-
-
-def test_a_damaged_store_is_named_and_what_can_be_read_is_saved(large):
-    path = large / STORE_FILE
-    _damage(path, path.stat().st_size // 2 // 4096 * 4096)
-    damaged = path.read_bytes()
-    with pytest.raises(
-        InputError, match=r"metadata\.db is damaged \(.*\); (\d+) labels"
-    ) as error:
-        Store(large)
-    assert "put it back from a copy or choose another --run_dir." in str(error.value)
-    assert path.read_bytes() == damaged
-    lines = (large / "recovered.csv").read_text().splitlines()
-    answers = [line for line in lines if line.startswith("answers,")]
-    assert f"; {len(answers)} labels and 1 rounds" in str(error.value)
-    assert len(answers) > 1500
-
-
-def test_a_file_that_is_no_database_is_damaged(tmp_path):
-    (tmp_path / STORE_FILE).write_bytes(b"thesis " * 999)
-    with pytest.raises(
-        InputError, match=r"is damaged \(file is not a database\); nothing of it"
-    ):
-        Store(tmp_path)
-    assert (tmp_path / STORE_FILE).read_bytes() == b"thesis " * 999
-
-
-@pytest.mark.parametrize("version", [1, 2, 99])
-def test_a_store_of_another_schema_is_left_alone(store, tmp_path, version):
-    with contextlib.closing(sqlite3.connect(tmp_path / STORE_FILE)) as connection:
-        connection.execute(f"PRAGMA user_version = {version}")
-    before = _everything(tmp_path)
-    with pytest.raises(InputError) as error:
-        Store(tmp_path)
-    assert str(error.value) == (
-        f"{tmp_path / STORE_FILE} has schema {version}, this version of dbal_tf reads schema "
-        f"{schema.VERSION}; use the version that wrote it or choose another --run_dir."
-    )
-    assert _everything(tmp_path) == before
-
-
-def test_a_database_of_another_program_is_left_alone(tmp_path):
-    with contextlib.closing(sqlite3.connect(tmp_path / STORE_FILE)) as connection:
-        connection.execute("CREATE TABLE books (title TEXT)")
-    before = (tmp_path / STORE_FILE).read_bytes()
-    with pytest.raises(InputError, match="is a database of another program"):
-        Store(tmp_path)
-    assert (tmp_path / STORE_FILE).read_bytes() == before
-
-
-def test_a_full_disk_undoes_the_transaction_and_says_so(store, tmp_path):
-    def limit(pages):
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")
-
-    def pages():
-        return store._connection.execute("PRAGMA page_count").fetchone()[0]
-
-    many = [f"item-{number}" for number in range(2000)]
-    for act in (
-        lambda: _ask(store, 0, *many),
-        lambda: store.tell(0, _labels(*many), "dataset"),
-    ):
-        limit(pages())
-        before = _everything(tmp_path)
-        with pytest.raises(sqlite3.OperationalError, match="disk is full"):
-            act()
-        assert _everything(tmp_path) == before
-        limit(100_000)
-        act()
-    assert len(store.reader.labels()) == 2002
