@@ -165,3 +165,13 @@ def test_a_correction_after_the_end_whose_time_is_not_in_the_curve_yet_passes(
     curve.write_text(curve.read_text().replace(",1.500,", ",1.250,"))
     [line] = wrong(run)
     assert line.endswith("WRONG: line 4 of curve.csv is not what the store says")
+
+
+def test_a_query_shown_before_its_round_ended_is_wrong(waiting, wrong):
+    waiting.tell(train_9="skipped", train_10=1)
+    waiting.write_query()
+    waiting.write_curve()
+    waiting.tell(train_11=0)
+    waiting.write_curve()
+    [line] = wrong(waiting)
+    assert line.endswith("WRONG: rounds/0002/query.csv is not what the store says")
