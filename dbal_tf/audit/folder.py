@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 
+from dbal_tf.artifacts import PHASES
 from dbal_tf.audit.facts import Facts, read_text
 from dbal_tf.audit.shared import asked_in, is_waiting, needs_store
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
@@ -12,6 +13,7 @@ from dbal_tf.seeds import seed_for
 from dbal_tf.store.csv_files import curve_csv, query_csv
 from dbal_tf.store.files import digest
 from dbal_tf.store.layout import CURVE_FILE, EXPORT_MARKER, FLAGS_FILE, query_file
+from dbal_tf.store.rows import LABELLED, LabelRecord, label_records
 
 _SHARES = ("error", "ece", "deterministic_error", "graph_error", "graph_mass_error")
 _EXPORTED = ("saved_model.pb", "variables/variables.index", EXPORT_MARKER)
@@ -36,18 +38,32 @@ def measures_are_in_range(facts: Facts) -> Iterator[str]:
 def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
     """`curve.csv` shows the committed rounds, to the last digit."""
     needs_store(facts, "a store")
-    text, points = read_text(facts.folder / CURVE_FILE), [row.point for row in facts.rounds]
-    if points:
-        # A round, and later its answers, are committed before its line is written.
-        last = dataclasses.replace(
-            points[-1], seconds={k: v for k, v in points[-1].seconds.items() if k != "label"}
-        )
-        if text in (curve_csv(points[:-1]), curve_csv([*points[:-1], last])):
-            return
-    shown, kept = text.splitlines(), curve_csv(points).splitlines()
+    path, points = facts.folder / CURVE_FILE, [row.point for row in facts.rounds]
+    if not points and not path.exists():
+        return  # The first thing that a run writes is its store.
+    shown, kept = read_text(path).splitlines(), curve_csv(points).splitlines()
+    if points and _is_behind(facts, shown, kept):
+        return
     for number in range(max(len(shown), len(kept))):
         if shown[number : number + 1] != kept[number : number + 1]:
             yield f"line {number + 1} of {CURVE_FILE} is not what the store says"
+
+
+def _is_behind(facts: Facts, shown: list[str], kept: list[str]) -> bool:
+    """Says whether a kill came between a commit and the writing of the last line."""
+    if shown == curve_csv([row.point for row in facts.rounds[:-1]]).splitlines():
+        return True
+    if len(shown) != len(kept) or shown[:-1] != kept[:-1]:
+        return False
+    last = facts.rounds[-1].point
+    if any(row.round == last.round for row in facts.asked):
+        # Done again, to ask, or told since: what it measured is the same, its times are not.
+        first_time = kept[0].split(",").index(f"{PHASES[0]}_seconds")
+        return shown[-1].split(",")[:first_time] == kept[-1].split(",")[:first_time]
+    told = [row.seconds or 0.0 for row in facts.answers if row.round == last.round]
+    before = (last.seconds | {"label": sum(told[:count])} for count in range(len(told)))
+    lines = (curve_csv([dataclasses.replace(last, seconds=one)]) for one in before)
+    return any(shown[-1] == line.splitlines()[-1] for line in lines)
 
 
 def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
@@ -59,11 +75,28 @@ def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
             continue  # It is written when the round has all its answers.
         uri = query_file(index)
         try:
-            kept = query_csv(asked_in(facts, index), facts.run.class_names)
+            names, states = facts.run.class_names, _since_it_ended(facts, index)
+            kept = [query_csv(rows, names) for rows in states]
         except IndexError:  # A class without a name, which another check tells.
             continue
-        if read_text(facts.folder / uri) != kept:
+        if read_text(facts.folder / uri) not in kept:
             yield f"{uri} is not what the store says"
+
+
+def _since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
+    """Yields what a round was told, whenever it waited for nothing more.
+
+    Its file is written then; what the same round is told later does not show.
+    """
+    yield asked_in(facts, index)
+    told = [answer for answer in facts.answers if answer.round == index]
+    asked = [row for row in facts.asked if row.round == index]
+    size = facts.config.acquisition_size
+    for count in range(min(size, len(asked)), len(told)):
+        rows = label_records(told[:count], asked)
+        bought = sum(row.state == LABELLED for row in rows)
+        if bought >= size or len(rows) == len(asked):
+            yield rows
 
 
 def seeds_derive(facts: Facts) -> Iterator[str]:

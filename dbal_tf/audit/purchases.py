@@ -37,11 +37,25 @@ def no_id_is_bought_twice(facts: Facts) -> Iterator[str]:
     for item, count in Counter(row.item for row in facts.labels).items():
         if count > 1:
             yield f"{item} was bought {count} times"
+    yield from _asked_in_vain(facts)
     last: dict[str, int] = {}
     for answer in facts.answers:
         if facts.has_store and answer.corrects != last.get(answer.item):
             yield f"answer {answer.id} to {answer.item} does not correct the one before it"
         last[answer.item] = answer.id
+
+
+def _asked_in_vain(facts: Facts) -> Iterator[str]:
+    """Queries ask once for an item, and never for one that had an answer."""
+    for (index, item), count in Counter((row.round, row.item) for row in facts.asked).items():
+        if count > 1:
+            yield f"round {index} asked {count} times for {item}"
+    first: dict[str, int] = {}
+    for answer in facts.answers:
+        first.setdefault(answer.item, -1 if answer.round is None else answer.round)
+    for row in facts.asked:
+        if first.get(row.item, row.round) < row.round:
+            yield f"round {row.round} asked for {row.item}, which had an answer"
 
 
 def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
@@ -59,6 +73,9 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
         yield from _wrong_query(facts, index, size)
         if row.point.labels != (known := len(labels_of_model(facts, index))):
             yield f"round {index} counts {row.point.labels} labels, there are {known}"
+    for answer in facts.answers:
+        if answer.round is not None and answer.rank is None and answer.corrects is None:
+            yield f"round {answer.round} was told of {answer.item}, which it had not asked for"
 
 
 def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
@@ -70,7 +87,8 @@ def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
     else:  # Published results have no reserve, and their last round may only have measured.
         ranks = [row.rank for row in told]
         is_last = index == facts.rounds[-1].point.round
-        right = ranks == list(range(size)) or (is_last and not ranks)
+        in_order = ranks == list(range(len(ranks))) and bought == size
+        right = in_order or (is_last and not ranks)
     if not right:
         yield f"round {index} has {bought} labels, expected {size} ranked from 1"
 
@@ -94,6 +112,8 @@ def labels_are_classes(facts: Facts) -> Iterator[str]:
             yield f"{row.item} is in the state '{row.state}'"
         elif row.state == LABELLED and (row.label is None or not 0 <= row.label < classes):
             yield f"{row.item} has class {row.label}"
+        elif row.state != LABELLED and row.label is not None:
+            yield f"{row.item} has class {row.label} though it is {row.state}"
 
 
 def items_are_in_their_split(facts: Facts) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
     curve.csv      the learning curve
     flags.cfg      the settings, without folders of the machine
-    picks.csv      everything that was labelled: round, rank, id, class, score
+    picks.csv      everything that was answered: round, rank, id, class, score
     versions.json  of the code and libraries
 
 `tools/collect_results.py` writes them. A report and the audit read them where
@@ -18,7 +18,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from dbal_tf.artifacts import CurvePoint
+from dbal_tf.artifacts import LABEL_STATES, CurvePoint
 from dbal_tf.core import InputError
 from dbal_tf.store.csv_files import read_curve_csv
 from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, PICKS_FILE, STORE_FILE, VERSIONS_FILE
@@ -26,6 +26,7 @@ from dbal_tf.store.rows import LABELLED, LabelRecord
 
 _PICKS_COLUMNS = ["round", "rank", "id", "class", "score"]
 _INITIAL = "initial"
+_SKIPPED = LABEL_STATES[1]
 T = TypeVar("T")
 
 
@@ -66,7 +67,10 @@ def read_published(run_dir: pathlib.Path) -> PublishedRun:
 
 
 def read_picks(run_dir: pathlib.Path) -> list[LabelRecord]:
-    """Reads all that was labelled, in the order in which it was asked for.
+    """Reads all that was answered, in the order in which it was asked for.
+
+    An item without a class counts as skipped, though the annotator may have
+    been unsure: the file does not tell them apart, and neither is learnt from.
 
     Raises:
         InputError: The file is missing or not what `picks_csv` writes.
@@ -75,7 +79,12 @@ def read_picks(run_dir: pathlib.Path) -> list[LabelRecord]:
 
 
 def picks_csv(labels: Iterable[LabelRecord]) -> str:
-    """Returns the text of `picks.csv`: a header and a line an item."""
+    """Returns the text of `picks.csv`: a header and a line an item.
+
+    Args:
+        labels: As a store's `label_rows` gives them. The class of an item that
+            was skipped, or that the annotator was unsure of, is left empty.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_PICKS_COLUMNS)
@@ -111,12 +120,12 @@ def _picks(text: str) -> list[LabelRecord]:
     return [
         LabelRecord(
             item,
-            int(label),
+            int(label) if label else None,
             None if index == _INITIAL else int(index),
             int(rank) - 1,
             float(score) if score else None,
             None,
-            LABELLED,
+            LABELLED if label else _SKIPPED,
         )
         for index, rank, item, label, score in rows
     ]

@@ -8,12 +8,12 @@ import pytest
 from dbal_tf.audit import command as audit
 from dbal_tf.audit import folder
 from dbal_tf.store import schema
-from dbal_tf.store.schema import FILE_NAME
+from dbal_tf.store.layout import STORE_FILE
 
 
 def _sql(*statements):
     def plant(run):
-        with contextlib.closing(sqlite3.connect(run / FILE_NAME)) as connection:
+        with contextlib.closing(sqlite3.connect(run / STORE_FILE)) as connection:
             for statement in statements:
                 connection.execute(statement)
             connection.commit()
@@ -25,48 +25,61 @@ def _sql(*statements):
 _DAMAGE = {
     "seconds that are none": (
         _sql("UPDATE rounds SET seconds = '[]' WHERE round = 1"),
-        "curve is that of the store",
-        "a value cannot be read: ",
+        "store is whole",
+        "it is damaged (a value cannot be read: ",
     ),
-    "a digest of labels taken away": (
-        _sql("UPDATE rounds SET labels_sha256 = NULL WHERE round = 1"),
+    "a digest of labels changed": (
+        _sql("UPDATE rounds SET labels_sha256 = 'd' WHERE round = 1"),
         "labels are as they were learnt",
-        "round 1 has no digest of its labels",
-    ),
-    "a purpose taken away": (
-        _sql("UPDATE executions SET purpose = NULL WHERE round = 1 AND component = 'Trainer'"),
-        "seeds derive",
-        "round 1 does not say what Trainer was seeded for",
-    ),
-    "a checksum taken away": (
-        _sql("UPDATE artifacts SET sha256 = NULL WHERE round = 1"),
-        "artifacts are whole",
-        "rounds/0001/query.csv has no checksum",
+        "the labels that round 1 learnt from were changed",
     ),
     "all digests of labels taken away": (
-        _sql("UPDATE rounds SET labels_sha256 = NULL"),
+        _sql("UPDATE rounds SET labels_sha256 = ''"),
         "labels are as they were learnt",
-        "round 0 has no digest of its labels",
+        "the labels that round 0 learnt from were changed (and 2 more)",
     ),
-    "all purposes taken away": (
-        _sql("UPDATE executions SET purpose = NULL"),
+    "a purpose changed": (
+        _sql(
+            "UPDATE executions SET seeds = replace(seeds, 'fit', 'test') WHERE round = 1"
+            " AND component = 'Trainer'"
+        ),
         "seeds derive",
-        "round 0 does not say what Trainer was seeded for",
+        "round 1 seeded Trainer with ",
     ),
-    "all checksums taken away": (
-        _sql("UPDATE artifacts SET sha256 = NULL"),
+    "seeds that are none": (
+        _sql("UPDATE executions SET seeds = '[1]' WHERE round = 1"),
+        "seeds derive",
+        "a value cannot be read: ",
+    ),
+    "a checksum taken away": (
+        _sql("UPDATE artifacts SET sha256 = '' WHERE round = 1"),
         "artifacts are whole",
-        "rounds/0000/query.csv has no checksum",
+        "rounds/0001/query.csv was changed: its checksum is another",
     ),
     "the names of classes taken away": (
-        _sql("UPDATE runs SET class_names = NULL"),
+        _sql("UPDATE runs SET class_names = '[]'"),
         "labels are classes",
         "the names of the classes are missing",
     ),
     "the splits taken away": (
         _sql("DELETE FROM splits"),
         "items are in their split",
-        "there are no splits, though the run recorded digests",
+        "train-0 was bought but is in no split",
+    ),
+    "the ids of a split taken away": (
+        _sql("UPDATE splits SET ids = NULL WHERE split = 'validation'"),
+        "items are in their split",
+        "the ids of validation are missing",
+    ),
+    "an answer that is no number": (
+        _sql("UPDATE answers SET class = 'cat' WHERE item = 'train-8'"),
+        "labels are classes",
+        "a value cannot be read: ",
+    ),
+    "an answer of a round that is no number": (
+        _sql("UPDATE answers SET round = 'first' WHERE item = 'train-8'"),
+        "labels are as they were learnt",
+        "a value cannot be read: ",
     ),
     "the data's checksum changed": (
         _sql("UPDATE runs SET dataset_checksum = 'd'"),
@@ -88,26 +101,11 @@ def test_what_is_planted_is_found_and_named(finished_run, capsys, name):
 
 
 def test_a_lineage_of_damaged_values_is_one_sentence(finished_run, capsys):
-    _sql("UPDATE rounds SET versions = NULL", "UPDATE runs SET versions = '{}'")(finished_run)
+    _sql("UPDATE rounds SET versions = '{}'")(finished_run)
     assert audit.main([str(finished_run), "--lineage=model/1"]) == 2
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
     assert "holds a value that cannot be read (KeyError('dbal_tf')), expected" in err
-
-
-def test_an_older_store_that_was_upgraded_passes(finished_run, capsys):
-    """It has digests, checksums and purposes from the round on that came after."""
-    _sql(
-        "UPDATE runs SET class_names = NULL",
-        "DELETE FROM splits",
-        "UPDATE rounds SET labels_sha256 = NULL, versions = NULL WHERE round = 0",
-        "UPDATE executions SET purpose = NULL WHERE round = 0",
-        "UPDATE artifacts SET sha256 = NULL WHERE round = 0",
-    )(finished_run)
-    assert audit.main([str(finished_run)]) == 0
-    _sql("UPDATE artifacts SET sha256 = NULL WHERE round = 1")(finished_run)
-    assert audit.main([str(finished_run)]) == 1
-    assert "WRONG: rounds/0001/query.csv has no checksum" in capsys.readouterr().out
 
 
 def test_a_file_that_cannot_be_read_is_wrong(finished_run, capsys, monkeypatch):
@@ -129,4 +127,4 @@ def test_a_store_that_cannot_be_opened_is_not_called_wrong(finished_run, capsys,
     assert audit.main([str(finished_run)]) == 2
     out, err = capsys.readouterr()
     assert "WRONG" not in out
-    assert err.startswith(f"dbal_tf: {finished_run / FILE_NAME} cannot be opened (unable to")
+    assert err.startswith(f"dbal_tf: {finished_run / STORE_FILE} cannot be opened (unable to")

@@ -20,6 +20,12 @@ def test_a_run_is_known_by_its_store(finished_run):
     ]
     assert set(facts.splits) == {"initial", "validation", "pool", "test", "train"}
     assert [row.kind for row in facts.artifacts] == ["query", "query", "saved_model"]
+    assert [(row.item, row.rank) for row in facts.answers][2:5] == [
+        *(("train-2", None), ("train-5", 0), ("train-6", 1))
+    ]
+    assert [row.item for row in facts.asked if row.round == 0] == [
+        *("train-5", "train-6", "train-7")
+    ]
 
 
 def test_published_results_are_known_by_their_files():
@@ -29,6 +35,9 @@ def test_published_results_are_known_by_their_files():
     assert (first.item, first.label, first.round, first.rank) == ("train-38233", 9, None, 0)
     assert (second.round, second.rank, second.score) == (0, 0, 0.0)
     assert facts.rounds[1].point.labels == 30
+    answers = [(row.item, row.label, row.round, row.rank) for row in facts.answers]
+    assert answers == [(row.item, row.label, row.round, row.rank) for row in facts.labels]
+    assert (facts.asked, facts.executions, facts.splits) == ((), (), {})
     assert facts.rounds[0].versions["commit"] == "83f6211f3cf9"
 
 
@@ -49,13 +58,16 @@ def test_runs_are_found_in_their_folder_and_below(finished_run):
         ("picks.csv", ""),
         ("picks.csv", f'"{"x" * 200_000}'),
         ("versions.json", "{"),
+        ("versions.json", "[]"),
+        ("curve.csv", "round\n"),
     ],
 )
 def test_results_that_cannot_be_read(tmp_path, name, text):
     for path in (_RESULTS / "mnist" / "random").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / name).write_text(text)
-    with pytest.raises(InputError, match=f"{tmp_path} holds versions.json or picks.csv that"):
+    sentence = rf"^{tmp_path}/{name} cannot be read \(.*\); .*; put the file back\.$"
+    with pytest.raises(InputError, match=sentence):
         read_facts(tmp_path)
 
 

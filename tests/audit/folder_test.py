@@ -1,4 +1,4 @@
-"""What is not recorded is not an error; `tests/audit_test.py` plants the errors."""
+"""What is not recorded is not an error; `corrupt_folder_test.py` plants errors."""
 
 import dataclasses
 import math
@@ -8,7 +8,9 @@ import pytest
 from dbal_tf.audit import folder
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.shared import NotRecorded
-from dbal_tf.store.reader import RoundRecord
+from dbal_tf.core import InputError
+from dbal_tf.store.csv_files import curve_csv
+from dbal_tf.store.rows import RoundRecord
 
 
 @pytest.fixture
@@ -21,6 +23,7 @@ def facts(finished_run):
     [
         folder.curve_is_that_of_the_store,
         folder.queries_are_those_of_the_store,
+        folder.seeds_derive,
         folder.every_component_ran,
         folder.artifacts_are_whole,
         folder.exports_are_complete,
@@ -29,14 +32,6 @@ def facts(finished_run):
 def test_published_results_have_no_store(facts, check):
     with pytest.raises(NotRecorded):
         list(check(dataclasses.replace(facts, has_store=False)))
-
-
-def test_older_runs_did_not_record_everything(facts, as_older):
-    older = as_older(facts)
-    with pytest.raises(NotRecorded, match="what seeds were for"):
-        list(folder.seeds_derive(older))
-    with pytest.raises(NotRecorded, match="checksums"):
-        list(folder.artifacts_are_whole(older))
 
 
 def test_the_folder_and_the_rounds_of_a_run_may_change(facts):
@@ -57,6 +52,20 @@ def test_a_flag_that_is_newer_than_the_run_has_its_default(facts):
 def test_an_error_is_a_share(facts, value):
     point = facts.rounds[0].point
     evaluation = dataclasses.replace(point.evaluation, error=value)
-    row = RoundRecord(dataclasses.replace(point, evaluation=evaluation))
+    row = RoundRecord(dataclasses.replace(point, evaluation=evaluation), {})
     found = list(folder.measures_are_in_range(dataclasses.replace(facts, rounds=[row])))
     assert found == [f"round 0 has error {value}"]
+
+
+def test_the_first_point_may_not_be_in_the_curve_yet_whatever_its_columns(facts):
+    point = facts.rounds[0].point
+    with_auc = dataclasses.replace(point.evaluation, auc=0.75)
+    row = RoundRecord(dataclasses.replace(point, evaluation=with_auc), {})
+    first = dataclasses.replace(facts, rounds=[row], asked=[])
+    path = facts.folder / "curve.csv"
+    path.write_text(curve_csv([]))
+    assert list(folder.curve_is_that_of_the_store(first)) == []
+    path.unlink()
+    assert list(folder.curve_is_that_of_the_store(dataclasses.replace(first, rounds=[]))) == []
+    with pytest.raises(InputError, match=r"curve\.csv cannot be read"):
+        list(folder.curve_is_that_of_the_store(first))

@@ -2,12 +2,15 @@ import hashlib
 
 import pytest
 
+from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.lineage import lineage
 from dbal_tf.config.flagfile import from_flagfile, identity_lines
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.files import digest
-from dbal_tf.store.reader import RunReader, labels_digest
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import labels_digest
+from dbal_tf.store.writer import Store
 
 
 def _entries(folder, name):
@@ -71,3 +74,28 @@ def test_the_digest_of_settings_does_not_depend_on_the_folder(finished_run):
     flags = (finished_run / "flags.cfg").read_text()
     moved = from_flagfile(flags).replace(run_dir="elsewhere", rounds=99).to_flags()
     assert identity_lines(moved) == identity_lines(flags)
+
+
+def test_a_correction_shows_in_the_rounds_that_learn_it_alone(finished_run):
+    before = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
+    told = {"train-5": 0, "train-7": "unsure"}
+    with Store(finished_run) as store:
+        store.tell(1, Labels.from_answers(told), "person", 3.0)
+    for index in range(2):
+        assert lineage(read_facts(finished_run), f"model/{index}") == before[index]
+    _, entries = _entries(finished_run, "model/2")
+    assert entries["corrected"] == (
+        "train-5 is low (person, told in round 1), was middle (dataset); "
+        "train-7 is unsure (person, told in round 1), was middle (dataset)"
+    )
+    assert entries["labels"].startswith("6: 3 to begin with, 3 bought;")
+    # Round 2 was committed before: it did not learn what it is now said to know.
+    assert entries["labels"].endswith(" WRONG: they were changed since")
+
+
+def test_a_correction_of_an_initial_label_told_at_the_end_changes_no_lineage(finished_run):
+    before = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
+    with Store(finished_run) as store:
+        store.tell(2, Labels.from_answers({"train-0": 1}), "person")
+    after = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
+    assert after == before

@@ -1,4 +1,4 @@
-"""What is not recorded is not an error; `tests/audit_test.py` plants the errors."""
+"""What is not recorded is not an error; `corrupt_purchases_test.py` plants errors."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import pytest
 from dbal_tf.audit import purchases
 from dbal_tf.audit.facts import read_facts
 from dbal_tf.audit.shared import NotRecorded
+from dbal_tf.store.rows import LabelRecord
 
 
 @pytest.fixture
@@ -26,26 +27,80 @@ def test_an_unfinished_run_is_in_order(facts):
 
 
 def test_a_run_without_a_round_is_in_order(facts):
-    begun = dataclasses.replace(facts, rounds=[], labels=facts.labels[:3], executions=[])
+    begun = dataclasses.replace(
+        facts,
+        rounds=[],
+        labels=facts.labels[:3],
+        answers=facts.answers[:3],
+        asked=[],
+        executions=[],
+    )
     for one in (
         purchases.rounds_follow_each_other,
         purchases.every_round_has_its_labels,
+        purchases.no_id_is_bought_twice,
+        purchases.labels_are_as_they_were_learnt,
         purchases.items_are_in_their_split,
         purchases.scores_are_in_range,
     ):
         assert list(one(begun)) == []
 
 
-def test_older_runs_did_not_record_everything(facts, as_older):
-    older = as_older(facts)
-    with pytest.raises(NotRecorded, match="splits"):
-        list(purchases.items_are_in_their_split(older))
-    with pytest.raises(NotRecorded, match="digests of labels"):
-        list(purchases.labels_are_as_they_were_learnt(older))
+@pytest.mark.parametrize(
+    ("check", "what"),
+    [
+        (purchases.items_are_in_their_split, "splits"),
+        (purchases.labels_are_as_they_were_learnt, "digests of labels"),
+    ],
+)
+def test_published_results_have_no_store(facts, check, what):
+    with pytest.raises(NotRecorded, match=what):
+        list(check(dataclasses.replace(facts, has_store=False)))
+
+
+def test_entropies_are_of_bald_and_may_not_be_recorded(facts):
     with pytest.raises(NotRecorded, match="entropies"):
         list(purchases.bald_is_below_entropy(_labels(facts, entropy=None)))
-    with pytest.raises(NotRecorded, match="when labels were withdrawn"):
-        list(purchases.labels_are_as_they_were_learnt(_labels(facts, state="withdrawn")))
+    random = dataclasses.replace(facts, config=facts.config.replace(acquisition=("random",)))
+    with pytest.raises(NotRecorded, match="BALD, as the technique is random"):
+        list(purchases.bald_is_below_entropy(random))
+
+
+def _published(facts, states):
+    """Facts of published results whose round 1 was answered so, in the order of ranks."""
+    asked = [row for row in facts.labels if row.round != 1]
+    asked += [
+        LabelRecord(f"train-{7 + rank}", 1 if state == "labelled" else None, *rest, state)
+        for rank, state in enumerate(states)
+        for rest in [(1, rank, 0.5, None)]
+    ]
+    return dataclasses.replace(facts, has_store=False, labels=asked)
+
+
+@pytest.mark.parametrize(
+    ("states", "right"),
+    [
+        (("labelled", "labelled"), True),
+        (("labelled", "skipped", "labelled"), True),
+        (("labelled", "skipped"), False),
+        (("labelled",), False),
+        (("labelled", "labelled", "labelled"), False),
+    ],
+)
+def test_published_rounds_have_their_labels_whatever_was_skipped(facts, states, right):
+    found = list(purchases.every_round_has_its_labels(_published(facts, states)))
+    bought = states.count("labelled")
+    wrong = [f"round 1 has {bought} labels, expected 2 ranked from 1"]
+    assert found == ([] if right else wrong)
+
+
+def test_published_ranks_have_no_gap(facts):
+    of_results = _published(facts, ("labelled", "skipped", "labelled"))
+    gap = [row for row in of_results.labels if row.state == "labelled"]
+    found = list(
+        purchases.every_round_has_its_labels(dataclasses.replace(of_results, labels=gap))
+    )
+    assert found == ["round 1 has 2 labels, expected 2 ranked from 1"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,16 @@
 import dataclasses
-import math
+
+import pytest
 
 from dbal_tf.audit.facts import read_facts
-from dbal_tf.audit.shared import asked_in, labels_of_model, recorded_since, technique
+from dbal_tf.audit.shared import (
+    NotRecorded,
+    asked_in,
+    is_waiting,
+    labels_of_model,
+    needs_store,
+    technique,
+)
 
 
 def test_a_model_learnt_from_what_was_labelled_before_it(finished_run):
@@ -11,9 +19,9 @@ def test_a_model_learnt_from_what_was_labelled_before_it(finished_run):
     assert labels_of_model(facts, 1).classes.tolist() == [0, 1, 2, 1, 2]
     skipped = [
         dataclasses.replace(row, state="skipped") if row.item == "train-5" else row
-        for row in facts.labels
+        for row in facts.answers
     ]
-    without = dataclasses.replace(facts, labels=skipped)
+    without = dataclasses.replace(facts, answers=skipped)
     assert labels_of_model(without, 1).ids.tolist()[3:] == ["train-6"]
 
 
@@ -25,9 +33,15 @@ def test_what_a_round_asked_for(finished_run):
     assert technique(facts) == "bald"
 
 
-def test_what_is_recorded_is_so_from_a_round_on(finished_run, as_older):
+def test_only_the_last_round_of_a_store_may_wait(finished_run):
     facts = read_facts(finished_run)
-    older = as_older(facts)
-    assert (recorded_since(facts), recorded_since(older)) == (0, math.inf)
-    since_1 = [*older.rounds[:1], *facts.rounds[1:]]
-    assert recorded_since(dataclasses.replace(older, rounds=since_1)) == 1
+    assert [is_waiting(facts, index) for index in range(4)] == [False, False, True, False]
+    assert not is_waiting(dataclasses.replace(facts, rounds=[]), 0)
+    assert not is_waiting(dataclasses.replace(facts, has_store=False), 2)
+
+
+def test_what_needs_a_store_says_so(finished_run):
+    facts = read_facts(finished_run)
+    needs_store(facts, "seeds")
+    with pytest.raises(NotRecorded, match="seeds"):
+        needs_store(dataclasses.replace(facts, has_store=False), "seeds")

@@ -5,9 +5,10 @@ import io
 import numpy as np
 import pytest
 
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
+from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.core import InputError
 from dbal_tf.store import csv_files
+from dbal_tf.store.rows import LabelRecord
 
 
 def _point(round_index, labels, error, seconds=1.0):
@@ -108,28 +109,39 @@ def test_malformed_curve_is_an_input_error(spoil, got):
     assert "expected" in str(error.value) and "curve.csv" in str(error.value)
 
 
-def test_query_csv_finds_labels_by_id():
-    query = Query(
-        np.array(["b", "a"]), np.array([0.1 + 0.2, 0.25]), np.array([0.0123456, 1e-9])
-    )
-    labels = Labels(np.array(["a", "x", "b"]), np.array([1, 0, 0]))
-    assert csv_files.query_csv(query, labels, ("cat", "dog")) == (
+def _row(item, label, rank=0, score=0.5, error=None, state="labelled"):
+    return LabelRecord(item, label, 7, rank, score, None, state, error)
+
+
+def test_query_csv_known_text():
+    rows = [
+        _row("b", 0, 0, 0.1 + 0.2, 0.0123456),
+        _row("a", 1, 1, 0.25, 1e-9),
+    ]
+    assert csv_files.query_csv(rows, ("cat", "dog")) == (
         "id,score,standard_error,rank,label\n"
         "b,0.30000000000000004,0.0123,1,cat\na,0.25,1e-09,2,dog\n"
     )
 
 
 def test_query_csv_of_exact_scores():
-    query = Query(np.array(["b"]), np.array([0.5]))
-    text = csv_files.query_csv(query, Labels(np.array(["b"]), np.array([0])), ("cat",))
+    text = csv_files.query_csv([_row("b", 0)], ("cat",))
     assert text.splitlines()[1] == "b,0.5,0,1,cat"
+
+
+@pytest.mark.parametrize("state", ["skipped", "unsure"])
+def test_query_csv_keeps_the_rank_of_what_has_no_class(state):
+    rows = [_row("b", 1, 0), _row("a", None, 1, state=state), _row("c", 0, 4)]
+    assert csv_files.query_csv(rows, ("cat", "dog")).splitlines()[1:] == [
+        *("b,0.5,0,1,dog", "a,0.5,0,2,", "c,0.5,0,5,cat")
+    ]
+
+
+def test_query_csv_of_nothing_is_a_header():
+    assert csv_files.query_csv([], ()) == "id,score,standard_error,rank,label\n"
 
 
 def test_query_csv_keeps_awkward_ids_and_names():
     item, name = 'my "best", photo.png', "left, right"
-    text = csv_files.query_csv(
-        Query(np.array([item]), np.array([1.0])),
-        Labels(np.array([item]), np.array([0])),
-        (name,),
-    )
+    text = csv_files.query_csv([_row(item, 0, score=1.0)], (name,))
     assert list(csv.reader(io.StringIO(text)))[1] == [item, "1.0", "0", "1", name]

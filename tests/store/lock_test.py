@@ -7,6 +7,7 @@ import pytest
 
 from dbal_tf.core import InputError
 from dbal_tf.store import lock
+from dbal_tf.store.layout import LOCK_FILE
 
 _HOLD = (
     "import pathlib, sys, time\n"
@@ -40,9 +41,9 @@ def test_another_process_is_told_who_holds_it(holder, tmp_path):
 def test_the_lock_of_a_dead_process_is_taken_over(holder, tmp_path, number):
     holder.send_signal(number)
     holder.wait()
-    assert f"process {holder.pid} " in (tmp_path / lock.FILE_NAME).read_text()
+    assert f"process {holder.pid} " in (tmp_path / LOCK_FILE).read_text()
     with lock.hold(tmp_path):
-        assert f"process {os.getpid()} " in (tmp_path / lock.FILE_NAME).read_text()
+        assert f"process {os.getpid()} " in (tmp_path / LOCK_FILE).read_text()
 
 
 def test_it_is_free_after_the_block_even_by_an_error(tmp_path):
@@ -54,12 +55,12 @@ def test_it_is_free_after_the_block_even_by_an_error(tmp_path):
 
 def test_a_lock_removed_by_hand_hides_no_error(tmp_path):
     with pytest.raises(ValueError, match="the real one"), lock.hold(tmp_path):
-        (tmp_path / lock.FILE_NAME).unlink()
+        (tmp_path / LOCK_FILE).unlink()
         raise ValueError("the real one")
 
 
 def test_a_file_that_the_holder_before_removed_is_not_locked(tmp_path, monkeypatch):
-    path = tmp_path / lock.FILE_NAME
+    path = tmp_path / LOCK_FILE
     opened = []
 
     def flock(file, operation):

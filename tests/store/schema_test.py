@@ -1,82 +1,131 @@
 import contextlib
 import sqlite3
 
-import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Labels
+from dbal_tf.core import InputError
 from dbal_tf.store import schema
+from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.writer import FILE_NAME, Store
+from dbal_tf.store.writer import Store
 
-
-def _tables(connection):
-    names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master ORDER BY 1")]
-    return {
-        name: [row[1:] for row in connection.execute(f"PRAGMA table_info({name})")]
-        for name in names
-        if not name.startswith("sqlite_")
-    }
-
-
-def _of_version(number, path=":memory:"):
-    connection = sqlite3.connect(path, isolation_level=None)
-    for step in schema._STEPS[:number]:
-        connection.executescript(step)
-    connection.execute(f"PRAGMA user_version = {number}")
-    return connection
-
-
-@pytest.mark.parametrize("number", range(1, schema.VERSION + 1))
-def test_every_version_becomes_todays(number):
-    with (
-        contextlib.closing(_of_version(number)) as old,
-        contextlib.closing(_of_version(0)) as new,
-    ):
-        for connection in (old, new):
-            schema.upgrade(connection.execute, schema.version(connection))
-            assert schema.version(connection) == schema.VERSION
-        assert _tables(old) == _tables(new)
-        assert set(_tables(new)) == {
-            *("runs", "rounds", "labels", "executions", "artifacts", "events", "splits")
-        }
+_OF_ROUNDS = ("queries", "answers", "executions", "artifacts")
+_TABLES = ("runs", "splits", "rounds", "events", *_OF_ROUNDS)
 
 
 @pytest.fixture
-def first(tmp_path):
-    """The folder of a run of the first version: two labels, one round."""
-    with contextlib.closing(_of_version(1, tmp_path / FILE_NAME)) as old:
-        old.execute(
-            "INSERT INTO runs VALUES (1, 'then', '--seed=3', 'c', '{\"dbal_tf\": \"0\"}')"
+def database():
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        yield connection
+
+
+def test_an_empty_database_becomes_a_store(database, tmp_path):
+    assert schema.is_empty(database)
+    schema.check(database, tmp_path)
+    schema.create(database.execute)
+    assert not schema.is_empty(database)
+    names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    assert {name for (name,) in names} == set(_TABLES)
+    assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,) == (3,)
+    schema.check(database, tmp_path)
+
+
+def test_whatever_names_a_round_refers_to_it(database):
+    schema.create(database.execute)
+    keys = {
+        (table, *key[2:5])
+        for table in _TABLES
+        for key in database.execute(f"PRAGMA foreign_key_list({table})")
+    }
+    assert keys == {
+        *((table, "rounds", "round", "round") for table in _OF_ROUNDS),
+        ("answers", "answers", "corrects", "id"),
+    }
+
+
+@pytest.mark.parametrize("version", [1, 2, 99])
+def test_a_store_of_another_version_is_refused_in_a_sentence(finished_run, version):
+    path = finished_run / STORE_FILE
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    for open_store in (RunReader.open, Store):
+        with pytest.raises(InputError) as error:
+            open_store(finished_run)
+        assert str(error.value) == (
+            f"{path} has schema {version}, this version of dbal_tf reads schema 3; use the "
+            "version that wrote it or choose another --run_dir."
         )
-        old.executemany(
-            "INSERT INTO labels VALUES (?, ?, ?, ?, ?, 'dataset', 'then', 'labelled')",
-            [("a", 1, None, 0, None), ("b", 0, 0, 0, 0.5)],
-        )
-        evaluation = '{"error": 0.5, "nll": 1.0, "brier": 0.5, "ece": 0.1, '
-        evaluation += '"deterministic_error": 0.5, "deterministic_nll": 1.0}'
-        old.execute(
-            "INSERT INTO rounds VALUES (0, 'then', 1, ?, 2.5, '{}')",
-            (evaluation,),
-        )
-        old.execute("INSERT INTO executions VALUES (1, 0, 'Trainer', 11, 0.5)")
-        old.execute("INSERT INTO artifacts VALUES (1, 0, 'saved_model', 'export/0', 'then')")
-    return tmp_path
+    assert path.read_bytes() == before
 
 
-def test_a_run_of_the_first_version_goes_on(first):
-    with Store(first) as store:
-        store.start("--seed=3", "c", {"dbal_tf": "1"}, Labels(np.array([]), None), "dataset")
-        assert store.labels().ids.tolist() == ["a", "b"]
-        assert [point.round for point in store.curve()] == [0]
-        assert schema.version(store._connection) == schema.VERSION
+def test_an_empty_database_of_another_version_is_refused(database, tmp_path):
+    database.execute("PRAGMA user_version = 2")
+    with pytest.raises(InputError, match="has schema 2, this version of dbal_tf reads schema"):
+        schema.check(database, tmp_path)
 
 
-def test_reading_a_run_of_the_first_version_leaves_it_so(first):
-    before = (first / FILE_NAME).read_bytes()
-    records = RunReader.open(first)
-    assert records.rounds()[0].versions is None
-    assert records.executions()[0].purpose is None
-    assert records.artifacts()[0].sha256 is None
-    assert (records.splits(), records.run().class_names) == ({}, ())
-    assert (first / FILE_NAME).read_bytes() == before
+def test_a_database_of_another_program_is_refused(database, tmp_path):
+    database.execute("CREATE TABLE books (title TEXT)")
+    with pytest.raises(InputError, match="is a database of another program, expected a run's"):
+        schema.check(database, tmp_path)
+
+
+def test_damage_is_told_before_the_version(finished_run):
+    path = finished_run / STORE_FILE
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = b"\xa5" * 4096
+    content[60:64] = (99).to_bytes(4, "big")  # user_version
+    path.write_bytes(content)
+    with (
+        contextlib.closing(schema.read_only(path)) as connection,
+        pytest.raises(sqlite3.DatabaseError) as error,
+    ):
+        schema.check(connection, path)
+    assert "\n" not in str(error.value)
+
+
+def test_reading_leaves_no_file_and_writes_none(finished_run):
+    before = sorted(path.name for path in finished_run.iterdir())
+    with contextlib.closing(schema.read_only(finished_run / STORE_FILE)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM answers").fetchone() == (7,)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("DELETE FROM answers")
+    assert sorted(path.name for path in finished_run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.tell(7, Labels.from_answers({"train-9": 0}), "person"),
+        lambda store: store.add_artifact(7, "query", "rounds/0001/query.csv"),
+        lambda store: store._connection.execute(
+            "INSERT INTO queries VALUES (7, 0, 'train-9', 0, 0, 0)"
+        ),
+        lambda store: store._connection.execute(
+            "INSERT INTO executions VALUES (99, 7, 'Trainer', '{}', 0)"
+        ),
+        lambda store: store._connection.execute("DELETE FROM rounds WHERE round = 1"),
+    ],
+    ids=["answers", "artifacts", "queries", "executions", "rounds"],
+)
+def test_what_belongs_to_no_round_is_refused(finished_run, write):
+    with Store(finished_run) as store:
+        before = store.snapshot()
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            write(store)
+        assert store.snapshot() == before
+
+
+def test_an_answer_corrects_one_that_there_is_and_that_nothing_else_corrects(finished_run):
+    insert = (
+        "INSERT INTO answers (item, class, state, annotator, time, corrects)"
+        " VALUES ('train-0', 0, 'labelled', 'person', 'then', ?)"
+    )
+    with Store(finished_run) as store:
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            store._connection.execute(insert, (99,))
+        store._connection.execute(insert, (1,))
+        with pytest.raises(sqlite3.IntegrityError, match=r"answers\.corrects"):
+            store._connection.execute(insert, (1,))
