@@ -48,18 +48,11 @@ from dbal_tf.store.writer import Store
 def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
     """Runs one technique once, from wherever its folder says that it stands.
 
-    The data set answers what is asked, as in the paper's experiments.
-
-    Args:
-        config: The settings, with one acquisition function.
-        dataset: What to learn from, split for `config.repetition`.
-        say: Called with each line for the user.
+    The data set answers what is asked, as in the paper's experiments. Arguments
+    and errors are those of `Run.open`.
 
     Returns:
         The learning curve, one point a round.
-
-    Raises:
-        InputError: The folder or the data do not fit the settings.
     """
     oracle = DatasetOracle(dataset)
     oracle.check()
@@ -140,9 +133,7 @@ class Run:
             if not (folder / layout.FLAGS_FILE).exists():
                 write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
-            made_by = {**versions(), "replicas": str(strategy.num_replicas_in_sync)}
-            if config.model not in MODELS:
-                made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
+            made_by = _made_by(config, trainer, strategy.num_replicas_in_sync)
             begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):
@@ -215,6 +206,14 @@ class Run:
         self._reporter.write_curve()
         if last < self.config.rounds and not len(reader.pending(self.config.acquisition_size)):
             self._reporter.show_end(last)
+
+
+def _made_by(config: Config, trainer: Trainer, replicas: int) -> dict[str, str]:
+    """What makes the numbers: versions, devices and the file of a model of one's own."""
+    made_by = {**versions(), "replicas": str(replicas)}
+    if config.model not in MODELS:
+        made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
+    return made_by
 
 
 @dataclasses.dataclass(eq=False)

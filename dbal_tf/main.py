@@ -51,9 +51,8 @@ def _parse(argv: list[str]) -> list[str]:
     except (flags.Error, UnicodeDecodeError) as error:
         where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
         _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
-    # absl's default is INFO.
     if FLAGS["verbosity"].using_default_value:
-        FLAGS["verbosity"].value = logging.WARNING
+        FLAGS["verbosity"].value = logging.WARNING  # absl's default is INFO.
     if len(rest) > 1:
         _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
     return rest

@@ -1,6 +1,7 @@
 """What an exported model answers: the program inside a SavedModel."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -38,10 +39,8 @@ def serving_archive(
 
     Args:
         network: Trained; maps images to class probabilities.
-        posterior: See the flag of the same name.
-        var_ratios: See the flag of the same name.
-        num_samples: Posterior samples of `serving_default`.
-        seed: Seed of the samples of `serving_default`.
+        posterior, var_ratios: See the flags of the same names.
+        num_samples, seed: Of the posterior samples of `serving_default`.
         class_names: One name per class.
     """
     scoring = _Scoring(network, posterior, var_ratios)
@@ -65,10 +64,14 @@ def serving_archive(
         lambda images, num_samples, seed: score(tf.cast(images, tf.float32), num_samples, seed),
         [bytes_, *scalars],
     )
-    names = tf.function(lambda: {"class_names": tf.constant(class_names)}, input_signature=[])
-    names()  # An endpoint without inputs must have been traced.
-    archive.add_endpoint("class_names", names)
+    archive.add_endpoint("class_names", _names_endpoint(class_names))
     return archive, score
+
+
+def _names_endpoint(class_names: Sequence[str]) -> Any:
+    names = tf.function(lambda: {"class_names": tf.constant(class_names)}, input_signature=[])
+    names()  # Keras refuses an endpoint without inputs that has not been traced.
+    return names
 
 
 class _Scoring:

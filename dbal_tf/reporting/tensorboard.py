@@ -125,7 +125,8 @@ def _write_scalars(point: CurvePoint) -> None:
         if (value := getattr(point.evaluation, name)) is not None:
             tf.summary.scalar(name, value)
     for phase, seconds in point.seconds.items():
-        tf.summary.scalar(f"seconds/{phase}", seconds)
+        if phase != "label":  # Only once the answers are there is that known.
+            tf.summary.scalar(f"seconds/{phase}", seconds)
 
 
 def _write_query(

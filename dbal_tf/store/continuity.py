@@ -53,10 +53,7 @@ def begin_or_resume(
 
 
 def check_continuity(
-    reader: RunReader,
-    config: Config,
-    dataset: Dataset,
-    oracle: Oracle,
+    reader: RunReader, config: Config, dataset: Dataset, oracle: Oracle
 ) -> None:
     """Checks settings, classes, splits and labels against those of the store.
 
@@ -89,6 +86,10 @@ def check_continuity(
                 "go on with the data and the version of numpy that it began with, or choose "
                 "another --run_dir."
             )
+    _check_labels(reader, config, oracle)
+
+
+def _check_labels(reader: RunReader, config: Config, oracle: Oracle) -> None:
     given = [
         answer
         for answer in reader.answers()
@@ -99,7 +100,7 @@ def check_continuity(
     changed = [one.item for one, label in zip(given, today, strict=True) if one.label != label]
     if changed:
         raise InputError(
-            f"{len(changed)} of the {len(given)} labels of the run in {folder} are others "
+            f"{len(changed)} of the {len(given)} labels of the run in {config.run_dir} are others "
             f"today, the first of {changed[0]}; give it the same data or choose "
             "another --run_dir."
         )
