@@ -39,8 +39,10 @@ def serving_archive(
 
     Args:
         network: Trained; maps images to class probabilities.
-        posterior, var_ratios: See the flags of the same names.
-        num_samples, seed: Of the posterior samples of `serving_default`.
+        posterior: See the flag of the same name.
+        var_ratios: See the flag of the same name.
+        num_samples: Posterior samples of `serving_default`.
+        seed: Seed of the samples of `serving_default`.
         class_names: One name per class.
     """
     scoring = _Scoring(network, posterior, var_ratios)
@@ -56,16 +58,23 @@ def serving_archive(
         [floats],
     )
     score = archive.add_endpoint("scores", scoring.scores, [floats, *scalars])
+    _add_uint8(archive, serve, score, [bytes_, *scalars])
+    archive.add_endpoint("class_names", _names_endpoint(class_names))
+    return archive, score
+
+
+def _add_uint8(
+    archive: keras.export.ExportArchive, serve: Any, score: Any, inputs: list[tf.TensorSpec]
+) -> None:
+    """Adds the endpoints that take images as a decoder gives them."""
     archive.add_endpoint(
-        "serving_uint8", lambda images: serve(tf.cast(images, tf.float32)), [bytes_]
+        "serving_uint8", lambda images: serve(tf.cast(images, tf.float32)), inputs[:1]
     )
     archive.add_endpoint(
         "scores_uint8",
         lambda images, num_samples, seed: score(tf.cast(images, tf.float32), num_samples, seed),
-        [bytes_, *scalars],
+        inputs,
     )
-    archive.add_endpoint("class_names", _names_endpoint(class_names))
-    return archive, score
 
 
 def _names_endpoint(class_names: Sequence[str]) -> Any:

@@ -100,8 +100,8 @@ def _check_labels(reader: RunReader, config: Config, oracle: Oracle) -> None:
     changed = [one.item for one, label in zip(given, today, strict=True) if one.label != label]
     if changed:
         raise InputError(
-            f"{len(changed)} of the {len(given)} labels of the run in {config.run_dir} are others "
-            f"today, the first of {changed[0]}; give it the same data or choose "
+            f"{len(changed)} of the {len(given)} labels of the run in {config.run_dir} are "
+            f"others today, the first of {changed[0]}; give it the same data or choose "
             "another --run_dir."
         )
 
