@@ -6,6 +6,12 @@
     scores = dbal.acquisition.bald(stats)
     query = dbal.acquisition.top_k(scores, k=10, seed=0)
 
+or, as a run that asks for labels and may wait for them:
+
+    with dbal.Run.open(dbal.Config(dataset="digits")) as run:
+        while query := run.ask():
+            run.tell(dbal.Labels.from_answers({...}))
+
 Names are loaded when they are first used: the command line checks its flags
 before TensorFlow is imported, which takes seconds.
 """
@@ -28,6 +34,10 @@ __all__ = [*_HOMES, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "Run":
+        # As the program starts it: processes that round otherwise buy other images.
+        startup = importlib.import_module("dbal_tf.runtime.startup")
+        startup.import_tensorflow(quietly=False)
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name in _ROOMS:
