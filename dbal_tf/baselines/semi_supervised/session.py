@@ -1,0 +1,113 @@
+"""A long fit that can be stopped: checkpoints, progress, stages that are kept."""
+
+import io
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.reporting.tables import duration
+from dbal_tf.runtime.interrupts import finish_first
+from dbal_tf.store.files import write_atomically
+
+Say = Callable[[str], Any]
+Log = Callable[[str, Mapping[str, float], int], Any]
+
+
+class Session:
+    """Runs the parts of one fit, each from where it was stopped.
+
+    A part must depend on its arguments, the seed and the step's number alone
+    (random numbers by `tf.random.stateless_*`, never from a running stream).
+    Then a fit that was killed ends as one that was not.
+
+    Args:
+        folder: Where checkpoints and stages are kept; None: nowhere, and a
+            stopped fit begins anew.
+        say: Called with each line for the user.
+        log: Called with a part's name, its measures and the step; for
+            TensorBoard.
+        every: Seconds between two checkpoints, and between two lines.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path | None = None,
+        say: Say = lambda line: None,
+        log: Log = lambda name, measures, step: None,
+        every: float = 120.0,
+    ) -> None:
+        self._folder, self._say, self._log, self._every = folder, say, log, every
+
+    def train(
+        self,
+        name: str,
+        steps: int,
+        run: Callable[[int, int], Mapping[str, Any]],
+        state: Mapping[str, Any],
+        chunk: int = 500,
+    ) -> None:
+        """Does training steps 0 to `steps` - 1, those that are not done yet.
+
+        Args:
+            name: Of the part; names its checkpoints.
+            steps: How many.
+            run: `run(first, last)` does the steps `first` to `last` - 1, in a
+                compiled loop, and returns measures to show, such as the loss.
+            state: What training changes: models, optimizers, variables, by name.
+            chunk: Steps between two looks at the clock.
+
+        Raises:
+            ArithmeticError: A measure is not finite.
+        """
+        done = tf.Variable(0, dtype=tf.int64, trainable=False)
+        checkpoint = tf.train.Checkpoint(done=done, **state)
+        manager = None
+        if self._folder is not None:
+            folder = self._folder / name
+            manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=1)
+            manager.restore_or_initialize()
+        first, start, shown = int(done.numpy()), time.monotonic(), time.monotonic()
+        while int(done.numpy()) < steps:
+            now = int(done.numpy())
+            last = min(now + chunk, steps)
+            measures = {key: float(value) for key, value in run(now, last).items()}
+            done.assign(last)
+            if not all(np.isfinite(value) for value in measures.values()):
+                raise ArithmeticError(
+                    f"{name}: {measures} at step {last}; a loss is not finite."
+                )
+            self._log(name, measures, last)
+            if time.monotonic() - shown >= self._every or last == steps:
+                shown = time.monotonic()
+                left = (shown - start) / (last - first) * (steps - last)
+                said = ", ".join(f"{key} {value:.4g}" for key, value in measures.items())
+                self._say(f"{name}: {last} of {steps} steps, {said}, {duration(left)} left")
+                if manager is not None:
+                    with finish_first():
+                        manager.save(checkpoint_number=last)
+
+    def stage(
+        self, name: str, compute: Callable[[], dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Returns arrays that take long to compute, from the folder if they are there."""
+        path = None if self._folder is None else self._folder / f"{name}.npz"
+        if path is not None and path.is_file():
+            with np.load(path, allow_pickle=False) as kept:
+                return dict(kept)
+        start = time.monotonic()
+        arrays = compute()
+        self._say(f"{name}: {duration(time.monotonic() - start)}")
+        if path is not None:
+            write_atomically(path, _npz(arrays))
+        return arrays
+
+
+def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    content = io.BytesIO()
+    values: dict[str, Any] = dict(arrays)
+    np.savez(content, **values)
+    return content.getvalue()
