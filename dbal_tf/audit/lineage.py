@@ -63,7 +63,7 @@ def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
     libraries = [f"{k} {v}" for k, v in versions.items() if k not in told_apart]
     model = {"model": versions["model"]} if "model" in versions else {}
     return {
-        "labels": f"{len(labels)}: {initial} to begin with, {len(labels) - initial} bought; "
+        "labels": f"{len(labels)}: {initial} initial, {len(labels) - initial} bought; "
         f"SHA-256 {labels_digest(labels)}{_changed(labels, row)}",
         "ids": " ".join(labels.ids.tolist()),
         **_corrections(facts, row.point.round),

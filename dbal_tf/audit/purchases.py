@@ -56,7 +56,7 @@ def _asked_in_vain(facts: Facts) -> Iterator[str]:
         first.setdefault(answer.item, -1 if answer.round is None else answer.round)
     for row in facts.asked:
         if first.get(row.item, row.round) < row.round:
-            yield f"round {row.round} asked for {row.item}, which had an answer"
+            yield f"round {row.round} asked for {row.item}, which already had an answer"
 
 
 def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
@@ -76,7 +76,8 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
             yield f"round {index} counts {row.point.labels} labels, there are {known}"
     for answer in facts.answers:
         if answer.round is not None and answer.rank is None and answer.corrects is None:
-            yield f"round {answer.round} was told of {answer.item}, which it had not asked for"
+            index, item = answer.round, answer.item
+            yield f"round {index} has an answer for {item}, which it had not asked for"
 
 
 def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
