@@ -113,7 +113,7 @@ def test_a_script_that_was_killed_ends_as_the_command_line_does(folder):
     )
 
     done = _python(folder, "-m", "dbal_tf.main", *_FLAGS)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     script, program = folder / "notebook", folder / "program"
     for index in range(2):
         query = f"rounds/{index:04d}/query.csv"
