@@ -1,8 +1,8 @@
-"""What the components of a round hand to each other.
+"""The artifacts that components exchange.
 
-Every artifact is frozen. Axes are named in the variable: n item, c class,
-h/w/k image. An item is named by its id, a string that the data set gives it
-once and that never changes; positions in an array never leave a function.
+All are frozen. A variable's name ends in its axes: n item, c class, h/w/k image.
+An item is identified by its id, a string from the data set that never changes.
+Positions in an array are used within a function only.
 """
 
 import dataclasses
@@ -15,14 +15,16 @@ import numpy as np
 from dbal_tf.core import Images, InputError
 
 PHASES = ("train", "score", "evaluate", "label", "export")
-"""What a round spends its time on, in the order in which it is shown."""
+"""The phases that a round's time is recorded for, in the order of `curve.csv`."""
 
 LABEL_STATES = ("labelled", "skipped", "unsure")
-"""What an answer to a query may be."""
+"""The possible states of an answer."""
 
 
 class _Lookup:
-    """Finds rows by id: 8 bytes an item, and quick for a million ids at once."""
+    """Finds rows by id."""
+
+    # Not a dict, which takes some 100 bytes for an id, and an interpreted loop to read.
 
     def __init__(self, ids: np.ndarray) -> None:
         self._ids, self._order = ids, np.argsort(ids, kind="stable")
@@ -37,7 +39,7 @@ class _Lookup:
         return np.where(self._ids[rows] == wanted, rows, -1)
 
     def known_rows(self, wanted: np.ndarray) -> np.ndarray:
-        """Returns the row of each wanted id; a KeyError names one without."""
+        """Returns the row of each wanted id; raises KeyError if one is unknown."""
         rows = self.rows(wanted)
         if (rows < 0).any():
             raise KeyError(wanted[rows.argmin()])
@@ -50,8 +52,8 @@ class Examples:
 
     Attributes:
         ids: Unique strings, shape `[n]`.
-        images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`: an array,
-            or images that are read when they are needed.
+        images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`: an array, or an
+            array-like that reads images when they are used.
     """
 
     ids: np.ndarray
@@ -65,7 +67,7 @@ class Examples:
         return _Lookup(self.ids)
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
-        """Returns the positions of these ids, int64, for use at once."""
+        """Returns the positions of these ids, int64."""
         return self._lookup.known_rows(ids)
 
     def select(self, ids: np.ndarray) -> "Examples":
@@ -76,14 +78,14 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labels:
-    """Answers: the classes of some items, in the order in which they were asked for.
+    """Answers for some items, in the order in which they were asked for.
 
     Attributes:
         ids: Item ids, shape `[n]`.
         classes: Class indices, int64, shape `[n]`; -1 where there is none.
         states: One of `LABEL_STATES` each, shape `[n]`; None if all are
-            `labelled`. Only these are learnt from; a skipped or unsure item
-            is not asked for again.
+            `labelled`. Models are trained on those only; a skipped or unsure
+            item is not asked for again.
     """
 
     ids: np.ndarray
@@ -92,7 +94,7 @@ class Labels:
 
     @classmethod
     def from_answers(cls, answers: Mapping[str, int | str]) -> "Labels":
-        """Returns labels from a class index, `"skipped"` or `"unsure"` for each id.
+        """Returns labels from a mapping of ids to class indices, "skipped" or "unsure".
 
         Raises:
             InputError: An answer is none of these.
@@ -101,6 +103,7 @@ class Labels:
         array([ 2, -1])
         """
         for item, answer in answers.items():
+            # A bool is an int to Python; as a class it would be a mistake.
             is_class = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
             if not is_class and answer not in LABEL_STATES[1:]:
                 raise InputError(
@@ -141,12 +144,12 @@ class Labels:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:
-    """Which item serves for what. Disjoint; together all of `Dataset.train`.
+    """The split of the training items: disjoint, and together all of `Dataset.train`.
 
     Attributes:
         initial_ids: The balanced set that the first model is trained on.
-        validation_ids: Items for choosing hyper-parameters; never bought.
-        pool_ids: Items that may be bought.
+        validation_ids: Items for choosing hyper-parameters; never asked for.
+        pool_ids: Items that may be asked for.
     """
 
     initial_ids: np.ndarray
@@ -156,19 +159,19 @@ class Splits:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Everything a run learns from, split.
+    """A data set, split.
 
     Attributes:
         name: The value of `--dataset`.
         train: All items that may be trained on, whatever their split.
-        splits: The ids of `train` by their use.
-        hidden: The classes of all of `train`. Only the oracle and the
-            splitting may look: everyone else buys labels.
-        test: Items that measure a model, with `test_labels`; never bought.
+        splits: The ids of `train`, split.
+        hidden: The classes of all of `train`. Only the oracle and the code that
+            splits may use them; everything else has to ask for labels.
+        test: Items for the evaluation, with `test_labels`; never asked for.
         test_labels: The classes of `test`, in its order.
         class_names: One name per class, in the order of the class indices.
-        checksum: SHA-256 of all images and classes of the data set, before some
-            are left out, hexadecimal.
+        checksum: SHA-256 of all ids, images and classes of the source, before
+            `--classes` and `--pool_size` leave some out, hexadecimal.
     """
 
     name: str
@@ -196,7 +199,7 @@ class Dataset:
         return np.delete(self.splits.pool_ids, rows[rows >= 0])
 
     def ids_by_use(self) -> dict[str, list[str]]:
-        """Returns the ids of each split, of `test`, and all of `train`."""
+        """Returns the ids of each split, of `test`, and of all of `train`."""
         splits = self.splits
         return {
             "initial": splits.initial_ids.tolist(),
@@ -211,15 +214,15 @@ class Dataset:
 class Model:
     """A trained network.
 
-    A run has one network, whose variables every round sets anew, so that
-    nothing is compiled twice: a `Model` is valid until the next training.
+    All rounds of a run share one network, so that it is compiled only once: the next
+    round overwrites its variables, and a `Model` is valid until then.
 
     Attributes:
         network: A built `keras.Model`; pixel values in, class
             probabilities out.
-        num_labels: How many labels it was trained on.
+        num_labels: Number of labels that it was trained on.
         weight_decay: The c of the penalty c/N on its first dense layer.
-        seed: The seed of its initial weights.
+        seed: Seed of its initial weights.
     """
 
     network: Any
@@ -230,27 +233,27 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """How good a model is on the test items.
+    """The evaluation of a model on the test items.
 
-    `error` and its companions belong to the mean probabilities over the
-    posterior's samples, as in the paper; those with `deterministic_` to one
-    forward pass without dropout, as in the authors' code.
+    `error`, `nll` and so on are those of the mean probabilities over posterior
+    samples, as in the paper; `deterministic_...` are those of one forward pass
+    without dropout, as in the authors' code.
 
     Attributes:
-        error: Share of the items that are misclassified, 0 to 1.
+        error: Share of misclassified items, 0 to 1.
         nll: Mean negative log likelihood of the true class, in nats.
-        brier: Mean squared distance between the probabilities and the truth.
+        brier: Mean squared distance between the probabilities and the one-hot class.
         ece: Expected calibration error over 15 bins, 0 to 1.
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
         auc: Area under the ROC curve, 0.5 to 1 for a model that has learned
-            something; only of two classes, both among the items.
-        reliability: For each of the 15 bins of `ece` the number of items, their
-            mean confidence and the share that is right.
-        blessed: Whether the model passed `--bless_max_error` and the last one
-            pushed; None if it was not asked.
-        graph_error: `error` of the harmonic solution on mbr's graph, which
-            uses no network; only of `--acquisition=mbr`.
+            something; None unless there are two classes, both among the items.
+        reliability: For each of the 15 bins of `ece`: number of items, mean
+            confidence, and share classified correctly.
+        blessed: Whether the model was good enough to export, see `PushGate`; None
+            if that was not decided.
+        graph_error: `error` of the harmonic solution on the graph, without a
+            network; None unless `--acquisition=mbr`.
         graph_mass_error: The same with class mass normalisation.
     """
 
@@ -267,19 +270,20 @@ class Evaluation:
     graph_mass_error: float | None = None
 
     def __post_init__(self) -> None:
+        # JSON has lists only: evaluations from the store must equal those that went in.
         object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))
 
     def measures(self) -> dict[str, float]:
-        """Returns those that are numbers, by name."""
+        """Returns the measures that are numbers, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, float)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scores:
-    """How much the label of each unlabelled item would teach the model.
+    """Acquisition scores of the unlabelled items.
 
-    With `--keep_scores` a round keeps them: `rounds/0007/scores.npz` with the
-    arrays `ids` and `values`.
+    On disk, with `--keep_scores`: `rounds/0007/scores.npz` with the arrays `ids`
+    and `values`.
 
     Attributes:
         ids: Item ids, shape `[n]`.
@@ -303,9 +307,8 @@ class Query:
     Attributes:
         ids: Item ids, shape `[k]`.
         scores: Their acquisition scores, float64, shape `[k]`.
-        standard_errors: Standard error of each score, because the posterior
-            samples are finitely many, float64, shape `[k]`; None if the scores
-            are exact.
+        standard_errors: Monte Carlo standard error of each score, over posterior
+            samples, float64, shape `[k]`; None if the scores are exact.
         entropies: Their predictive entropies in nats, shape `[k]`, or None.
     """
 
@@ -329,14 +332,14 @@ class Query:
 
 @dataclasses.dataclass(frozen=True)
 class CurvePoint:
-    """One round as the learning curve shows it; a row of `curve.csv`.
+    """One point of the learning curve: a row of `curve.csv`.
 
     Attributes:
-        round: From 0; round 0 has the initial set only.
-        labels: Labels that the model was trained on.
-        evaluation: The model's evaluation.
+        round: Number of the round; round 0 has the initial set only.
+        labels: Number of labels that the model was trained on.
+        evaluation: The evaluation of the model.
         weight_decay: The c of the penalty c/N.
-        seconds: Wall time by phase, of `PHASES`.
+        seconds: Wall time of each of `PHASES`.
     """
 
     round: int

@@ -1,4 +1,4 @@
-"""The nouns of deep Bayesian active learning, and the loop that uses them.
+"""The interfaces of deep Bayesian active learning, and the loop that uses them.
 
     dataset = ExampleGen.from_config(config).run(seed)
     for round in range(rounds + 1):
@@ -6,18 +6,19 @@
         evaluation = evaluator.run(model, dataset, seed)     # on all test items
         pusher.run(model, dataset, evaluation, ...)          # SavedModel, when it is due
         scores, query = chooser.run(model, labels, pool)     # a(x), and argmax a(x)
-        store.ask(point, query, ...)                         # committed: it is asked
-        store.tell(oracle.run(query), ...)                   # committed: y for what was asked
+        store.ask(point, query, ...)                         # commits the query
+        store.tell(oracle.run(query), ...)                   # commits its labels y
         labels = store.reader.labels()
 
-`loop.py` is this, with resume and reporting. The last round only measures.
-Components are frozen dataclasses of their parameters with a `from_config` and
-one method `run`; what they exchange is in `artifacts.py`.
+`loop.py` is this loop with resume and reporting. The last round has no query. A
+component is a frozen dataclass of its parameters with `from_config` and one method
+`run`; `artifacts.py` defines what components exchange.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+# For types only: every module imports this one, also before TensorFlow is imported.
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
@@ -29,16 +30,16 @@ if TYPE_CHECKING:
 class InputError(ValueError):
     """A flag, file or folder cannot be used.
 
-    The message is one sentence for the user: what was got, what was expected
-    and what to do. The program prints it alone and ends with status 2.
+    The message is one sentence for the user: what was given, what was expected,
+    and what to do. The program prints only this sentence and exits with status 2.
     """
 
 
 @runtime_checkable
 class Images(Protocol):
-    """Images that need not be in memory: an array, or what reads like one.
+    """An array of images, or an array-like whose images are not in memory.
 
-    Rows are cheap to choose; `numpy.asarray` makes an array of what is left.
+    Indexing is cheap and may read nothing; `numpy.asarray` reads the images.
 
     Attributes:
         shape: Number of images, height, width and channels.
@@ -66,64 +67,60 @@ class Images(Protocol):
 class Posterior(Protocol):
     """An approximate posterior q(w) over the weights of one network.
 
-    A pass over the pool is split in three, so that each part runs as rarely
-    as it can: `features` once per item, `sample` once per set of posterior
-    samples, `probs` once per pair. All three run inside a `tf.function`.
+    A pass over the pool has three parts, so that no work is repeated: `features`
+    runs once per item, `sample` once per set of posterior samples, and `probs` once
+    per pair of them. All three run inside a `tf.function`.
 
-    Sample t depends on (seed, t) alone, never on the items, the batch, the
-    device or the order of calls; all items of a call see the same sample,
-    because a sample is one function.
+    Sample t depends only on (seed, t), not on the items, the batch, the device or
+    the order of calls; all items see the same sample, because a sample is one
+    function.
     """
 
     def features(self, images: "tf.Tensor") -> Any:
-        """Maps images `[n, h, w, k]` to what no sample changes."""
+        """Maps images `[n, h, w, k]` to features that do not depend on the sample."""
 
     def sample(self, indices: "tf.Tensor", seed: "tf.Tensor") -> Any:
-        """Draws the samples with these indices, int64 `[t]`, of a seed."""
+        """Draws the samples with these indices, int64 `[t]`, from a seed."""
 
     def probs(self, features: Any, samples: Any) -> "tf.Tensor":
         """Returns class probabilities `probs_tnc`, float32 `[t, n, c]`."""
 
     def num_samples(self, requested: int) -> int:
-        """Returns how many samples are worth drawing if so many are asked."""
+        """Returns the number of samples to draw: 1 if they are all equal, else `requested`."""
 
 
 class AcquisitionFunction(Protocol):
-    """Scores items by what their labels would teach: a(x) of the paper."""
+    """Scores items by how informative their labels would be: a(x) in the paper."""
 
     def __call__(self, statistics: "PredictiveStatistics") -> Any:
         """Returns `scores_n`, float64 `[n]`; higher is better."""
 
 
 SeedFor = Callable[[str], int]
-"""Gives a round's seed for a purpose, such as `"masks"`."""
+"""Maps a purpose, such as `"masks"`, to a round's seed for it."""
 
 
 class Chooser(Protocol):
-    """Decides which items are to be labelled next.
-
-    The items are ranked by the posterior of a network, or by a graph of the
-    images; what a round does is the same.
-    """
+    """Decides which items to label next: by a network's posterior, or by a graph."""
 
     def run(
         self, model: "Model", labels: "Labels", unlabelled: "Examples", seed_for: SeedFor
     ) -> "tuple[Scores, Query]":
         """Returns a score for each candidate, and the query.
 
-        The query is ranked, best first. It may hold more items than are asked
-        for: the rest is a reserve, for items that cannot be labelled.
+        The query is ranked, best first. Items beyond the acquisition size are a
+        reserve, which replaces items that cannot be labelled.
         """
 
     def evaluate(self, evaluation: "Evaluation", labels: "Labels") -> "Evaluation":
-        """Returns the evaluation with the errors of a classifier of its own, if it has one."""
+        """Returns the evaluation, with the errors of the chooser's own classifier if any."""
 
 
 class Oracle(Protocol):
-    """Whoever labels what is asked: a data set, a file or a person.
+    """Labels the items of a query: a data set, a file or a person.
 
     Attributes:
-        annotator: Their name in the store.
+        annotator: Its name in the store.
     """
 
     annotator: ClassVar[str]

@@ -5,7 +5,7 @@
             run.tell(oracle.run(query))
 
 A round is two transactions: `ask` trains, evaluates, scores and commits the
-query; `tell` commits the answers. A run can stop between them and wait.
+query; `tell` commits the answers. Between them, a run can stop and wait.
 """
 
 import contextlib
@@ -46,13 +46,13 @@ from dbal_tf.store.writer import Store
 
 
 def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
-    """Runs one technique once, from wherever its folder says that it stands.
+    """Runs one technique once, or resumes the run in its folder.
 
-    The data set answers what is asked, as in the paper's experiments. Arguments
-    and errors are those of `Run.open`.
+    The data set's own labels answer the queries, as in the paper's experiments.
+    Arguments and errors are those of `Run.open`.
 
     Returns:
-        The learning curve, one point a round.
+        The learning curve, one point per round.
     """
     oracle = DatasetOracle(dataset)
     oracle.check()
@@ -66,15 +66,15 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
 
 
 class Run:
-    """One technique, run once in a folder: it asks for labels and is told them.
+    """One run of one technique, with an ask-and-tell interface.
 
-    Made by `Run.open`, which holds the folder's lock until `close`. A folder
-    that holds a run already goes on from where that stands.
+    `Run.open` begins the run, or resumes the one in its folder, and holds the
+    folder's lock until `close`.
 
     Attributes:
         config: The settings.
-        dataset: What is learnt from. `dataset.train.select(query.ids).images`
-            are the images of a query.
+        dataset: The data set. `dataset.train.select(query.ids).images` are the
+            images of a query.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Run:
         model: NetworkFactory | None = None,
         say: Say = lambda line: None,
     ) -> Self:
-        """Begins a run in `config.run_dir`, or goes on with the one that is there.
+        """Begins a run in `config.run_dir`, or resumes the one that is there.
 
         Args:
             config: The settings, with one acquisition function.
-            dataset: What to learn from; None: what the settings name.
-            model: Makes the network: `model(image_shape, num_classes, seed)`
-                returns a built `keras.Model`. Takes the place of `--model`.
+            dataset: The data set; None: the one that the settings name.
+            model: Builds the network: `model(image_shape, num_classes, seed)`
+                returns a built `keras.Model`. Overrides `--model`.
             say: Called with each line for the user.
 
         Raises:
@@ -129,14 +129,14 @@ class Run:
             if is_chief(strategy):
                 check_run_dir(config)  # Another run may have begun here meanwhile.
             config = config.replace(run_dir=run_dir)
-            # Before the store: a folder without flags holds no run, if it is killed here.
+            # Before the store: `check_run_dir` refuses a folder with files but no flags.
             if not (folder / layout.FLAGS_FILE).exists():
                 write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
             made_by = _made_by(config, trainer, strategy.num_replicas_in_sync)
             begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)
             state = from_chief(strategy, store.snapshot())
-            if not is_chief(strategy):
+            if not is_chief(strategy):  # Its steps must be those of the chief.
                 store.restore(state)
             reporter = stack.enter_context(Reporter(config, dataset, store, say))
             reporter.show_run(made_by)
@@ -150,19 +150,18 @@ class Run:
         self._stack.__exit__(*exception)
 
     def close(self) -> None:
-        """Frees the folder. What is committed stays."""
+        """Releases the folder's lock. Everything committed is kept."""
         self._stack.close()
 
     def curve(self) -> list[CurvePoint]:
-        """Returns the rounds so far, one point each."""
+        """Returns the learning curve so far, one point per round."""
         return self._store.reader.curve()[: self.config.rounds + 1]
 
     def ask(self) -> Query | None:
-        """Returns the items to be labelled next, best first; None: the budget is spent.
+        """Returns the items to label next, best first, or None if the budget is spent.
 
-        As long as the round waits for answers, asks for what is missing, and
-        trains nothing. In the place of an item that was skipped, or that the
-        annotator was unsure of, comes the next best one.
+        While a round waits for answers, returns the items that lack one, without any
+        training. The next best item replaces one that was skipped or left unsure.
 
         Raises:
             ArithmeticError: A loss, a probability or a score is not finite.
@@ -184,19 +183,19 @@ class Run:
     def tell(
         self, labels: Labels, annotator: str = "person", seconds: float | None = None
     ) -> None:
-        """Commits answers to some or all of what was asked.
+        """Commits answers to some or all items of the query.
 
-        An answer to an item that has one already, of whatever round, corrects
-        it: later rounds learn the new class, earlier ones stay as they are.
+        An answer to an item that already has one, from any round, is a correction:
+        later rounds are trained on the new class, earlier ones do not change.
 
         Args:
             labels: The answers; see `Labels.from_answers`.
-            annotator: Whose they are.
-            seconds: How long all of them took together, if that is known.
+            annotator: Name of whoever gave them.
+            seconds: Time spent on all of them together, if known.
 
         Raises:
-            InputError: An item was never asked for, is given twice, or a class
-                is out of range. Nothing is committed then.
+            InputError: An item was not asked for or is given twice, or a class is
+                out of range. Nothing is committed then.
         """
         reader = self._store.reader
         last = len(reader.curve()) - 1
@@ -209,7 +208,7 @@ class Run:
 
 
 def _made_by(config: Config, trainer: Trainer, replicas: int) -> dict[str, str]:
-    """What makes the numbers: versions, devices and the file of a model of one's own."""
+    """What determines the numbers: versions, devices, the file of the user's own model."""
     made_by = {**versions(), "replicas": str(replicas)}
     if config.model not in MODELS:
         made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
@@ -218,11 +217,7 @@ def _made_by(config: Config, trainer: Trainer, replicas: int) -> dict[str, str]:
 
 @dataclasses.dataclass(eq=False)
 class _Learner:
-    """Does rounds up to their query: what `Run.ask` has done when nothing is pending.
-
-    What takes seconds to build, such as the compiled network, is built by the
-    first round that needs it: a run that only waits does not.
-    """
+    """Does the rounds of `Run.ask`: from training to the committed query."""
 
     config: Config
     dataset: Dataset
@@ -236,6 +231,8 @@ class _Learner:
         self._gate = PushGate.from_config(self.config)
         self._pusher = Pusher.from_config(self.config)
 
+    # Built by the first round that needs them, because compiling the network or building
+    # a graph takes seconds: a run that is only waiting for answers restarts at once.
     @functools.cached_property
     def _fitter(self) -> Fitter:
         return self.trainer.fitter(self.dataset)
@@ -254,7 +251,7 @@ class _Learner:
         if done > self.config.rounds:
             return None
         if done and not len(reader.query(done - 1)):
-            # A run that has ended and shall grow does its last round again, with a query.
+            # A finished run with more --rounds repeats its last round, now with a query.
             return done - 1 if len(self._unlabelled()) else None
         return done
 
@@ -262,7 +259,7 @@ class _Learner:
         return self.dataset.unlabelled(self.store.reader.answered_ids())
 
     def _begin(self, index: int) -> None:
-        """Notes that rounds are done again, the first time that one is."""
+        """Records the start or resume before the first round of this process."""
         if self.has_begun:
             return
         self.has_begun = True
@@ -271,7 +268,7 @@ class _Learner:
         self.reporter.say(tables.progress_header())
 
     def run(self, index: int) -> None:
-        """Trains on what is known, evaluates, exports if it is time, scores and asks."""
+        """Trains, evaluates, exports if due, scores, and commits the query."""
         self._begin(index)
         config, dataset, trainer = self.config, self.dataset, self.trainer
         clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
@@ -327,13 +324,14 @@ class _Learner:
     def _push(
         self, clock: Clock, model: Model, evaluation: Evaluation, index: int
     ) -> tuple[Evaluation, dict[str, str]]:
-        """Exports the model if it is its turn and it is blessed, or if it is the last."""
+        """Exports the model if an export is due and the gate lets it through."""
         before = self.store.reader.curve()[:index]
         evaluation, wanted, refusal = self._gate.run(evaluation, before, index)
         if refusal:
             self.store.record_event("refusal", refusal)
             self.reporter.say(refusal)
         if not wanted:
+            # Of this round, if it was done before it was killed or given more rounds.
             self._pusher.discard(index)
             return evaluation, {}
         path = clock(

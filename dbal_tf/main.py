@@ -52,14 +52,14 @@ def _parse(argv: list[str]) -> list[str]:
         where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
         _fail(f"{where}{str(error).splitlines()[0].rstrip('.')}; see --help for all flags.")
     if FLAGS["verbosity"].using_default_value:
-        FLAGS["verbosity"].value = logging.WARNING  # absl's default is INFO.
+        # Not through FLAGS["verbosity"]: that stays a default, which absl makes INFO.
+        FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]
     if len(rest) > 1:
         _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
     return rest
 
 
-def _main(argv: list[str]) -> int:
-    del argv
+def _main(_: list[str]) -> int:
     try:
         config = settings.from_flags(FLAGS.flag_values_dict())
         with interrupts.raising():

@@ -569,6 +569,19 @@ def test_a_network_of_ones_own_is_trained_and_named(small, toy, no_export):
     assert _measures(_run(other, toy)[0]) == _measures(own)
 
 
+def test_a_network_whose_file_has_changed_is_said(small, toy, no_export, monkeypatch):
+    def tiny_network(image_shape, num_classes, seed):
+        return bayesian_cnn(image_shape, num_classes, seed, kernel_size=2)
+
+    lines = []
+    with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
+        assert not lines
+    monkeypatch.setattr(loop, "source_digest", lambda factory: "f" * 64)
+    with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
+        assert len(lines) == 1
+        assert "The file that defines the model has changed" in lines[0]
+
+
 def test_a_run_opens_with_the_data_that_its_settings_name(tiny, no_export):
     config = tiny.replace(rounds=0)
     with Run.open(config) as run:

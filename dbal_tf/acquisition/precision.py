@@ -1,11 +1,12 @@
-"""Monte Carlo error of scores: what a finite number of posterior samples costs."""
+"""Monte Carlo error of scores, due to the finite number of posterior samples."""
 
 import numpy as np
 
 from dbal_tf.bayesian.statistics import PredictiveStatistics
 from dbal_tf.core import AcquisitionFunction
 
-_GROUPS = 10  # each needs all scores once more
+# Each group needs all scores once more; ten give the error to about a quarter of itself.
+_GROUPS = 10
 
 
 def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.ndarray:

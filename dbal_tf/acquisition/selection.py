@@ -41,4 +41,5 @@ def random_subset(n: int, size: int, seed: int) -> np.ndarray:
     """Returns `size` of n positions at random, ascending; all n if `size` is 0 or n."""
     if not 0 < size < n:
         return np.arange(n)
+    # Ascending, so that images in files are read in order.
     return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))

@@ -1,1 +1,1 @@
-"""Whether a run is what it says, and what made its numbers. Needs no TensorFlow."""
+"""Checks of a run on disk, and the lineage of its numbers. Needs no TensorFlow."""

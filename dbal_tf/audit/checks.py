@@ -1,4 +1,4 @@
-"""What must hold of a run. Each check yields what does not, a phrase each."""
+"""All checks of a run. Each yields a phrase for every violation that it finds."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from dbal_tf.audit.shared import NotRecorded
 from dbal_tf.core import InputError
 
 Check = Callable[[Facts], Iterator[str]]
-# What comes of values that no run writes.
+# The errors that values cause which no run writes: the audit reports them and goes on.
 UNREADABLE = (
     *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
     csv.Error,

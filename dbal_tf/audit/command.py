@@ -1,12 +1,12 @@
-"""Checks runs from what they left on disk, or says what made a number.
+"""Checks runs by the files in their folders, or prints the lineage of a number.
 
-  python -m dbal_tf.audit RUN_DIR...                    a line per check
-  python -m dbal_tf.audit RUN_DIR --lineage=point/7     what made a curve point
+  python -m dbal_tf.audit RUN_DIR...                    one line per check
+  python -m dbal_tf.audit RUN_DIR --lineage=point/7     lineage of a curve point
 
-A folder of several runs is checked run by run; so are published results
-(curve.csv, picks.csv, flags.cfg, versions.json), as far as they go. Ends with
-status 1 if a check fails, 2 if there is nothing to check or a store cannot be
-opened. Changes nothing.
+All runs below a folder are checked, and so are published results (curve.csv,
+picks.csv, flags.cfg, versions.json), as far as they record what is needed. Exit
+status: 1 if a check fails, 2 if there is nothing to check or a store cannot be
+opened. Changes nothing on disk.
 """
 
 import argparse
@@ -40,10 +40,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def audit(folder: pathlib.Path) -> bool:
-    """Prints a line per check of one run; returns whether all passed.
+    """Prints one line per check of a run; returns whether all passed.
 
     Raises:
-        InputError: The folder does not hold what a run writes, or its store
+        InputError: The folder does not hold the files of a run, or its store
             cannot be opened.
     """
     print(folder)
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.lineage:
             print(*(_lineage(run, options.lineage) for run in runs), sep="\n\n")
             return 0
+        # A list, because all() would stop at the first run that fails.
         return 0 if all([audit(run) for run in runs]) else 1
     except (InputError, sqlite3.DatabaseError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)

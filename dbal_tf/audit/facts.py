@@ -1,4 +1,4 @@
-"""What is known of a run: from its store, or from its published results."""
+"""The facts about a run, read from its store or from its published results."""
 
 import dataclasses
 import pathlib
@@ -29,20 +29,20 @@ class Facts:
     """A run as the audit sees it.
 
     Attributes:
-        folder: Where it lies.
-        config: The settings that it began with.
-        run: What the run began with; `class_names` empty if not recorded.
-        labels: All that was asked for and answered, as it stood when each
-            round ended, in the order in which it was asked for.
+        folder: The run's folder.
+        config: The settings that the run began with.
+        run: What else it began with; `class_names` is empty if not recorded.
+        labels: The answered items, each with its answer when its round ended, in
+            the order in which they were asked for.
         rounds: The committed rounds, in order.
-        has_store: Whether the folder has a store, and so everything that a
-            run writes; else it has published results alone.
-        answers: All answers, in the order in which they came; those of
+        has_store: Whether the folder has a store; if not, it has published
+            results only.
+        answers: All answers, in the order in which they were given; those of
             published results are made from `labels`.
         asked: All queries, each with its reserve; empty if not recorded.
         executions: The calls of components.
-        artifacts: What rounds left on disk.
-        splits: Ids by their use; empty if not recorded.
+        artifacts: The files and folders that rounds wrote.
+        splits: Ids by split; empty if not recorded.
     """
 
     folder: pathlib.Path
@@ -75,11 +75,12 @@ def find_runs(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def read_facts(folder: pathlib.Path) -> Facts:
-    """Reads what is known of one run; changes nothing on disk.
+    """Reads the facts about one run; changes nothing on disk.
 
     Raises:
-        InputError: What is there is not what a run writes.
-        sqlite3.DatabaseError: The store is damaged, or holds what no run writes.
+        InputError: The folder does not hold the files of a run.
+        sqlite3.DatabaseError: The store is damaged, or holds a value that no run
+            writes.
     """
     if not (folder / STORE_FILE).exists():
         return _published(folder)
@@ -113,6 +114,7 @@ def _published(folder: pathlib.Path) -> Facts:
     published, labels = read_published(folder), read_picks(folder)
     rounds = [RoundRecord(point, published.versions) for point in published.curve]
     run = RunRecord(published.flags, "", published.versions, ())
+    # Picks do not record corrections: each item has one answer, by nobody, at no time.
     answers = [
         AnswerRecord(
             *(number, row.item, row.label, row.state, row.round),

@@ -1,4 +1,4 @@
-"""Checks of what the folder shows, and of how it was made, against the store."""
+"""Checks of the files in the folder, seeds and executions against the store."""
 
 import dataclasses
 import json
@@ -21,16 +21,17 @@ _LAST_OF_ROUND = "query"
 
 
 def flags_are_those_of_the_run(facts: Facts) -> Iterator[str]:
-    """The folder's flags make the run that the store began."""
+    """The folder's flags are those that the run began with."""
     text = read_text(facts.folder / FLAGS_FILE)
-    # Read, so that flags that are newer than the run have their defaults in both.
+    # Parsed and written again, so that flags newer than the run have their defaults in both.
     yield from differing_flags(facts.config, from_flagfile(text).to_flags())
 
 
 def measures_are_in_range(facts: Facts) -> Iterator[str]:
-    """Measures are finite and not negative, shares at most 1."""
+    """Measures are finite and not negative; shares are at most 1."""
     for row in facts.rounds:
         for name, value in row.point.evaluation.measures().items():
+            # `not <=`, because a comparison with NaN is always false.
             if not 0 <= value <= (1 if name in _SHARES else math.inf):
                 yield f"round {row.point.round} has {name} {value}"
 
@@ -40,7 +41,7 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
     needs_store(facts, "a store")
     path, points = facts.folder / CURVE_FILE, [row.point for row in facts.rounds]
     if not points and not path.exists():
-        return  # The first thing that a run writes is its store.
+        return  # A run that was killed before its first round has a store and no curve.
     shown, kept = read_text(path).splitlines(), curve_csv(points).splitlines()
     if points and _is_behind(facts, shown, kept):
         return
@@ -50,14 +51,19 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
 
 
 def _is_behind(facts: Facts, shown: list[str], kept: list[str]) -> bool:
-    """Says whether a kill came between a commit and the writing of the last line."""
+    """Says whether the curve lacks only what was committed last.
+
+    The store is written before `curve.csv`: a run that was killed in between, and not
+    started again, is not wrong.
+    """
     if shown == curve_csv([row.point for row in facts.rounds[:-1]]).splitlines():
         return True
     if len(shown) != len(kept) or shown[:-1] != kept[:-1]:
         return False
     last = facts.rounds[-1].point
     if any(row.round == last.round for row in facts.asked):
-        # Done again, to ask, or told since: what it measured is the same, its times are not.
+        # Done again with a query, or answered since: its measures are the same, but not
+        # its times.
         first_time = kept[0].split(",").index(f"{PHASES[0]}_seconds")
         return shown[-1].split(",")[:first_time] == kept[-1].split(",")[:first_time]
     told = [row.seconds or 0.0 for row in facts.answers if row.round == last.round]
@@ -67,7 +73,7 @@ def _is_behind(facts: Facts, shown: list[str], kept: list[str]) -> bool:
 
 
 def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
-    """Every `query.csv` shows what was bought: id, score, rank and label."""
+    """Every `query.csv` shows the answered items: id, score, rank and label."""
     needs_store(facts, "queries")
     shown = {row.round for row in facts.artifacts if row.kind == _LAST_OF_ROUND}
     for index in sorted({row.round for row in facts.labels if row.round is not None}):
@@ -77,16 +83,16 @@ def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
         try:
             names, states = facts.run.class_names, _since_it_ended(facts, index)
             kept = [query_csv(rows, names) for rows in states]
-        except IndexError:  # A class without a name, which another check tells.
+        except IndexError:  # A class without a name; `labels_are_classes` reports it.
             continue
         if read_text(facts.folder / uri) not in kept:
             yield f"{uri} is not what the store says"
 
 
 def _since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
-    """Yields what a round was told, whenever it waited for nothing more.
+    """Yields the answers of a round at each moment when it had all that it needed.
 
-    Its file is written then; what the same round is told later does not show.
+    `query.csv` is written at such a moment; later answers do not change it.
     """
     yield asked_in(facts, index)
     told = [answer for answer in facts.answers if answer.round == index]
@@ -100,7 +106,7 @@ def _since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
 
 
 def seeds_derive(facts: Facts) -> Iterator[str]:
-    """Every seed comes from the root seed, repetition, round and purpose."""
+    """Every seed is derived from root seed, repetition, round and purpose."""
     needs_store(facts, "seeds")
     root, repetition = facts.config.seed, facts.config.repetition
     for row in facts.executions:
@@ -110,7 +116,7 @@ def seeds_derive(facts: Facts) -> Iterator[str]:
 
 
 def every_component_ran(facts: Facts) -> Iterator[str]:
-    """Every round trained and evaluated, and chose what it asked for."""
+    """Every round ran a trainer and an evaluator, and a chooser if it has a query."""
     needs_store(facts, "executions")
     asking = {row.round for row in facts.asked}
     for row in facts.rounds:
@@ -124,7 +130,7 @@ def every_component_ran(facts: Facts) -> Iterator[str]:
 
 
 def artifacts_are_whole(facts: Facts) -> Iterator[str]:
-    """What rounds left on disk is there, with its checksum."""
+    """The files that rounds wrote are there, and their checksums are the same."""
     needs_store(facts, "artifacts")
     for row in facts.artifacts:
         path = facts.folder / row.uri
@@ -132,13 +138,13 @@ def artifacts_are_whole(facts: Facts) -> Iterator[str]:
             if not path.exists():
                 yield f"{row.uri} is missing"
             elif digest(path) != row.sha256:
-                yield f"{row.uri} was changed: its checksum is another"
+                yield f"{row.uri} was changed: its checksum differs"
         except OSError as error:
             yield f"{row.uri} cannot be read ({error.strerror})"
 
 
 def exports_are_complete(facts: Facts) -> Iterator[str]:
-    """Every SavedModel has its parts, and a finished run has one."""
+    """Every SavedModel is complete, and a finished run has one."""
     needs_store(facts, "exports")
     exports = [row for row in facts.artifacts if row.kind == "saved_model"]
     for row in exports:
@@ -155,8 +161,8 @@ def exports_are_complete(facts: Facts) -> Iterator[str]:
 
 
 def _of_other_data(facts: Facts, uri: str) -> Iterator[str]:
-    """An export says which data it learnt from."""
+    """An export was trained on the data of the run."""
     path = facts.folder / uri
     told = json.loads(read_text(path)) if path.is_file() else {}
     if told.get("dataset_checksum", facts.run.checksum) != facts.run.checksum:
-        yield f"{uri} is of other data than the store"
+        yield f"{uri} names other data than the store"

@@ -1,4 +1,4 @@
-"""What made a model, a round's scores or a point of the curve."""
+"""The lineage of a model, of a round's scores or of a point on the curve."""
 
 import hashlib
 import re
@@ -23,15 +23,15 @@ _KINDS = {
 
 
 def lineage(facts: Facts, name: str) -> str:
-    """Returns what made something, at most 80 columns wide.
+    """Returns the lineage of a result as text, at most 80 columns wide.
 
     Args:
         facts: The run.
-        name: `model/7`, `score/7` or `point/7`: the model of round 7, the
-            scores that its query chose by, or its point of the curve.
+        name: `model/7`, `score/7` or `point/7`: the model of round 7, the scores
+            of its query, or its point on the curve.
 
     Raises:
-        InputError: The name is none of these, or that round is not committed.
+        InputError: The name is none of these, or the round is not committed.
     """
     match = re.fullmatch(rf"({'|'.join(_KINDS)})/(\d+)", name)
     if not match:
@@ -63,7 +63,7 @@ def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
     libraries = [f"{k} {v}" for k, v in versions.items() if k not in told_apart]
     model = {"model": versions["model"]} if "model" in versions else {}
     return {
-        "labels": f"{len(labels)}: {initial} to begin with, {len(labels) - initial} bought; "
+        "labels": f"{len(labels)}: {initial} initial, {len(labels) - initial} bought; "
         f"SHA-256 {labels_digest(labels)}{_changed(labels, row)}",
         "ids": " ".join(labels.ids.tolist()),
         **_corrections(facts, row.point.round),
@@ -77,7 +77,7 @@ def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
 
 
 def _corrections(facts: Facts, index: int) -> dict[str, str]:
-    """What was corrected before a round learnt it: the answers before and since."""
+    """Lists the corrections that a round was trained on, with the earlier answers."""
     answers = {answer.id: answer for answer in facts.answers}
     texts = []
     for answer in known_before(facts.answers, index):

@@ -1,4 +1,4 @@
-"""Checks of what was bought: rounds, labels, splits and scores."""
+"""Checks of the labels that were bought: rounds, splits and scores."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ _ROUNDING = 1e-5  # of float32 scores
 
 
 def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
-    """Committed rounds are 0, 1, 2 and so on, and only they bought."""
+    """Committed rounds are 0, 1, 2 and so on, and only they have labels."""
     numbers = [row.point.round for row in facts.rounds]
     for number, found in enumerate(sorted(numbers)):
         if number != found:
@@ -33,20 +33,21 @@ def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
 
 
 def no_id_is_bought_twice(facts: Facts) -> Iterator[str]:
-    """Every item was bought once; another answer to it is a correction."""
+    """Every item was bought once; any further answer to it is a correction."""
     for item, count in Counter(row.item for row in facts.labels).items():
         if count > 1:
             yield f"{item} was bought {count} times"
     yield from _asked_in_vain(facts)
     last: dict[str, int] = {}
     for answer in facts.answers:
+        # Published results record no corrections.
         if facts.has_store and answer.corrects != last.get(answer.item):
             yield f"answer {answer.id} to {answer.item} does not correct the one before it"
         last[answer.item] = answer.id
 
 
 def _asked_in_vain(facts: Facts) -> Iterator[str]:
-    """Queries ask once for an item, and never for one that had an answer."""
+    """Yields items that a query asks for twice, or that already had an answer."""
     for (index, item), count in Counter((row.round, row.item) for row in facts.asked).items():
         if count > 1:
             yield f"round {index} asked {count} times for {item}"
@@ -55,13 +56,13 @@ def _asked_in_vain(facts: Facts) -> Iterator[str]:
         first.setdefault(answer.item, -1 if answer.round is None else answer.round)
     for row in facts.asked:
         if first.get(row.item, row.round) < row.round:
-            yield f"round {row.round} asked for {row.item}, which had an answer"
+            yield f"round {row.round} asked for {row.item}, which already had an answer"
 
 
 def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
-    """A round bought as many as the flags say, and was trained on all before it.
+    """A round has as many labels as the flags say, and was trained on all before it.
 
-    Fewer only if its reserve is used up, or if it still waits for answers.
+    It may have fewer if its reserve is used up, or if it still waits for answers.
     """
     size = facts.config.acquisition_size
     initial = len(asked_in(facts, None))
@@ -75,7 +76,8 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
             yield f"round {index} counts {row.point.labels} labels, there are {known}"
     for answer in facts.answers:
         if answer.round is not None and answer.rank is None and answer.corrects is None:
-            yield f"round {answer.round} was told of {answer.item}, which it had not asked for"
+            index, item = answer.round, answer.item
+            yield f"round {index} has an answer for {item}, which it had not asked for"
 
 
 def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
@@ -94,7 +96,7 @@ def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
 
 
 def labels_are_as_they_were_learnt(facts: Facts) -> Iterator[str]:
-    """The labels before a round are those whose digest it recorded."""
+    """The labels before each round have the digest that it recorded."""
     needs_store(facts, "digests of labels")
     for row in facts.rounds:
         index = row.point.round
@@ -103,7 +105,7 @@ def labels_are_as_they_were_learnt(facts: Facts) -> Iterator[str]:
 
 
 def labels_are_classes(facts: Facts) -> Iterator[str]:
-    """Labels are in a known state, and those learnt from are class indices."""
+    """Answers have a known state; a class index if they are labels, else none."""
     classes = len(facts.run.class_names) or math.inf
     if facts.has_store and not facts.run.class_names:
         yield "the names of the classes are missing"
@@ -117,7 +119,7 @@ def labels_are_classes(facts: Facts) -> Iterator[str]:
 
 
 def items_are_in_their_split(facts: Facts) -> Iterator[str]:
-    """Labelled, unlabelled and validation items are all; none is a test item."""
+    """Labelled, unlabelled and validation items make up the training items."""
     needs_store(facts, "splits")
     ids = {name: set(row.ids) for name, row in facts.splits.items() if row.ids is not None}
     for name, row in facts.splits.items():
@@ -135,6 +137,7 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
     if missing := {"initial", "validation", "pool", "test"} - ids.keys():
         yield f"the ids of {' and '.join(sorted(missing))} are missing"
         return
+    # If a test item had been bought, the digest would differ.
     parts = (labelled, ids["pool"] - labelled, ids["validation"])
     together = [item for part in parts for item in part]
     train = facts.splits.get("train")
@@ -145,7 +148,7 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
 def scores_are_in_range(facts: Facts) -> Iterator[str]:
     """Scores are finite, in the range of their technique, and fall with the rank.
 
-    But for those on a graph, where what is left is scored anew after each choice.
+    Those on a graph need not fall: the rest is scored again after each choice.
     """
     labels = (row.label or 0 for row in facts.labels)
     classes = len(facts.run.class_names) or max(labels, default=0) + 1
@@ -161,7 +164,9 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
     for row in facts.labels:
         if row.round is None:
             continue
-        score = row.score if isinstance(row.score, float) else None  # SQLite keeps NaN as NULL.
+        score = (
+            row.score if isinstance(row.score, float) else None
+        )  # SQLite stores NaN as NULL.
         if score is None or not -_ROUNDING <= score <= highest + _ROUNDING:
             yield f"{row.item} has the score {row.score}, expected 0 to {highest:.4f}"
         elif ranked and before and before[0].round == row.round and score > before[1]:
@@ -170,7 +175,7 @@ def scores_are_in_range(facts: Facts) -> Iterator[str]:
 
 
 def bald_is_below_entropy(facts: Facts) -> Iterator[str]:
-    """No information on the weights exceeds the entropy of the label."""
+    """BALD, the information about the weights, is at most the predictive entropy."""
     rows = [
         (row.item, row.score, row.entropy)
         for row in facts.labels

@@ -1,4 +1,4 @@
-"""What a check may say instead of an outcome, and what checks share."""
+"""Functions that several checks use, and the exception of a check without data."""
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
@@ -6,11 +6,11 @@ from dbal_tf.store.rows import LabelRecord, known_before, labels_from_answers
 
 
 class NotRecorded(Exception):
-    """What a check needs was not recorded; the message says what."""
+    """The run did not record the data that a check needs; the message names them."""
 
 
 def needs_store(facts: Facts, what: str) -> None:
-    """Ends a check of what published results do not hold.
+    """Ends a check that needs data which published results leave out.
 
     Raises:
         NotRecorded: There is no store.
@@ -20,12 +20,12 @@ def needs_store(facts: Facts, what: str) -> None:
 
 
 def labels_of_model(facts: Facts, index: int) -> Labels:
-    """Returns the labels that a round's model was trained on, as known then."""
+    """Returns the labels that a round's model was trained on."""
     return labels_from_answers(known_before(facts.answers, index))
 
 
 def asked_in(facts: Facts, index: int | None) -> list[LabelRecord]:
-    """Returns what a round asked for and was told; None: the initial set."""
+    """Returns the answered items of a round; None: the initial set."""
     return [row for row in facts.labels if row.round == index]
 
 

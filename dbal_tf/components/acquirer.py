@@ -1,4 +1,4 @@
-"""Chooses what is asked from the scores."""
+"""Selection of the query by the scores."""
 
 import dataclasses
 from typing import Self
@@ -10,21 +10,23 @@ from dbal_tf.config import Config
 
 @dataclasses.dataclass(frozen=True)
 class Acquirer:
-    """Parameters of the choice; see the flag of the same name."""
+    """Selects the items with the highest scores; see the flag of the same name."""
 
     acquisition_size: int
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(config.acquisition_size)
 
     def run(self, scores: Scores, seed: int) -> Query:
         """Returns the items with the highest scores, ties broken by the seed.
 
-        They are `acquisition_size` items and as many again, the reserve, as
-        far as there are so many.
+        The first `acquisition_size` items are the query, up to as many more its
+        reserve.
         """
+        # The reserve is as large as the query: even if every item of it is skipped, the
+        # round gets its labels without another training.
         count = min(2 * self.acquisition_size, len(scores.ids))
         chosen = top_k(scores.values, count, seed)
         entropies = None if scores.entropies is None else scores.entropies[chosen]

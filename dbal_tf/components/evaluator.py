@@ -1,4 +1,4 @@
-"""Measures a model on all test items."""
+"""Evaluation of a model on all test items."""
 
 import dataclasses
 from typing import Self
@@ -11,14 +11,14 @@ from dbal_tf.config import Config
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
-    """Parameters of the evaluation; see the flags of the same names."""
+    """Evaluates a model; see the flags of the same names."""
 
     posterior: str
     num_samples: int
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(config.posterior, config.num_samples)
 
     def run(self, model: Model, dataset: Dataset, seed: int) -> Evaluation:

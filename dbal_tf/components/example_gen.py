@@ -1,4 +1,4 @@
-"""Examples: from a data set's name to its items, split."""
+"""Loading of a data set by its name, and its split."""
 
 import dataclasses
 import functools
@@ -22,11 +22,11 @@ class ExampleGen:
 
     Attributes:
         dataset: The value of `--dataset`.
-        data_dir: The value of `--data_dir`, maybe empty.
-        initial_per_class: Items of each class in the initial set.
-        validation_size: Items in the validation set.
-        classes: The names of the classes that are kept; empty: all.
-        pool_size: Items in the pool at most; 0: all that are left.
+        data_dir: The value of `--data_dir`; may be empty.
+        initial_per_class: Number of items of each class in the initial set.
+        validation_size: Number of items in the validation set.
+        classes: Names of the classes to keep; empty: all.
+        pool_size: Largest size of the pool; 0: no limit.
     """
 
     dataset: str
@@ -38,7 +38,7 @@ class ExampleGen:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(
             config.dataset,
             config.data_dir,
@@ -51,14 +51,14 @@ class ExampleGen:
     def run(self, seed: int) -> Dataset:
         """Returns the data set, split with this seed.
 
-        The files are read once per process; the runs of an experiment share
-        the images and differ in their splits alone.
+        The files are read once per process; the runs of an experiment share the
+        images and differ only in their splits.
 
         Args:
-            seed: Decides who is in which split.
+            seed: Seed of the split.
 
         Raises:
-            InputError: The files cannot be used, or are too few to split.
+            InputError: The files cannot be used, or hold too few items.
         """
         source, checksum = _load(self.dataset, self.data_dir)
         if self.classes:
@@ -73,6 +73,7 @@ class ExampleGen:
             self.pool_size,
         )
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
+        # `train` is the union of the splits, so what the pool leaves out goes from it, too.
         if self.pool_size:
             used = (splits.initial_ids, splits.validation_ids, splits.pool_ids)
             ids = train.ids[np.isin(train.ids, np.concatenate(used))]
@@ -90,10 +91,10 @@ class ExampleGen:
 
 
 def load(config: Config) -> Dataset:
-    """Returns the data set, split for the repetition of the settings.
+    """Returns the data set, split for the repetition in the settings.
 
     Raises:
-        InputError: The files cannot be used, or are too few to split.
+        InputError: The files cannot be used, or hold too few items.
     """
     seed = seed_for(config.seed, config.repetition, 0, "split")
     return ExampleGen.from_config(config).run(seed)
@@ -110,6 +111,7 @@ def check_data(config: Config, dataset: Dataset) -> None:
         ImageGraph.from_config(config).check(dataset)
 
 
+# One data set at a time: experiments use one, and images take up to gigabytes.
 @functools.lru_cache(maxsize=1)
 def _load(dataset: str, data_dir: str) -> tuple[Source, str]:
     source = LOADERS[dataset](data_dir)

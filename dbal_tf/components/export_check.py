@@ -1,9 +1,9 @@
-"""Checks a SavedModel as its users meet it: where there is TensorFlow alone.
+"""Check of a SavedModel in a process that has TensorFlow alone, as its users have.
 
     python -P export_check.py FOLDER < expected.npz
 
-Imports nothing of this package. Status 0: the model answers as it should; 1: it
-does not, and a clause on stderr says how.
+Imports nothing from this package. Exit status 0: the model answers as expected; 1:
+it does not, and a clause on stderr says why.
 """
 
 import io
@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-_TOLERANCE = 1e-2  # It was trained on a device that may round otherwise.
+# Wide, because the expected answers may come from a GPU or from bfloat16, which round
+# differently. A wrong export is off by much more: it answers with other weights or masks.
+_TOLERANCE = 1e-2
 _KINDS = {"serving_default": "scores", "serving_uint8": "scores_uint8"}
 
 
 def problems(folder: str, expected: Mapping[str, np.ndarray]) -> Iterator[str]:
-    """Yields what is wrong with an exported model, as clauses.
+    """Yields the problems of an exported model, as clauses.
 
     Args:
-        folder: The SavedModel's.
+        folder: Folder of the SavedModel.
         expected: `images`, uint8 `[n, h, w, k]`; `class_names`, strings `[c]`;
-            `probs`, `[s, n, c]`, what `scores` gives for the seeds 0 to s - 1
-            and `num_samples`, int64.
+            `probs`, `[s, n, c]`, the expected result of `scores` for the seeds 0
+            to s - 1; `num_samples`, int64.
     """
     model = tf.saved_model.load(folder)
     if missing := {*_KINDS, *_KINDS.values(), "class_names"} - set(model.signatures):
@@ -35,6 +37,7 @@ def problems(folder: str, expected: Mapping[str, np.ndarray]) -> Iterator[str]:
     names = [name.decode() for name in found]
     if names != expected["class_names"].tolist():
         yield f"its class names are {names}"
+    # Batches of two sizes below: a graph may have fixed the number of images.
     for serving, scores in _KINDS.items():
         dtype = np.uint8 if serving.endswith("uint8") else np.float32
         images = expected["images"].astype(dtype)

@@ -1,8 +1,8 @@
 """Choice on a graph of the images (MBR), and the graph's own classifier.
 
-The method is `dbal_tf/baselines/mbr.py`; here are its two parts in a run: who
-is asked for next, and how good the harmonic solution is. The images that are
-bought train the network too, so that a run compares both.
+`dbal_tf/baselines/mbr.py` implements the method. This is its part in a run: the
+choice of the query, and the test error of the harmonic solution. The labels that
+it acquires also train the network, so that a run compares both.
 """
 
 import dataclasses
@@ -19,17 +19,17 @@ from dbal_tf.bayesian import metrics
 from dbal_tf.config import Config
 from dbal_tf.core import InputError, SeedFor
 
-_DECIMALS = 9  # of expected risks that tell them apart, as in a query
+_DECIMALS = 9  # risks that differ by less are ties, as in `MinimumBayesRisk.query`
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageGraph:
-    """What joins images; see the flags `--graph_...`.
+    """Builds similarity graphs of images; see the flags `--graph_...`.
 
     Attributes:
-        neighbors: How many near images each is joined to; 0: all.
-        scale: Width of the kernel, in distances of pixels of 0 to 1; 0: the
-            median length of an edge.
+        neighbors: Number of nearest images that each is joined to; 0: all.
+        scale: Width of the kernel, in the distance of images with pixels 0 to 1;
+            0: the median length of an edge.
     """
 
     neighbors: int
@@ -37,15 +37,15 @@ class ImageGraph:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(config.graph_neighbors, config.graph_scale)
 
     def check(self, dataset: Dataset) -> None:
-        """Refuses a graph of the pool and the test images that cannot be made.
+        """Checks that the graphs of pool and test images can be built.
 
         Raises:
-            InputError: There are fewer images than neighbours, or they are too
-                many for the memory.
+            InputError: There are fewer images than neighbours, or too many for the
+                memory.
         """
         nodes = len(_bought_and_unbought(dataset))
         if self.neighbors >= nodes:
@@ -53,7 +53,7 @@ class ImageGraph:
                 f"--graph_neighbors={self.neighbors} cannot be used with {nodes} images in the "
                 f"pool and the initial set; expected at most {nodes - 1}; lower it."
             )
-        # A query holds two dense matrices; the full graphs are dense themselves.
+        # A query holds two dense matrices; without a limit on neighbours, the graph is a third.
         check_memory(nodes, matrices=2 if self.neighbors else 3)
         if not self.neighbors:
             check_memory(nodes + len(dataset.test), matrices=5)
@@ -65,7 +65,7 @@ class ImageGraph:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GraphChooser:
-    """Asks for what lowers the expected risk most; see `core.Chooser`.
+    """Chooses the items that lower the expected risk most; see `core.Chooser`.
 
     Attributes:
         acquisition_size: See the flag of the same name.
@@ -73,7 +73,7 @@ class GraphChooser:
         nodes: The initial set and the pool.
         pool_graph: The graph of `nodes`.
         test_graph: The graph of `nodes`, followed by the test images.
-        dataset: Where the test labels are.
+        dataset: Holds the test labels.
     """
 
     acquisition_size: int
@@ -85,7 +85,7 @@ class GraphChooser:
 
     @classmethod
     def from_config(cls, config: Config, dataset: Dataset) -> Self:
-        """Makes the graphs of a data set, once for all rounds."""
+        """Builds the graphs of a data set, once for all rounds."""
         nodes, graph = _bought_and_unbought(dataset), ImageGraph.from_config(config)
         images = np.asarray(nodes.images)
         return cls(
@@ -100,21 +100,21 @@ class GraphChooser:
     def run(
         self, model: Model, labels: Labels, unlabelled: Examples, seed_for: SeedFor
     ) -> tuple[Scores, Query]:
-        """Returns the items that lower the expected risk most, one after the other.
+        """Returns the items that lower the expected risk most, chosen one after another.
 
-        Within the query each chosen item counts as of the class that the
-        solution says; no label is seen before it is bought. The reserve are
-        the best of the others, each judged alone.
+        Within the query, each chosen item is given the class that the solution
+        predicts: no label is used before it is acquired. The reserve holds the best
+        of the other items, each judged by itself.
 
         Args:
             model: Not used: the graph needs no network.
-            labels: What is known.
-            unlabelled: Items that may be bought.
-            seed_for: Its seed `ties` gives the order among equals and the subset.
+            labels: The labels so far.
+            unlabelled: The unlabelled items of the pool.
+            seed_for: Its seed for `ties` breaks ties and draws the subset.
 
         Returns:
-            By how much the label of each candidate alone is expected to lower
-            the risk, the expected number of wrong nodes; and the query.
+            For each candidate, how much its label alone is expected to lower the
+            risk (the expected number of misclassified nodes); and the query.
 
         Raises:
             InputError: All labels are of one class.
@@ -135,7 +135,8 @@ class GraphChooser:
         size = min(self.acquisition_size, len(candidates))
         chosen = mbr.query(size, seed, candidates)
         others = candidates[~np.isin(candidates, chosen)]
-        # Falls that differ by less are equal but for rounding.
+        # Rounded, so that the seed breaks ties, and not the rounding of the solution. Judged
+        # one by one, not greedily: the reserve would cost as much as the query.
         levels_m = np.round(falls_n[others], _DECIMALS)
         best = others[top_k(levels_m, min(size, len(others)), seed)]
         ranked = np.concatenate([chosen, best])
@@ -145,11 +146,11 @@ class GraphChooser:
         )
 
     def evaluate(self, evaluation: Evaluation, labels: Labels) -> Evaluation:
-        """Returns the evaluation with the harmonic solution's test errors.
+        """Returns the evaluation with the test errors of the harmonic solution.
 
-        Plain, and with class mass normalisation; the masses are the shares of
-        the classes among the labels. The solution is transductive: test images
-        are nodes without a label.
+        They are given without and with class mass normalisation; the masses are the
+        class frequencies among the labels. The solution is transductive: the test
+        images are nodes without a label.
         """
         rows, num_classes = self.nodes.rows(labels.ids), len(self.dataset.class_names)
         probs_nc = harmonic(self.test_graph, rows, labels.classes, num_classes)
@@ -165,6 +166,6 @@ class GraphChooser:
 
 
 def _bought_and_unbought(dataset: Dataset) -> Examples:
-    """Returns the initial set and the pool: all of the training items but validation."""
+    """Returns the initial set and the pool: all training items except validation."""
     is_node = ~np.isin(dataset.train.ids, dataset.splits.validation_ids)
     return dataset.train.select(dataset.train.ids[is_node])

@@ -1,4 +1,4 @@
-"""Labels what is asked. The only room that sees hidden labels."""
+"""The oracle of experiments: it alone reads the hidden labels of a data set."""
 
 import dataclasses
 from typing import ClassVar
@@ -11,17 +11,17 @@ from dbal_tf.core import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DatasetOracle:
-    """Answers from the data set's own labels, as the paper's experiments do."""
+    """Answers queries with the data set's own labels, as in the paper's experiments."""
 
     annotator: ClassVar[str] = "dataset"
 
     dataset: Dataset
 
     def check(self) -> None:
-        """Refuses a data set whose pool has items without a label.
+        """Checks that every item of the pool has a label.
 
         Raises:
-            InputError: It cannot answer for all that may be asked.
+            InputError: An item has none, so that a query for it could not be answered.
         """
         pool = self.dataset.hidden.select(self.dataset.splits.pool_ids)
         if unknown := int(np.count_nonzero(pool.classes < 0)):

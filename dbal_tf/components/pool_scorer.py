@@ -1,4 +1,4 @@
-"""Scores unlabelled items by what their labels would teach."""
+"""Acquisition scores of the unlabelled items."""
 
 import dataclasses
 from typing import Self
@@ -21,7 +21,7 @@ from dbal_tf.core import AcquisitionFunction
 
 @dataclasses.dataclass(frozen=True)
 class PoolScorer:
-    """Parameters of the scoring; see the flags of the same names."""
+    """Scores the pool; see the flags of the same names."""
 
     acquisition: str
     var_ratios: str
@@ -33,7 +33,7 @@ class PoolScorer:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         (acquisition,) = config.acquisition
         return cls(
             acquisition,
@@ -46,15 +46,15 @@ class PoolScorer:
         )
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
-        """Returns a score for every unlabelled item, or for those that may be chosen.
+        """Returns a score for each unlabelled item, or for each candidate among them.
 
-        These are a random subset of `pool_subset` items, or the `refine` items
-        that the fast posterior scores best; they are then scored again, with
-        `refine_samples` exact samples.
+        With `pool_subset`, the candidates are a random subset of so many items. With
+        `refine`, they are the items that the fast posterior scores best, and are
+        scored again with `refine_samples` exact samples.
 
         Args:
             model: The round's model.
-            unlabelled: Items that may be bought.
+            unlabelled: The unlabelled items of the pool.
             seed: Seed of the posterior samples and of the subset.
 
         Raises:
@@ -69,15 +69,16 @@ class PoolScorer:
             screening = screening_posterior(model.network)
             screened = self._scores(model, unlabelled, screening, self.num_samples, seed)
             best = top_k(screened.values, self.refine, seed)
+            # In the order of the pool: stored images are then read in long stretches.
             unlabelled = unlabelled.select(screened.ids[np.sort(best)])
         return self._scores(model, unlabelled, *self._last_pass, seed)
 
     def standard_errors(self, model: Model, chosen: Examples, seed: int) -> np.ndarray | None:
-        """Returns how far the scores of a few items may be off, or None if they are exact.
+        """Returns the standard errors of a few items' scores; None if scores are exact.
 
         Args:
             model: The round's model.
-            chosen: Items that were scored, shape `[k]`.
+            chosen: Items that were scored, `k` of them.
             seed: The seed that they were scored with.
         """
         if self.acquisition == "random":
@@ -86,6 +87,8 @@ class PoolScorer:
         predictor = predictor_for(model.network, posterior)
         if predictor.num_samples(num_samples) == 1:
             return None
+        # The same seed gives the same samples: these are the errors of the scores that the
+        # choice was made by. Only a few items, because all samples are in memory.
         probs_ntc = predictor.probs(chosen.images, num_samples, seed)
         return standard_errors(self._function, probs_ntc)
 
@@ -95,7 +98,7 @@ class PoolScorer:
 
     @property
     def _last_pass(self) -> tuple[str, int]:
-        """The posterior that the choice is made by, and its samples."""
+        """The posterior that the query is chosen by, and its number of samples."""
         if self.refine:
             return "mc_dropout", self.refine_samples
         return self.posterior, self.num_samples

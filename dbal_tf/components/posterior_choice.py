@@ -1,4 +1,4 @@
-"""Choice by a network's posterior: scores, the best of them, and how exact they are."""
+"""Choice by a network's posterior: scores, the query, and its standard errors."""
 
 import dataclasses
 from typing import Self
@@ -14,26 +14,27 @@ from dbal_tf.core import SeedFor
 
 @dataclasses.dataclass(frozen=True)
 class PosteriorChooser:
-    """Scores the pool by an acquisition function of the posterior; see `core.Chooser`."""
+    """Chooses by an acquisition function of the posterior; see `core.Chooser`."""
 
     scorer: PoolScorer
     acquirer: Acquirer
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(PoolScorer.from_config(config), Acquirer.from_config(config))
 
     def run(
         self, model: Model, labels: Labels, unlabelled: Examples, seed_for: SeedFor
     ) -> tuple[Scores, Query]:
         """Returns the scores and the ranked query with its reserve."""
-        del labels  # The model knows them.
+        del labels  # The model was trained on them.
         masks = seed_for("masks")
         scores = self.scorer.run(model, unlabelled, masks)
         query = self.acquirer.run(scores, seed_for("ties"))
         size = self.acquirer.acquisition_size
-        # Errors of the reserve apart: sums over other numbers of images round otherwise.
+        # The reserve separately: sums over another number of images round differently, and
+        # the errors of the query should not depend on whether there is a reserve.
         parts = [unlabelled.select(ids) for ids in (query.ids[:size], query.ids[size:])]
         errors = [
             self.scorer.standard_errors(model, part, masks) for part in parts if len(part)
@@ -43,6 +44,6 @@ class PosteriorChooser:
         return scores, dataclasses.replace(query, standard_errors=joined)
 
     def evaluate(self, evaluation: Evaluation, labels: Labels) -> Evaluation:
-        """Returns the evaluation as it is: the network is the only classifier."""
+        """Returns the evaluation unchanged: the network is the only classifier."""
         del labels
         return evaluation

@@ -1,4 +1,4 @@
-"""Decides whether a round's model is exported."""
+"""The decision whether a round's model is exported."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from dbal_tf.config import Config
 
 @dataclasses.dataclass(frozen=True)
 class PushGate:
-    """Parameters of the decision; see the flags of the same names.
+    """Decides whether a model is exported; see the flags of the same names.
 
     A model is blessed if its test error is at most `bless_max_error` and below
-    that of the last one that was blessed, and so pushed. A blessing is part of
-    the evaluation, so after any stop the store knows what was pushed last.
+    that of the last blessed model. Every blessed model is exported. The verdict is
+    part of the evaluation, so that a resumed run finds it in the store.
     """
 
     rounds: int
@@ -23,26 +23,27 @@ class PushGate:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         return cls(config.rounds, config.export_every, config.bless_max_error)
 
     def run(
         self, evaluation: Evaluation, curve: Sequence[CurvePoint], index: int
     ) -> tuple[Evaluation, bool, str]:
-        """Returns the evaluation with its verdict, and whether the model is pushed.
+        """Returns the evaluation with its verdict, and whether to export the model.
 
-        The last round's model is pushed in any case.
+        The last round's model is always exported.
 
         Args:
-            evaluation: The model's.
+            evaluation: The evaluation of the round's model.
             curve: The rounds before.
             index: The round.
 
         Returns:
-            The evaluation, with `blessed` set if there is a threshold; whether
-            to push; and a sentence that says why a model is not blessed, empty
-            if it is or was not asked.
+            The evaluation, with `blessed` set if there is a threshold; whether to
+            export; and a sentence on why the model is not blessed, empty if it is
+            or if there is no threshold.
         """
+        # A run without any export would leave its user nothing to serve.
         last = index == self.rounds
         due = bool(self.export_every and index and index % self.export_every == 0)
         if not (last or due) or not self.bless_max_error:
@@ -55,7 +56,7 @@ class PushGate:
         return evaluation, last, f"Round {index} {outcome}: {reason}."
 
     def _refusal(self, evaluation: Evaluation, curve: Sequence[CurvePoint]) -> str:
-        """Returns as a clause why a model is not blessed, empty if it is."""
+        """Returns a clause on why a model is not blessed; empty if it is."""
         pushed = [point.evaluation.error for point in curve if point.evaluation.blessed]
         error, most = evaluation.error, self.bless_max_error
         if error > most:

@@ -1,4 +1,4 @@
-"""Exports a model as a SavedModel that needs nothing of this package."""
+"""Export of a model as a SavedModel that does not need this package."""
 
 import dataclasses
 import io
@@ -26,10 +26,10 @@ _CHECK_SECONDS = 600
 
 @dataclasses.dataclass(frozen=True)
 class Pusher:
-    """Parameters of the export.
+    """Exports models.
 
     Attributes:
-        folder: Where the versions go: `<folder>/<version>/`.
+        folder: Folder of the exports: `<folder>/<version>/`.
         posterior: See the flag of the same name.
         num_samples: Posterior samples of `serving_default`.
         var_ratios: See the flag of the same name.
@@ -42,29 +42,28 @@ class Pusher:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Takes the parameters from the settings."""
+        """Builds the component from the settings."""
         folder = pathlib.Path(config.run_dir, EXPORT_DIR)
         return cls(folder, config.posterior, config.num_samples, config.var_ratios)
 
     def run(
         self, model: Model, dataset: Dataset, evaluation: Evaluation, version: int, seed: int
     ) -> pathlib.Path:
-        """Writes `<folder>/<version>/` in one step; returns it.
+        """Writes `<folder>/<version>/`; returns its path.
 
-        It is written and checked under another name, and gets its marker
-        `complete.json` last: what lies under its number is whole, and what has
-        no marker is not.
+        The export is written and checked under another name, gets its marker
+        `complete.json`, and is then renamed: a reader never sees a part of it.
 
         Args:
-            model: What to export; `serving_archive` says how.
-            dataset: For the names of its classes and images to check with.
-            evaluation: The model's, for the marker.
-            version: Number of the export; an older one of that number goes.
+            model: The model; `serving_archive` describes its signatures.
+            dataset: Gives the class names, and images for the check.
+            evaluation: The model's evaluation, for the marker.
+            version: Number of the export; replaces an existing one.
             seed: Seed of the samples of `serving_default`.
 
         Raises:
-            RuntimeError: In a process of its own, the exported model does not
-                answer as this one does; nothing is left of it.
+            RuntimeError: Loaded in another process, the export answers differently
+                from the model; it is then removed.
         """
         archive, scores = serving_archive(
             model.network,
@@ -90,6 +89,7 @@ class Pusher:
             "dataset_checksum": dataset.checksum,
         }
         write_atomically(partial / EXPORT_MARKER, json.dumps(facts, indent=2) + "\n")
+        # On the disk before the rename, or a loss of power could leave a number without files.
         sync(*partial.rglob("*"), partial)
         self.discard(version)
         target = self.folder / str(version)
@@ -98,21 +98,22 @@ class Pusher:
         return target
 
     def discard(self, version: int) -> None:
-        """Takes an export away, in one step, if there is one of that number."""
+        """Removes the export with this number, if there is one."""
         target, old = self.folder / str(version), self.folder / f".{version}.old"
+        # Renamed first: nobody should load an export while its files disappear.
         if target.exists():
             os.replace(target, old)
             shutil.rmtree(old)
 
     def clean(self) -> None:
-        """Takes away what exports that were cut off have left."""
+        """Removes what is left of exports that were interrupted."""
         for kind in ("partial", "old"):
             for left in self.folder.glob(f".*.{kind}"):
                 shutil.rmtree(left)
 
 
 def _expected(dataset: Dataset, scores: Scoring) -> dict[str, np.ndarray]:
-    """What the exported model must answer; see `export_check.problems`."""
+    """Returns the answers expected of the export; see `export_check.problems`."""
     images = np.asarray(dataset.test.images[:_CHECK_IMAGES])
     samples = np.int64(_CHECK_SAMPLES)
     answers = (scores(images.astype(np.float32), samples, np.int64(seed)) for seed in (0, 1))
@@ -128,7 +129,8 @@ def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
     content = io.BytesIO()
     arrays: dict[str, Any] = dict(expected)
     np.savez(content, **arrays)
-    # This process may hold all of the accelerator's memory.
+    # On the CPU, because this process may hold all of the accelerator's memory. -P, because
+    # Python would otherwise search the script's folder for what TensorFlow imports.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-P", export_check.__file__, str(folder)],

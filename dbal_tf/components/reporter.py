@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: files, TensorBoard, lines for the user."""
+"""The output of a run: files, TensorBoard, and lines for the user."""
 
 import io
 import pathlib
@@ -22,15 +22,15 @@ Say = Callable[[str], Any]
 
 
 class Reporter:
-    """Shows what the store says of a run; a context manager.
+    """Shows the contents of a run's store; a context manager.
 
-    All of it can be lost and is shown again from the store, but for the events
-    of TensorBoard, which are only ever added to.
+    Its files can be lost and are written again from the store, except TensorBoard's
+    events, which are append-only.
 
     Args:
         config: The settings.
-        dataset: Where the images are.
-        store: The run's.
+        dataset: Holds the images.
+        store: The store of the run.
         say: Called with each line for the user.
     """
 
@@ -53,7 +53,7 @@ class Reporter:
         self._log.__exit__(kind, error, traceback)
 
     def show_run(self, made_by: Mapping[str, str]) -> None:
-        """Writes what the run is, and its curve so far."""
+        """Writes the settings and lineage to TensorBoard, and the curve so far."""
         labels = str(len(self._store.reader.labels()))
         lineage = {"data": self._dataset.checksum, "labels": labels, **made_by}
         self._log.write_run(self._config, lineage)
@@ -65,12 +65,13 @@ class Reporter:
         write_atomically(self._folder / layout.CURVE_FILE, text)
 
     def show_point(self, point: CurvePoint, scores: Scores | None) -> None:
-        """Shows how good a round's model is, before the round is committed."""
+        """Shows the evaluation of a round's model, before the round is committed."""
+        # Before the commit: a kill in between shows a point twice, not never.
         logging.debug("phase: report")
         self._log.write_point(point, scores)
 
     def keep_scores(self, scores: Scores, index: int) -> dict[str, str]:
-        """Writes a round's scores if they are to be kept; returns the file by its kind."""
+        """Writes a round's scores with --keep_scores; returns the file by its kind."""
         if not self._config.keep_scores:
             return {}
         content, uri = io.BytesIO(), layout.scores_file(index)
@@ -79,9 +80,9 @@ class Reporter:
         return {"scores": uri}
 
     def show_end(self, index: int) -> None:
-        """Shows a round that waits for nothing any more: its query, with the answers.
+        """Shows a round that has all its answers: writes its `query.csv`.
 
-        That `query.csv` is among the store's artifacts says that it was shown.
+        Does nothing if the store has that file among its artifacts.
         """
         reader, uri = self._store.reader, layout.query_file(index)
         if any(row.round == index and row.uri == uri for row in reader.artifacts()):
@@ -100,11 +101,12 @@ class Reporter:
             labels = Labels(query.ids, np.array([row.label for row in bought], np.int64))
             images = self._dataset.train.select(query.ids)
             self._log.write_query(point, query, labels, images, names)
+            # Recorded last: if the run is killed before, the round is shown again.
             self._store.add_artifact(index, "query", uri)
         self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
 
     def _seconds_left(self, point: CurvePoint) -> float:
-        """Expects rounds like the last one, with training time as the labels grow."""
+        """Estimates the time left: rounds like the last one, training longer with labels."""
         rounds = self._config.rounds - point.round
         labels = point.labels + (rounds + 1) / 2 * self._config.acquisition_size
         growth = point.seconds["train"] * (labels / point.labels - 1)

@@ -1,4 +1,4 @@
-"""What an exported model answers: the program inside a SavedModel."""
+"""The signatures of an exported model: the program inside a SavedModel."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,8 @@ from dbal_tf.acquisition import ACQUISITIONS, acquisition_function
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 
-_TILE = 25  # samples at once in the exported program
+# Samples at once in the exported program: its memory does not grow with num_samples.
+_TILE = 25
 
 Scoring = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
@@ -26,11 +27,10 @@ def serving_archive(
     """Returns an archive that is ready to be written, and its `scores`.
 
     Its signatures take any number of images, `[n, h, w, k]`, with the pixel
-    values 0 to 255 that the network was trained on; nothing needs to be done to
-    them before.
+    values 0 to 255 that the network was trained on, without preprocessing.
 
-    *   `serving_default(images)`, float32: `probs` `[n, c]`, the mean over the
-        posterior's samples of a fixed seed, dropout on.
+    *   `serving_default(images)`, float32: `probs` `[n, c]`, the mean over
+        posterior samples drawn with a fixed seed.
     *   `scores(images, num_samples, seed)`, float32 and int64 scalars: `probs`
         and a score `[n]` for each acquisition function, by its name.
     *   `serving_uint8`, `scores_uint8`: the same for uint8 images, as they come
@@ -66,7 +66,7 @@ def serving_archive(
 def _add_uint8(
     archive: keras.export.ExportArchive, serve: Any, score: Any, inputs: list[tf.TensorSpec]
 ) -> None:
-    """Adds the endpoints that take images as a decoder gives them."""
+    """Adds the endpoints for uint8 images."""
     archive.add_endpoint(
         "serving_uint8", lambda images: serve(tf.cast(images, tf.float32)), inputs[:1]
     )
@@ -109,6 +109,7 @@ class _Scoring:
         def more(start: tf.Tensor, sums: Sums) -> tuple[tf.Tensor, Sums]:
             return start + _TILE, sums.plus(probs(start))
 
+        # The first tile before the loop, which needs the shapes of its state.
         zero = tf.constant(0, tf.int64)
         state = (zero + _TILE, Sums.from_probs(probs(zero)))
         return tf.while_loop(lambda start, _: start < total, more, state)[1].statistics()

@@ -1,4 +1,4 @@
-"""Trains the network on the labels, from fresh weights each round."""
+"""Training of the network on the labels, from fresh weights each round."""
 
 import dataclasses
 from typing import Self
@@ -13,15 +13,16 @@ from dbal_tf.bayesian.networks import NetworkFactory, network_factory
 from dbal_tf.config import Config
 
 WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
+# Seldom, because a choice costs one training for each candidate.
 _CHOOSE_AGAIN = 5  # times as many labels
 
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
-    """Parameters of the training; see the flags of the same names.
+    """Trains the network; see the flags of the same names.
 
     Attributes:
-        network: Makes the network from image shape, number of classes and seed.
+        network: Builds the network from image shape, number of classes and seed.
     """
 
     network: NetworkFactory
@@ -35,11 +36,11 @@ class Trainer:
 
     @classmethod
     def from_config(cls, config: Config, network: NetworkFactory | None = None) -> Self:
-        """Takes the parameters from the settings.
+        """Builds the component from the settings.
 
         Args:
             config: The settings.
-            network: Takes the place of the network that `--model` names.
+            network: Builds the network in place of the one that `--model` names.
 
         Raises:
             InputError: `--model` names no network.
@@ -59,9 +60,9 @@ class Trainer:
         )
 
     def fitter(self, dataset: Dataset) -> Fitter:
-        """Builds and compiles the network and its training step.
+        """Builds and compiles the network and its training loop.
 
-        It takes seconds, so a run does it once and hands it to every `run`.
+        This takes seconds, so a run does it once and passes the result to every `run`.
         """
         return Fitter(
             self.network,
@@ -79,9 +80,9 @@ class Trainer:
         """Returns the network trained on the labels.
 
         Args:
-            fitter: What `fitter` returned.
-            dataset: Where the images are.
-            labels: What to learn from.
+            fitter: The result of `fitter`.
+            dataset: Holds the images.
+            labels: The labels to train on.
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
         """
@@ -99,12 +100,13 @@ class Trainer:
     ) -> float:
         """Returns the c of `WEIGHT_DECAYS` that is best on the validation set.
 
-        Best is the least negative log likelihood of the posterior's mean
-        probabilities: on 100 images the error is too coarse to choose by.
+        The best c has the lowest negative log likelihood of the posterior's mean
+        probabilities: with 100 images, the error is too coarse to choose by.
         """
         images = dataset.train.select(validation.ids).images
 
         def validation_nll(weight_decay: float) -> float:
+            # One seed for all: the candidates differ in c, not in weights and masks.
             model = self.run(fitter, dataset, labels, weight_decay, seed)
             predictor = predictor_for(model.network, self.posterior)
             statistics = predictor.statistics(images, self.num_samples, seed)
@@ -114,20 +116,21 @@ class Trainer:
 
 
 def is_choice_due(num_initial: int, num_before: int | None, num_now: int) -> bool:
-    """Says whether the weight decay is to be chosen (again) this round.
+    """Says whether the weight decay is to be chosen (again) in this round.
 
-    It is at the first round and whenever the labels have become five times as
-    many: at 20, 100 and 500 labels.
+    It is chosen in the first round and whenever the number of labels has grown
+    fivefold: from 20 labels, at 100 and 500.
 
     Args:
-        num_initial: Labels of the first round.
-        num_before: Labels of the round before; None in the first round.
-        num_now: Labels of this round.
+        num_initial: Number of labels in the first round.
+        num_before: Number of labels in the round before; None in the first round.
+        num_now: Number of labels in this round.
     """
     if num_before is None:
         return True
 
     def stage(count: int) -> int:
+        # 1e-9, because the quotient of logarithms may round to just below a whole number.
         return int(np.floor(np.log(count / num_initial) / np.log(_CHOOSE_AGAIN) + 1e-9))
 
     return stage(num_now) > stage(num_before)

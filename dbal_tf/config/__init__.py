@@ -1,4 +1,4 @@
-"""The settings of an experiment, their limits, and the flagfiles that keep them."""
+"""The settings of an experiment, their limits, and their flagfiles."""
 
 from dbal_tf.config.settings import (
     ACQUISITIONS,

@@ -1,8 +1,8 @@
-"""Reads flagfiles: the one place that knows what their text means.
+"""Reads the flagfiles that runs write.
 
-absl reads a flagfile that the command line names. This is for the flagfiles
-that runs wrote, where there is no command line, and it reads them as absl does:
-a flag a line, blank lines and comments skipped, the last of two values wins.
+absl reads the flagfile that a command line names. This module is for where there
+is no command line, and reads flagfiles as absl does: one flag per line, blank lines
+and comments skipped, the last of two values wins.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ def from_flagfile(text: str) -> Config:
     A flag that the text does not name has its default.
 
     Raises:
-        InputError: A line is no flag, or names an unknown one, or its value
+        InputError: A line is not a flag, names an unknown flag, or has a value that
             cannot be used.
     """
     values: dict[str, Any] = {}
@@ -40,17 +40,17 @@ def from_flagfile(text: str) -> Config:
 
 
 def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -> list[str]:
-    """Returns the flags that make a written flagfile that of another run.
+    """Returns the flags by which the settings differ from those in a flagfile.
 
-    Values are compared, not their texts: 2.50 is 2.5. Settings that may
-    change when a run is resumed (its folder, its number of rounds and so
-    on) do not count. A flag that the flagfile does not name has its
-    default, so that flags may be added later.
+    Values are compared, not their texts: 2.50 is 2.5. Settings that may change
+    when a run is resumed (its folder, its number of rounds and so on) are left
+    out. A flag that the flagfile does not name has its default, so that flags
+    can be added later.
 
     Args:
         config: The settings.
         flagfile: The text of a flagfile that `Config.to_flags` wrote.
-        free: Further settings that do not count.
+        free: Further settings to leave out.
 
     Returns:
         Texts such as `--seed=1 (the run has --seed=0)`.
@@ -60,6 +60,7 @@ def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -
     """
     written = {line.name: line.value for line in _lines(flagfile) if line.name}
     ours, theirs = config.texts(), Config().texts() | written
+    # With the flags that this version does not know: an older run may depend on them.
     fixed = Config.identity() | written.keys() - ours.keys()
     names = [
         name
@@ -74,10 +75,10 @@ def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -
 
 
 def _comparable(name: str, text: str | None) -> Any:
-    """Returns a flag's value such that equal settings are equal values.
+    """Returns a flag's value in a form in which equal settings compare equal.
 
-    Two texts may mean one setting: 2.5 and 2.50, true and True. Text that
-    has no meaning, or belongs to an unknown flag, is returned as it is.
+    Two texts may mean the same setting: 2.5 and 2.50, true and True. Text that
+    cannot be parsed, or belongs to an unknown flag, is returned unchanged.
     """
     if text is None:
         return None
@@ -95,7 +96,7 @@ def _comparable(name: str, text: str | None) -> Any:
 
 
 def identity_lines(text: str) -> str:
-    """Returns the lines of a flagfile whose flags identify its run."""
+    """Returns the lines of a flagfile with the flags that identify its run."""
     free = _FIELDS.keys() - Config.identity()
     return "".join(f"{line.text}\n" for line in _lines(text) if line.name not in free)
 
@@ -131,7 +132,7 @@ def _boolean(text: str) -> bool:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    # No quoting, unlike absl: limits.py refuses names that would need it.
+    # Without absl's quoting: limits.py refuses names that would need it.
     return tuple(name.strip() for name in text.split(",")) if text else ()
 
 

@@ -1,4 +1,4 @@
-"""A setting's help line and limits, and the check of a value against them."""
+"""Help lines and limits of settings, and the check of values against them."""
 
 import dataclasses
 import re
@@ -7,12 +7,12 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-# A flagfile is UTF-8 text with a flag a line: no control characters, no other ends
-# of lines, no surrogates (which stand for bytes that are not UTF-8).
+# A flagfile is UTF-8 text with one flag per line: no control characters, no other line
+# separators, no surrogates (which stand for bytes that are not UTF-8).
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-# A function by module and qualified name. <lambda> and <locals> stand in the names of
-# functions that only Python code can hand over, which a run records all the same.
+# A function by module and qualified name. Names with <lambda> or <locals> cannot be
+# imported, but functions that Python code passes to a run have them, and are recorded.
 _PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
 _FUNCTION = re.compile(rf"[^\W\d]\w*(?:\.[^\W\d]\w*)*:{_PART}(?:\.{_PART})*")
 
@@ -26,7 +26,7 @@ def option(default: Any, help: str, **limits: Any) -> Any:
         default: Default value; its type is the flag's type.
         help: The flag's help line.
         **limits: `choices`: the allowed values. `or_function=True`: besides
-            them the name of a function, `package.module:function`.
+            these, the name of a function, `package.module:function`.
             `at_least`, `at_most`: inclusive bounds; an int without `at_most`
             is bounded by 2**31 - 1. `above`: exclusive lower bound of a finite
             number. `number_or`: the one word that may replace a number >= 0.
@@ -38,7 +38,7 @@ def option(default: Any, help: str, **limits: Any) -> Any:
 
 
 def check_limits(field: dataclasses.Field[Any], value: Any) -> None:
-    """Checks a setting's value; of a list, each value.
+    """Checks a setting's value; in a list, each value.
 
     Raises:
         InputError: A value is outside of the field's limits.

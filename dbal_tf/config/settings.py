@@ -1,11 +1,11 @@
 """All settings of an experiment, in one frozen dataclass.
 
-Each field has its help line and limits: the command line's flags, the checks of
-their values and the flagfiles that runs write are all made from these fields.
+Each field has a help line and limits. The flags of the command line, the checks
+of their values and the flagfiles of runs are all generated from these fields.
 
-The names that a flag accepts stand here once; the rooms that implement them
-build their registries from these tuples. No TensorFlow: flags are checked before
-it is imported, which takes seconds.
+The names that a flag accepts are listed here, once; the registries of their
+implementations are built from these tuples. TensorFlow is not imported, which would
+take seconds before a wrong flag is reported.
 """
 
 import dataclasses
@@ -17,7 +17,8 @@ from dbal_tf.core import InputError
 
 EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-# These score on a graph, not by predictive statistics: they are no acquisition functions.
+# These choose on a graph of the images, not by predictive statistics, so they are no
+# acquisition functions.
 GRAPH_TECHNIQUES = ("mbr",)
 TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
@@ -39,7 +40,7 @@ class Config:
     )
     only: tuple[str, ...] = option(
         (),
-        "Which runs of the experiment to do now, by their folders, such as bald/0,random. "
+        "Runs of the experiment to do now, by their folders, such as bald/0,random. "
         "Empty: all.",
         identity=False,
     )
@@ -69,7 +70,7 @@ class Config:
         "Data set. digits needs no download; tfrecord may be larger than memory. Paper: mnist.",
         choices=DATASETS,
     )
-    # Where the data lies does not identify a run: its checksum does.
+    # The place of the data does not identify a run; their checksum does.
     data_dir: str = option(
         "",
         "Folder with the data set's files: for mnist the idx files, gzipped or not, or "
@@ -101,7 +102,7 @@ class Config:
         "authors' Keras of 2015, which starts convolutions with larger weights.",
         choices=INITIALIZERS,
     )
-    # More rounds continue a run, fewer are its beginning: it is the same run.
+    # With more rounds, or fewer, it is the same run: continued, or its beginning.
     rounds: int = option(
         98,
         "Number of queries after the initial set. Paper: 98, for 20 to 1000 labels.",
@@ -173,7 +174,7 @@ class Config:
         choices=("merge", "keep"),
     )
     learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
-    # Text, because a word may stand for the number.
+    # Text, because it may be a word instead of a number.
     weight_decay: str = option(
         "2.5",
         "c of the penalty (c/N) * sum of squares on the first dense layer, or "
@@ -201,6 +202,7 @@ class Config:
         "Empty: runs/<dataset>-<acquisition>-<posterior>-<seed>.",
         identity=False,
     )
+    # Exports only save a model; they change nothing that the run computes.
     export_every: int = option(
         0,
         "Export a SavedModel every this many rounds; 0: at the end only.",
@@ -245,7 +247,7 @@ class Config:
                 "has nothing to sample; leave one of them out."
             )
         if not self.run_dir:
-            # The dataclass is frozen; this completes its construction.
+            # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
 
     def _default_run_dir(self) -> str:
@@ -255,19 +257,19 @@ class Config:
     def replace(self, **changes: Any) -> "Config":
         """Returns a copy with some settings changed.
 
-        A `run_dir` that is named after the settings is named after the new
-        ones; any other is kept.
+        A default `run_dir`, which is named after the settings, is named after the
+        new ones; any other is kept.
         """
         if self.run_dir == self._default_run_dir():
             changes = {"run_dir": "", **changes}
         return dataclasses.replace(self, **changes)
 
     def to_flags(self) -> str:
-        """Returns the settings as the text of a flagfile, one flag a line."""
+        """Returns the settings as the text of a flagfile, one flag per line."""
         return "".join(f"--{name}={text}\n" for name, text in self.texts().items())
 
     def texts(self) -> dict[str, str]:
-        """Returns the value of every flag as the command line takes it."""
+        """Returns the values of all flags as text, as on the command line."""
         return {
             name: ",".join(value) if isinstance(value, tuple) else str(value)
             for name, value in vars(self).items()
@@ -301,7 +303,7 @@ def define_flags(define: dict[type, Callable[..., Any]]) -> None:
 
 
 def from_flags(values: dict[str, Any]) -> Config:
-    """Returns the settings in a mapping of flags, which may hold other flags too."""
+    """Returns the settings from a mapping of flags, which may hold other flags, too."""
     names = [field.name for field in dataclasses.fields(Config)]
     settings: dict[str, Any] = {}
     for name in names:

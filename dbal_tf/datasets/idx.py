@@ -24,8 +24,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_idx(path: pathlib.Path) -> np.ndarray:
     """Reads an idx file of unsigned bytes, gzipped or not.
 
-    Whether it is gzipped is told from its content, not from its name. At most
-    `MAX_BYTES` are read, and no more than the header announces.
+    Gzip is recognized by content, not by name. At most `MAX_BYTES` are read, and no
+    more than the header announces.
 
     Args:
         path: The file.
@@ -34,8 +34,8 @@ def read_idx(path: pathlib.Path) -> np.ndarray:
         Read-only uint8 values of the shape that the header gives.
 
     Raises:
-        InputError: The file cannot be read, is not an idx file of bytes, or
-            holds more or less than its header announces.
+        InputError: The file cannot be read, is not an idx file of unsigned bytes,
+            or holds more or less than its header announces.
     """
     try:
         with open(path, "rb") as file:

@@ -38,7 +38,7 @@ _PROBE_SECONDS = 5.0  # tensorflow-datasets itself would retry for minutes
 
 
 def load(data_dir: str) -> Source:
-    """Returns MNIST with ids that give an item's position in its source.
+    """Returns MNIST; an item's id is its position in the source.
 
     `train-00000` is the first training image of the idx files and of mnist.npz,
     which share the original order. tensorflow-datasets has another order, so
@@ -97,7 +97,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
             return {key: arrays[key] for key in _NPZ_KEYS}
     except InputError:
         raise
-    # All that zipfile and NumPy raise for broken files and for other formats.
+    # Every error that zipfile and NumPy raise for broken files and other formats.
     except (
         *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
         *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
@@ -152,8 +152,8 @@ def _from_tensorflow_datasets() -> Source:
             _prepare(builder)
             splits = [builder.as_dataset(split=s, batch_size=-1) for s in ("train", "test")]
             arrays = [s[key].numpy() for s in splits for key in ("image", "label")]
-    # What tensorflow-datasets raises is not documented, and the advice is the same for
-    # all of it.
+    # The errors of tensorflow-datasets are not documented, and the advice is the same for
+    # all of them.
     except Exception as error:
         raise InputError(
             "--dataset=mnist without --data_dir asks tensorflow-datasets, which has no usable "
@@ -174,7 +174,7 @@ def _prepare(builder: Any) -> None:
     downloads = pathlib.Path(builder.data_path).parents[1] / "downloads"
     fetched = [*downloads.glob("manual/*-ubyte.gz"), *downloads.glob("mnist/*.gz")]
     if len(fetched) < len(_STEMS):
-        # tensorflow-datasets needs it anyway; no other way to the data does.
+        # Imported here, because only this way to the data needs it.
         import requests
 
         host = urllib.parse.urlsplit(builder.URL).hostname

@@ -1,8 +1,8 @@
 """Random access to the records of TFRecord files.
 
-A TFRecord file is a sequence of records. A record is its length as a
-little-endian uint64, the CRC of the length in 4 bytes, this many bytes of data,
-and the CRC of the data in 4 bytes. Source: TensorFlow's guide "TFRecord and
+A TFRecord file is a sequence of records. A record consists of its length as a
+little-endian uint64, the 4-byte CRC of the length, the data, and the 4-byte CRC
+of the data. Source: TensorFlow's guide "TFRecord and
 tf.train.Example".
 """
 
@@ -53,7 +53,7 @@ class Records:
         return f"{self.paths[file]}, record {row - self.first_rows[file]},"
 
     def read(self, rows: np.ndarray) -> list[bytes]:
-        """Returns the data of some records.
+        """Returns the data of the given records.
 
         Args:
             rows: The records, int64, shape `[m]`.
@@ -61,11 +61,11 @@ class Records:
         Raises:
             InputError: A file has gone or become shorter.
         """
-        # A run of consecutive records is read at once. Read, not memory-mapped: mapped
-        # pages count as memory of this process.
+        # Consecutive records are read at once. Read, not memory-mapped: mapped pages count
+        # as memory of this process.
         files = self._files(rows)
-        # Where a run starts: not after the record before, or in another file. The values
-        # before the first row make it a start.
+        # A stretch starts at a row that does not follow the one before it, or is in another
+        # file; the prepended values make the first row a start.
         is_first = (np.diff(rows, prepend=-2) != 1) | (np.diff(files, prepend=-1) != 0)
         edges = [*np.flatnonzero(is_first).tolist(), len(rows)]
         contents = []

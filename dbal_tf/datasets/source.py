@@ -1,4 +1,4 @@
-"""A data set as it was loaded, before it is split."""
+"""A data set as it is loaded, before it is split."""
 
 import dataclasses
 import hashlib
@@ -45,7 +45,7 @@ class Source:
                 f"--classes={','.join(names)} names {unknown[0]}, which is not a class of the "
                 f"data set; expected some of {', '.join(self.class_names)}."
             )
-        # One entry more than classes: index -1 finds it, for items of unknown class.
+        # One entry more than classes: index -1, an unknown class, refers to it.
         numbers = np.full(len(self.class_names) + 1, -1)
         numbers[[self.class_names.index(name) for name in names]] = np.arange(len(names))
 
@@ -62,7 +62,7 @@ class Source:
     def checksum(self) -> str:
         """Returns the SHA-256 of all ids, images and classes, hexadecimal.
 
-        It includes shapes and dtypes and is equal on all machines.
+        It covers shapes and dtypes, too, and is the same on all machines.
         """
         digest = hashlib.sha256()
         for examples, classes in (
@@ -73,6 +73,7 @@ class Source:
             # Little-endian on all machines; images are bytes.
             for array in (examples.images, classes.astype("<i8")):
                 digest.update(f"{np.dtype(array.dtype).str}{array.shape}".encode())
+                # In blocks, because images may be larger than memory.
                 step = max(1, _BLOCK_BYTES // max(1, math.prod(array.shape[1:])))
                 for start in range(0, len(array), step):
                     digest.update(np.ascontiguousarray(array[start : start + step]).data)

@@ -40,7 +40,7 @@ def make_splits(
             remain for the validation set or the pool.
     """
     _check_classes(classes, num_classes, initial_per_class)
-    # By name, because NumPy may change the generator of default_rng.
+    # PCG64 by name, because NumPy may change the generator that default_rng uses.
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(np.flatnonzero(classes >= 0))
     is_initial = _is_among_first(classes[order], num_classes, initial_per_class)

@@ -1,4 +1,4 @@
-"""Images that stay in TFRecord files until they are used."""
+"""Images in TFRecord files, read when they are used."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ _DECODING = 16  # images decoded in parallel
 
 
 class StoredImages:
-    """An array-like of images that holds only their positions in files.
+    """An array-like of images in files, of which it holds only the positions.
 
-    Indexing returns another `StoredImages` and reads nothing. `np.asarray` reads
-    and decodes the images; they are not cached.
+    Indexing reads nothing and returns another `StoredImages`. `np.asarray` reads
+    and decodes the images, without caching them.
 
     Args:
         records: All records of the files, each a `tf.train.Example`.
@@ -49,7 +49,7 @@ class StoredImages:
         return len(self._rows)
 
     def __getitem__(self, rows: Any) -> Any:
-        """Returns images that stay stored; for an int, the pixels of that image."""
+        """Returns images that are not read yet; for an int, the pixels of one image."""
         if isinstance(rows, int | np.integer):
             return np.asarray(self[[rows]])[0]
         if not isinstance(rows, slice):

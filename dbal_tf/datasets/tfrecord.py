@@ -2,12 +2,12 @@
 
     DATA_DIR/train-00000-of-00008.tfrecord ...    training images: labelled and pool
              test-00000-of-00001.tfrecord ...     test images
-             classes.txt                          one class name a line; optional
+             classes.txt                          one class name per line; optional
 
 A record is a `tf.train.Example` with the features
 
-    image                     bytes  a PNG, JPEG, BMP or GIF; or instead of it
-    image_raw                 bytes  pixel values, uint8, channels last
+    image                     bytes  a PNG, JPEG, BMP or GIF
+    image_raw                 bytes  instead of `image`: pixel values, uint8, channels last
     height, width, channels   int64  the shape of `image_raw`
     label                     int64  class index from 0; absent or -1: unknown
     id                        bytes  unique text; absent: shard and record number,
@@ -34,7 +34,7 @@ from dbal_tf.datasets.source import Source
 from dbal_tf.datasets.stored_images import ENCODED, RAW, StoredImages, encoded_shape
 
 _CLASSES_FILE = "classes.txt"
-_LONGEST_ID = 200  # characters; NumPy pads all strings of an array to the longest
+_LONGEST_ID = 200  # characters; NumPy pads all strings in an array to the longest
 _BATCH_BYTES, _MOST_AT_ONCE = 2**24, 1000  # bytes and records of a shard parsed at once
 _SIDES = ("height", "width", "channels")
 _SPEC = {
@@ -210,7 +210,7 @@ def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str
         names = tuple(line.strip() for line in lines if line.strip())
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(
-                f"{path} names '{twice[0]}' more than once; expected a class a line; name "
+                f"{path} names '{twice[0]}' more than once; expected one class per line; name "
                 "them apart."
             )
         origin = f"{_CLASSES_FILE} names {len(names)} classes"
@@ -241,7 +241,7 @@ def _image_shape(train: _Split, feature: str) -> tuple[int, ...]:
 
 
 def _check_images(split: _Split, feature: str, shape: tuple[int, ...]) -> None:
-    """Checks the images as far as this is possible without decoding them."""
+    """Checks the images as far as possible without decoding them."""
     num_bytes = split.num_bytes[feature]
     split.refuse(
         num_bytes == 0,

@@ -24,8 +24,9 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
     Args:
         name: `"none"`: one device. `"mirrored"`: all GPUs, or all logical CPU
-            devices if there is no GPU. `"auto"`: mirrored if there are several
-            GPUs. `"multi_worker"`: the devices of all processes of a cluster.
+            devices if there is no GPU. `"auto"`: `"mirrored"` if there are several
+            GPUs, else `"none"`. `"multi_worker"`: the devices of all processes in
+            a cluster.
 
     Raises:
         InputError: `TF_CONFIG` does not describe the cluster of
@@ -82,7 +83,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextlib.contextmanager
 def run_folder(strategy: tf.distribute.Strategy, run_dir: str) -> Iterator[str]:
-    """Yields the folder for this process to write to: the run's, or a temporary one."""
+    """Yields the folder that this process writes to: the run's, or a temporary one."""
+    # Workers write, too, so that all processes run the same code; nobody reads their files.
     if is_chief(strategy):
         yield run_dir
     else:

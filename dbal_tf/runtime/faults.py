@@ -1,4 +1,4 @@
-"""One sentence for the user about an error that ended the program."""
+"""Sentences for the user about errors that end the program."""
 
 import errno
 import pathlib
@@ -7,7 +7,7 @@ import shutil
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EROFS, errno.EACCES, errno.EPERM}
-_LITTLE = 2**20  # bytes; with fewer left, a failed write has met a full disk
+_LITTLE = 2**20  # bytes; if fewer are free, a failed write means a full disk
 
 
 def sentence(error: Exception, run_dir: str) -> str:
@@ -34,7 +34,7 @@ def _is_no_room(error: Exception, folder: pathlib.Path) -> bool:
     said = "No space left on device|disk is full|Disk quota exceeded"
     if _number(error) in _NO_ROOM or _says(error, said):
         return True
-    # SQLite and TensorFlow do not always say why a write failed; the disk may.
+    # SQLite and TensorFlow do not always say why a write failed, so the disk is checked.
     if not _says(error, "disk I/O error|[Ff]ailed to|[Ww]rit"):
         return False
     return folder.exists() and shutil.disk_usage(folder).free < _LITTLE

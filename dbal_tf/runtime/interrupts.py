@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as an exception that is never raised inside of a write."""
+"""SIGINT and SIGTERM as an exception, which is never raised during a write."""
 
 import contextlib
 import signal
@@ -11,6 +11,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _state = {"shields": 0, "asked": 0}
 
 
+# A BaseException, as KeyboardInterrupt is: `except Exception` in a library lets it pass.
 class Interrupted(BaseException):
     """The user or the system asked the program to stop.
 
@@ -45,16 +46,16 @@ def raising() -> Iterator[None]:
 
 @contextlib.contextmanager
 def finish_first() -> Iterator[None]:
-    """Holds signals back until the block ends; of nested blocks, the outermost.
+    """Delays signals until the block ends; of nested blocks, the outermost.
 
-    `Interrupted` is raised at its end for a signal that came before the block,
-    too: a callback of a library may have swallowed the exception.
+    `Interrupted` is raised at the end of the block. A signal from before the block
+    counts, too: a callback in a library may have swallowed its exception.
     """
     _state["shields"] += 1
     try:
         yield
     finally:
         _state["shields"] -= 1
-    # Not in `finally`: an error of the block goes first.
+    # Not in `finally`: an error in the block takes precedence.
     if (number := _state["asked"]) and not _state["shields"]:
         raise Interrupted(number)

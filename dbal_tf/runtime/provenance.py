@@ -1,4 +1,4 @@
-"""Provenance of results: the versions of the code and of its libraries."""
+"""Provenance of results: versions of the code and its libraries."""
 
 import importlib.metadata
 import pathlib

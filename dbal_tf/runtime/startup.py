@@ -9,17 +9,18 @@ from collections.abc import Iterator
 def import_tensorflow(quietly: bool = True, jit_compile: bool = False) -> None:
     """Imports TensorFlow with the settings that all processes of a run share.
 
-    oneDNN is switched on, which TensorFlow leaves off on CPUs without AVX-512,
-    although convolutions take half the time with it there. It rounds sums
-    differently, so a run has to be resumed with the same setting.
+    oneDNN is switched on: it halves the time of convolutions even on CPUs without
+    AVX-512, where TensorFlow leaves it off. It rounds sums differently, so a run has
+    to be resumed with the same setting.
 
     Args:
         quietly: Whether to suppress messages on stderr, except errors.
-        jit_compile: Whether XLA compiles what it can of every graph.
+        jit_compile: Whether XLA compiles the parts of each graph that it supports.
     """
     if jit_compile:
         flags = os.environ.get("TF_XLA_FLAGS", "")
         os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"
+    # setdefault: a user who has set a variable keeps that value.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if quietly:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

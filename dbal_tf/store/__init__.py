@@ -1,1 +1,1 @@
-"""What a run keeps: its store, the files in its folder, and who may write there."""
+"""What a run keeps on disk: its store and its other files, and the lock on its folder."""

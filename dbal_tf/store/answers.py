@@ -1,4 +1,4 @@
-"""Whether answers can be taken: they must be to what was asked."""
+"""Validation of answers before they are committed."""
 
 from collections import Counter
 
@@ -14,17 +14,20 @@ def check_answers(
     """Checks answers before they are committed.
 
     Args:
-        reader: The run's.
+        reader: Reads the store of the run.
         labels: The answers.
         round_index: The last round that was committed; -1 before the first.
         num_classes: Number of classes.
 
     Raises:
-        InputError: An item is in no query of that round and has no answer that
-            could be corrected, is given twice, or its class is out of range.
+        InputError: Nothing was asked for yet; or an item was not asked for and
+            has no answer to correct, is given twice, or has a class that is out
+            of range.
     """
     if round_index < 0:
         raise InputError("The run has asked for nothing yet; call ask() before tell().")
+    # All rounds' answers, because an answer of any age may be corrected; but of queries
+    # only the last: an unused reserve of an earlier round is in the pool again.
     known = {*reader.query(round_index).ids.tolist(), *reader.answered_ids().tolist()}
     for item, count in Counter(labels.ids.tolist()).items():
         if count > 1:
@@ -34,8 +37,8 @@ def check_answers(
     for item, label, state in labels.rows():
         if item not in known:
             raise InputError(
-                f"{item} was not asked for; expected items of the query, or such as have an "
-                "answer already, which is then corrected."
+                f"{item} was not asked for; expected items of the query, or items that already "
+                "have an answer, which is then corrected."
             )
         if state not in LABEL_STATES:
             raise InputError(

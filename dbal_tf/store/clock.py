@@ -1,4 +1,4 @@
-"""Times the components of a round, for the lineage and the learning curve."""
+"""Times and seeds of the components of a round, for lineage and learning curve."""
 
 import time
 from collections.abc import Callable
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Clock:
-    """Calls components; notes how long they took and which seeds they asked for.
+    """Calls components and records how long each took and which seeds it used.
 
     Args:
-        seed_for: Gives the round's seed for a purpose.
+        seed_for: Maps a purpose to the round's seed for it.
 
     Attributes:
         seconds: Wall time by phase.
-        executions: The calls, in order.
+        executions: One per call, in order.
     """
 
     def __init__(self, seed_for: SeedFor) -> None:
@@ -29,15 +29,17 @@ class Clock:
         self.executions: list[Execution] = []
 
     def __call__(self, phase: str, component: object, call: Callable[[SeedFor], T]) -> T:
-        """Returns what a call returns.
+        """Calls a component and returns its result.
 
         Args:
             phase: One of `artifacts.PHASES`.
-            component: What is called; its class names the execution.
-            call: Does it, given a function from purposes to seeds.
+            component: The component; the execution is recorded under the name of
+                its class.
+            call: Runs the component, given a function from purposes to seeds.
         """
         seeds: dict[str, int] = {}
 
+        # Seeds are recorded as they are used, so the lineage cannot list one that was not.
         def take(purpose: str) -> int:
             seeds[purpose] = self._seed_for(purpose)
             return seeds[purpose]
@@ -46,6 +48,7 @@ class Clock:
         start = time.perf_counter()
         result = call(take)
         spent = time.perf_counter() - start
+        # A phase may have several calls: the choice of the weight decay is training, too.
         self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
         self.executions.append(Execution(type(component).__name__, seeds, spent))
         return result

@@ -1,4 +1,4 @@
-"""Whether a run goes on with what it began with: the store says what that was."""
+"""Checks that a resumed run has the settings, data and labels that it began with."""
 
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -25,21 +25,21 @@ def begin_or_resume(
     versions: dict[str, str],
     say: Callable[[str], Any],
 ) -> None:
-    """Begins a run in its store, or checks that it goes on with what it began with.
+    """Begins a run in its store, or checks that the run there can be resumed.
 
-    Writes its flagfile, too, unless fewer rounds are asked for than there are:
-    such a run stays what it is, and so do its flags.
+    Also writes the flagfile, unless the store holds more rounds than the settings
+    ask for: such a run is only reported, and keeps its flags.
 
     Args:
-        store: The run's.
+        store: The store of the run.
         config: The settings.
         dataset: The data, split.
-        oracle: Who gives the labels of the initial set.
-        versions: Of the code and libraries; see `changed_since`.
-        say: Called with a sentence for what may make the run go on otherwise.
+        oracle: Labels the initial set.
+        versions: Versions of code and libraries; see `changed_since`.
+        say: Called with a sentence about each change that may alter the results.
 
     Raises:
-        InputError: Something is not what the run began with.
+        InputError: Settings, data or labels differ from those of the run.
     """
     flags, ids = config.to_flags(), dataset.splits.initial_ids
     initial = oracle.run(Query(ids, np.zeros(len(ids))))
@@ -55,17 +55,17 @@ def begin_or_resume(
 def check_continuity(
     reader: RunReader, config: Config, dataset: Dataset, oracle: Oracle
 ) -> None:
-    """Checks settings, classes, splits and labels against those of the store.
+    """Checks settings, classes, splits and labels against the store.
 
     Args:
-        reader: The run's.
-        config: The settings to go on with.
-        dataset: The data to go on with.
-        oracle: Who gave the initial labels; its answers must be as they were.
+        reader: Reads the store of the run.
+        config: The settings to resume with.
+        dataset: The data to resume with.
+        oracle: Labelled the initial set; it must still give the same answers.
             Those of other annotators are not compared.
 
     Raises:
-        InputError: Something is not what the run began with.
+        InputError: Settings, data or labels differ from those of the run.
     """
     run, folder = reader.run(), config.run_dir
     if differing := differing_flags(config, run.flags):
@@ -78,11 +78,12 @@ def check_continuity(
             f"The classes are {', '.join(dataset.class_names)}, the run in {folder} began with "
             f"{', '.join(run.class_names)}; give it the same data or choose another --run_dir."
         )
+    # Digests, not seeds: another version of NumPy may split otherwise from the same seed.
     kept = reader.splits()
     for name, ids in dataset.ids_by_use().items():
         if kept and (name not in kept or kept[name].sha256 != ids_digest(ids)):
             raise InputError(
-                f"The {name} images are others than those that the run in {folder} began with; "
+                f"The {name} images differ from those that the run in {folder} began with; "
                 "go on with the data and the version of numpy that it began with, or choose "
                 "another --run_dir."
             )
@@ -90,6 +91,7 @@ def check_continuity(
 
 
 def _check_labels(reader: RunReader, config: Config, oracle: Oracle) -> None:
+    # Only this oracle can be asked again; a person's answers are known from the store alone.
     given = [
         answer
         for answer in reader.answers()
@@ -100,21 +102,21 @@ def _check_labels(reader: RunReader, config: Config, oracle: Oracle) -> None:
     changed = [one.item for one, label in zip(given, today, strict=True) if one.label != label]
     if changed:
         raise InputError(
-            f"{len(changed)} of the {len(given)} labels of the run in {config.run_dir} are "
-            f"others today, the first of {changed[0]}; give it the same data or choose "
+            f"{len(changed)} of the {len(given)} labels of the run in {config.run_dir} "
+            f"have changed, first that of {changed[0]}; give it the same data or choose "
             "another --run_dir."
         )
 
 
 def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[str]:
-    """Yields a sentence for what may make a run go on otherwise than it would have.
+    """Yields a sentence about each change that may alter the results of a resumed run.
 
-    Each round keeps the versions that it was made by.
+    Such a change is no error: each round records the versions that produced it.
 
     Args:
-        reader: The run's.
-        versions: Of today, with the number of `replicas`, and of the `model` if
-            it is the user's own.
+        reader: Reads the store of the run.
+        versions: The current versions of code and libraries, with the number of
+            `replicas`, and with the `model` if it is the user's own.
     """
     began = reader.run().versions
     devices = began.get("replicas"), versions.get("replicas")
@@ -126,5 +128,5 @@ def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[st
     if began.get("model") != versions.get("model"):
         yield (
             "The file that defines the model has changed since the run began. If the network "
-            "is another, so are the rounds from here on."
+            "has changed with it, the rounds from here on are of the new one."
         )

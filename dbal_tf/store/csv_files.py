@@ -1,7 +1,7 @@
 """The CSV files in a run's folder: `curve.csv` and `query.csv`.
 
-They keep every number exactly, so that a curve that was read back is the
-curve that was written.
+Numbers are written with all their digits, so that a curve reads back equal to the
+one that was written.
 """
 
 import csv
@@ -30,10 +30,10 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
         curve: One point per round.
 
     Returns:
-        A header and a line a round: errors as shares 0 to 1, likelihoods in
-        nats, seconds to the millisecond (0 for a phase that did not happen);
-        the AUC and a graph's errors if every round has them. All numbers but
-        the seconds are written so that they read back equal.
+        A header and one line per round: errors as shares 0 to 1, likelihoods
+        in nats, seconds to the millisecond (0 for a phase that did not happen);
+        the AUC and the errors of a graph if every round has them. All numbers
+        but the seconds read back equal.
     """
     evaluations = [point.evaluation for point in curve]
     measures = _MEASURES + tuple(
@@ -47,6 +47,7 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
             [
                 point.round,
                 point.labels,
+                # The shortest text that reads back as the same float.
                 *(repr(float(getattr(point.evaluation, name))) for name in measures),
                 repr(float(point.weight_decay)),
                 *(f"{point.seconds.get(phase, 0.0):.3f}" for phase in PHASES),
@@ -60,7 +61,7 @@ def read_curve_csv(text: str) -> list[CurvePoint]:
     """Returns the learning curve in the text of a `curve.csv`.
 
     The seconds of a phase may be missing: results that were published before
-    exports were timed have none of those.
+    exports were timed have no `export_seconds`.
 
     Raises:
         InputError: The text is not what `curve_csv` writes.
@@ -108,13 +109,13 @@ def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
     """Returns a round's query and its answers as the text of `query.csv`.
 
     Args:
-        rows: The items that were asked for and answered, by rank.
+        rows: The items that were answered, by rank.
         class_names: One name per class index.
 
     Returns:
-        A header and a line an item, best first, with its rank from 1 and the
-        name of its class, empty if the item was skipped or the annotator
-        unsure. An exact score's standard error is 0.
+        A header and one line per item, best first, with its rank from 1 and the
+        name of its class, empty if the item was skipped or the annotator was
+        unsure. The standard error of an exact score is 0.
     """
     return _csv(
         ("id", "score", "standard_error", "rank", "label"),
@@ -133,6 +134,7 @@ def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
 
 def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
+    # \n on all systems: the audit compares these files byte by byte.
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)

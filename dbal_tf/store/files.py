@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and their digests."""
+"""Atomic writes, and digests of files."""
 
 import contextlib
 import fcntl
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 
 def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
-    """Writes a file beside its final place, then renames it there.
+    """Writes a file under another name, then renames it: no reader sees half of it.
 
     Args:
-        path: Where the file shall be; its folder is made if need be.
+        path: The file; its folder is created if it does not exist.
         content: Text is written as UTF-8.
 
     Raises:
-        OSError: The file could not be written; what stood there still does.
+        OSError: The file could not be written; an existing one is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -26,10 +26,12 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
             with open(partial, "wb") as file:
                 file.write(data)
                 file.flush()
+                # First the data, then the name: after a loss of power the name could
+                # otherwise lead to an empty file.
                 os.fsync(file.fileno())
             os.replace(partial, path)
         except BaseException:
-            # On a full disk the half that was written would keep the room.
+            # On a full disk, the partial file would take up what is left.
             with contextlib.suppress(OSError):
                 partial.unlink()
             raise
@@ -37,10 +39,12 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def _one_writer(folder: pathlib.Path) -> Iterator[None]:
-    """Waits until no other process writes here: both would have the same partial."""
+    """Waits until no other process writes to the folder."""
+    # Two writers of one file would write to the same partial file. The folder itself is
+    # locked, because a lock file would be one more file in it.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # Network folders may not be lockable.
+        with contextlib.suppress(OSError):  # Network file systems may not support locks.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -48,7 +52,7 @@ def _one_writer(folder: pathlib.Path) -> Iterator[None]:
 
 
 def digest(path: pathlib.Path) -> str:
-    """Returns the SHA-256 of a file, or of a folder's files and their names.
+    """Returns the SHA-256 of a file, or of the names and contents of a folder's files.
 
     Raises:
         OSError: There is no such file or folder, or it cannot be read.
@@ -56,13 +60,14 @@ def digest(path: pathlib.Path) -> str:
     if not path.is_dir():
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    # Sorted, because the file system lists them in any order.
     files = sorted(below for below in path.rglob("*") if below.is_file())
     lines = [f"{file.relative_to(path).as_posix()}\0{digest(file)}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def sync(*paths: pathlib.Path) -> None:
-    """Makes sure that files and the names in folders outlast a loss of power."""
+    """Forces files, and the entries of folders, onto the disk."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:

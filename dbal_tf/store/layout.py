@@ -1,14 +1,14 @@
-"""The names of what lies in a run's folder; `<run_dir>/` stands before each.
+"""Names of the files in a run's folder, relative to `<run_dir>/`.
 
     flags.cfg               resolved settings
-    metadata.db             the store: a run goes on from it alone
+    metadata.db             the store: a run is resumed from it alone
     curve.csv, curve.png    the learning curve
     rounds/0007/            query.csv, and scores.npz with --keep_scores
     tensorboard/            events
-    export/<version>/       SavedModel, whole if it has complete.json
+    export/<version>/       SavedModel, complete if it has complete.json
 
-Published results are a part of this: `curve.csv`, `flags.cfg`, `picks.csv`
-(everything that was labelled) and `versions.json`.
+Published results are `curve.csv`, `flags.cfg`, `picks.csv` (every item that was
+labelled) and `versions.json`.
 """
 
 import pathlib
@@ -27,17 +27,17 @@ VERSIONS_FILE = "versions.json"
 
 
 def query_file(round_index: int) -> str:
-    """Returns where a round's query is, with its answers."""
+    """Returns the file of a round's query and its answers."""
     return f"rounds/{round_index:04d}/query.csv"
 
 
 def scores_file(round_index: int) -> str:
-    """Returns where a round's scores are, if they are kept."""
+    """Returns the file of a round's scores, written with --keep_scores."""
     return f"rounds/{round_index:04d}/scores.npz"
 
 
 def how_to_go_on(run_dir: str) -> str:
-    """Returns what to tell the user of a stopped run."""
+    """Returns advice on how to resume a stopped run."""
     flags = pathlib.Path(run_dir, FLAGS_FILE)
     if not flags.is_file():
         return "To go on, give the same command."

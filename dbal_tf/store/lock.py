@@ -1,4 +1,4 @@
-"""One process at a time per run folder."""
+"""A lock on a run's folder: one process at a time."""
 
 import contextlib
 import datetime
@@ -15,13 +15,10 @@ from dbal_tf.store.layout import LOCK_FILE
 
 @contextlib.contextmanager
 def hold(folder: pathlib.Path) -> Iterator[None]:
-    """Keeps other processes out of a folder for the length of the block.
-
-    The system frees the lock of a process however it ends, so the file that
-    names the holder may stay behind; only the lock on it counts.
+    """Keeps other processes out of a folder while the block runs.
 
     Args:
-        folder: An existing folder, which has a file `.lock` meanwhile.
+        folder: An existing folder; the lock is on its file `.lock`.
 
     Raises:
         InputError: Another process holds it; the message says which.
@@ -39,7 +36,10 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _locked(path: pathlib.Path) -> TextIO:
+    # flock, not the existence of the file: the system releases it however the process
+    # ends, so that a run that was killed leaves no stale lock behind.
     while True:
+        # Appending, because "w" would erase the name of a holder.
         file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +51,8 @@ def _locked(path: pathlib.Path) -> TextIO:
                 f"--run_dir={path.parent} is in use by {holder}; wait until it has ended or "
                 "choose another folder."
             ) from None
-        # The holder before may have removed the file after it was opened here.
+        # The previous holder may have removed the file after it was opened here: a lock on
+        # a removed file keeps nobody out.
         if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
             return file
         file.close()

@@ -1,12 +1,12 @@
-"""Published results: the small part of a run's folder that can be committed.
+"""Published results: the part of a run's folder that is small enough for git.
 
     curve.csv      the learning curve
-    flags.cfg      the settings, without folders of the machine
-    picks.csv      everything that was answered: round, rank, id, class, score
-    versions.json  of the code and libraries
+    flags.cfg      the settings, without paths of the machine
+    picks.csv      every answered item: round, rank, id, class, score
+    versions.json  versions of code and libraries
 
-`tools/collect_results.py` writes them. A report and the audit read them where
-a folder has no store.
+`tools/collect_results.py` writes them. Reports and the audit read them if a
+folder has no store.
 """
 
 import csv
@@ -36,8 +36,8 @@ class PublishedRun:
 
     Attributes:
         flags: The settings, as a flagfile.
-        versions: Of the code and libraries that made it.
-        curve: One point a round.
+        versions: Versions of the code and libraries that produced it.
+        curve: One point per round.
     """
 
     flags: str
@@ -47,13 +47,14 @@ class PublishedRun:
 
 def is_published(run_dir: pathlib.Path) -> bool:
     """Says whether a folder holds published results and no store."""
-    # Unlike a Path, os.path takes any name, and checks come later.
+    # Unlike pathlib, os.path raises no error for a name that is too long; such names are
+    # reported by later checks.
     kept, store = run_dir / VERSIONS_FILE, run_dir / STORE_FILE
     return os.path.isfile(kept) and not os.path.exists(store)
 
 
 def read_published(run_dir: pathlib.Path) -> PublishedRun:
-    """Reads published results, but for their labels.
+    """Reads published results, except their labels.
 
     Raises:
         InputError: A file is missing or not what `tools/collect_results.py`
@@ -67,10 +68,10 @@ def read_published(run_dir: pathlib.Path) -> PublishedRun:
 
 
 def read_picks(run_dir: pathlib.Path) -> list[LabelRecord]:
-    """Reads all that was answered, in the order in which it was asked for.
+    """Reads all answered items, in the order in which they were asked for.
 
     An item without a class counts as skipped, though the annotator may have
-    been unsure: the file does not tell them apart, and neither is learnt from.
+    been unsure: the file does not distinguish the two, and neither is trained on.
 
     Raises:
         InputError: The file is missing or not what `picks_csv` writes.
@@ -79,10 +80,10 @@ def read_picks(run_dir: pathlib.Path) -> list[LabelRecord]:
 
 
 def picks_csv(labels: Iterable[LabelRecord]) -> str:
-    """Returns the text of `picks.csv`: a header and a line an item.
+    """Returns the text of `picks.csv`: a header and one line per item.
 
     Args:
-        labels: As a store's `label_rows` gives them. The class of an item that
+        labels: The result of `RunReader.label_rows`. The class of an item that
             was skipped, or that the annotator was unsure of, is left empty.
     """
     text = io.StringIO()
@@ -95,7 +96,7 @@ def picks_csv(labels: Iterable[LabelRecord]) -> str:
 
 
 def _read(path: pathlib.Path, parse: Callable[[str], T]) -> T:
-    """Returns what a published file says; an error names the file."""
+    """Returns the parsed content of a published file; an error names the file."""
     try:
         return parse(path.read_text("utf-8"))
     except (OSError, ValueError, csv.Error) as error:

@@ -1,4 +1,4 @@
-"""Reading a run's store, for whoever must not change it."""
+"""Read access to a run's store."""
 
 import contextlib
 import json
@@ -30,10 +30,11 @@ from dbal_tf.store.rows import (
 
 
 class RunReader:
-    """The contents of a store, in the order of rounds, never of time.
+    """The contents of a store, ordered by round or by answer, never by clock time.
 
     Args:
-        connection: To a database of this version's schema, or an empty one.
+        connection: A connection to an empty database or one of this version's
+            schema.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -41,7 +42,7 @@ class RunReader:
 
     @classmethod
     def open(cls, run_dir: pathlib.Path) -> "RunReader":
-        """Reads a run's store as it is now, and leaves it so.
+        """Reads a run's store as it is now; changes nothing on disk.
 
         Raises:
             InputError: There is none, it cannot be opened, or it is of another
@@ -51,10 +52,12 @@ class RunReader:
         path = run_dir / STORE_FILE
         if not path.is_file() or not path.stat().st_size:
             raise InputError(f"{run_dir} has no {STORE_FILE}; expected the folder of a run.")
+        # A copy in memory: the reader sees one state of the store, though the run may go
+        # on, and holds no lock that the run would wait for.
         memory = sqlite3.connect(":memory:", isolation_level=None)
         try:
             with contextlib.closing(schema.read_only(path)) as database:
-                # Waits for seconds if it is locked; a backup alone would for ever.
+                # Waits a few seconds if it is locked; a backup alone would wait for ever.
                 database.execute("BEGIN")
                 database.execute("SELECT 1 FROM sqlite_master").fetchone()
                 database.backup(memory)
@@ -70,7 +73,7 @@ class RunReader:
         return not schema.is_empty(self._connection) and bool(self._all("SELECT 1 FROM runs"))
 
     def run(self) -> RunRecord:
-        """Returns what the run began with.
+        """Returns the settings, data and versions that the run began with.
 
         Raises:
             InputError: The run has not begun.
@@ -85,7 +88,7 @@ class RunReader:
         )
 
     def answers(self) -> list[AnswerRecord]:
-        """Returns all answers, in the order in which they came."""
+        """Returns all answers, in the order in which they were given."""
         rows = self._all(
             "SELECT id, a.item, class, state, a.round, annotator, seconds, time, corrects, rank"
             " FROM answers a LEFT JOIN queries q ON q.round = a.round AND q.item = a.item"
@@ -94,15 +97,16 @@ class RunReader:
         return [AnswerRecord(*row) for row in rows]
 
     def labels(self, before: int | None = None) -> Labels:
-        """Returns what may be learnt from, in the order in which it was asked for.
+        """Returns the labels to train on, in the order in which they were asked for.
 
         Args:
-            before: Only what the model of this round may know; None: all.
+            before: Round whose model is trained: only answers from before its query
+                count; None: all count.
         """
         return labels_from_answers(known_before(self.answers(), before))
 
     def answered_ids(self) -> np.ndarray:
-        """Returns the ids of all items that have an answer, whatever it is."""
+        """Returns the ids of all items that were labelled, skipped or left unsure."""
         rows = self._all("SELECT item FROM answers GROUP BY item ORDER BY MIN(id)")
         return np.array([item for (item,) in rows], np.str_)
 
@@ -115,11 +119,11 @@ class RunReader:
         return [AskedRecord(*row) for row in rows]
 
     def label_rows(self) -> list[LabelRecord]:
-        """Returns what was asked for and answered, as it stood when each round ended."""
+        """Returns the answered items, each with its answer when its round ended."""
         return label_records(self.answers(), self.asked())
 
     def query(self, round_index: int) -> Query:
-        """Returns a round's query with its reserve, ranked; empty if it did not ask."""
+        """Returns a round's query and its reserve, ranked; empty if it has no query."""
         rows = [row for row in self.asked() if row.round == round_index]
 
         def column(name: str) -> np.ndarray | None:
@@ -134,16 +138,21 @@ class RunReader:
         )
 
     def pending(self, size: int) -> Query:
-        """Returns what the last round still waits for, best first; maybe nothing.
+        """Returns the items that the last round still waits for, best first.
 
-        In the place of an item that was skipped comes the next of the reserve.
+        The next item of the reserve replaces one that was skipped. Empty if the
+        round has all its labels, or nothing is left to ask for.
 
         Args:
-            size: How many labels a round is to have: `--acquisition_size`.
+            size: Number of labels per round: `--acquisition_size`.
         """
         ((last,),) = self._all("SELECT COALESCE(MAX(round), -1) FROM rounds")
         query = self.query(last)
+        # A later answer replaces an earlier one, so an item that was skipped and then
+        # labelled counts as labelled.
         given = {row.item: row for row in self.answers() if row.round == last}
+        # Only labels of this query count: not skipped items, for which the reserve is
+        # there, and not corrections of earlier rounds, which add no label.
         labelled = sum(
             item in given and given[item].state == LABELLED for item in query.ids.tolist()
         )
@@ -151,17 +160,19 @@ class RunReader:
         return query.take(np.flatnonzero(is_open_k)[: max(0, size - labelled)])
 
     def curve(self) -> list[CurvePoint]:
-        """Returns the rounds that have asked, or measured at the end, in order."""
+        """Returns a point for each committed round, in order."""
         return [row.point for row in self.rounds()]
 
     def rounds(self) -> list[RoundRecord]:
-        """Returns the same rounds with what made them."""
+        """Returns the committed rounds, each with the versions and labels behind it."""
         rows = self._all(
             "SELECT round, labels, evaluation, weight_decay, seconds, versions, labels_sha256,"
             " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round)"
             " FROM rounds ORDER BY round"
         )
         records = []
+        # Labelling time is summed here, because answers arrive after the round is committed,
+        # in any number of parts.
         for index, labels, evaluation, decay, seconds, versions, digest, asked, label in rows:
             spent = json.loads(seconds) | ({} if label is None else {"label": label})
             measures = Evaluation(**json.loads(evaluation))
@@ -175,12 +186,12 @@ class RunReader:
         return [ExecutionRecord(index, name, json.loads(seeds)) for index, name, seeds in rows]
 
     def artifacts(self) -> list[ArtifactRecord]:
-        """Returns what rounds left on disk."""
+        """Returns the files and folders that rounds wrote."""
         rows = self._all("SELECT round, kind, uri, sha256 FROM artifacts ORDER BY round, id")
         return [ArtifactRecord(*row) for row in rows]
 
     def splits(self) -> dict[str, SplitRecord]:
-        """Returns initial, validation, pool, test and train."""
+        """Returns the splits initial, validation, pool, test and train, by name."""
         rows = self._all("SELECT split, items, sha256, ids FROM splits")
         return {
             name: SplitRecord(items, digest, None if ids is None else unpack_ids(ids))
@@ -188,7 +199,7 @@ class RunReader:
         }
 
     def events(self) -> list[tuple[str, str]]:
-        """Returns the kind and the text of what happened to the run."""
+        """Returns the kind and text of each event, such as a resume."""
         return self._all("SELECT kind, text FROM events ORDER BY id")
 
     def _all(self, query: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged store, saved beside it."""
+"""Recovery of the readable rows of a damaged store."""
 
 import contextlib
 import csv
@@ -24,11 +24,11 @@ _ADVICE = (
 
 
 def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
-    """Returns a sentence that names the damage of a store; changes nothing on disk.
+    """Returns a sentence about a damaged store; changes nothing on disk.
 
     Args:
         run_dir: The folder of the damaged store.
-        problem: What SQLite says of it.
+        problem: SQLite's error.
     """
     return (
         f"{run_dir / STORE_FILE} is damaged ({problem}); start the run again to have what can "
@@ -37,15 +37,15 @@ def damage_sentence(run_dir: pathlib.Path, problem: object) -> str:
 
 
 def save_what_is_left(run_dir: pathlib.Path, problem: object) -> str:
-    """Saves what can be read of a damaged store; returns a sentence that says so.
+    """Saves the readable rows of a damaged store; returns a sentence that says where.
 
-    Writes `<run_dir>/recovered.csv`, or `recovered-2.csv` and so on: what is
-    there already is never overwritten, and the store itself is left as it is.
-    Each row names its table; an initial label has an empty round.
+    Writes `<run_dir>/recovered.csv`, or `recovered-2.csv` and so on: an existing
+    file is never overwritten, and the store itself is not changed. Each row names
+    its table; the round of an initial label is empty.
 
     Args:
         run_dir: The folder of the damaged store.
-        problem: What SQLite says of it.
+        problem: SQLite's error.
     """
     rows = {table: list(_rows(run_dir / STORE_FILE, table)) for table in _COLUMNS}
     saved = "nothing of it could be read"
@@ -58,8 +58,10 @@ def save_what_is_left(run_dir: pathlib.Path, problem: object) -> str:
 
 
 def _rows(path: pathlib.Path, table: str) -> Iterator[tuple[Any, ...]]:
-    """Yields the rows that can be read, found from both ends and one by one."""
+    """Yields the rows of a table that can be read."""
     with contextlib.closing(read_only(path)) as database:
+        # A scan ends at the first damaged page: from both ends it reaches the rows before
+        # and behind it. NOT INDEXED, because an index may be what is damaged.
         numbers: set[int] = set()
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
@@ -88,6 +90,7 @@ def _save(run_dir: pathlib.Path, text: str) -> pathlib.Path:
     number = 1
     while True:
         path = run_dir / ("recovered.csv" if number == 1 else f"recovered-{number}.csv")
+        # Every start of the run comes here: the same rows are saved only once.
         if not path.exists():
             write_atomically(path, text)
         if path.read_bytes() == text.encode():

@@ -1,4 +1,4 @@
-"""The rows of a store, and what labels follow from its answers."""
+"""The rows of a store, and the labels that follow from its answers."""
 
 import dataclasses
 import hashlib
@@ -16,12 +16,12 @@ LABELLED = LABEL_STATES[0]
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """What a run began with.
+    """The settings, data and versions that a run began with.
 
     Attributes:
         flags: The settings, as a flagfile.
         checksum: SHA-256 of the data set.
-        versions: Of the code and libraries.
+        versions: Versions of code and libraries.
         class_names: One name per class; empty if not recorded.
         started: UTC, ISO 8601; empty if not recorded.
     """
@@ -35,13 +35,13 @@ class RunRecord:
 
 @dataclasses.dataclass(frozen=True)
 class RoundRecord:
-    """A round whose model was trained, evaluated and has asked.
+    """A committed round: its model is trained and evaluated, its query is asked.
 
     Attributes:
-        point: Its place on the learning curve.
-        versions: Of the code and libraries that made it.
-        labels_sha256: `labels_digest` of what its model was trained on; None in
-            published results.
+        point: Its point on the learning curve.
+        versions: Versions of the code and libraries that produced it.
+        labels_sha256: `labels_digest` of the labels that its model was trained
+            on; None in published results.
         asked: When it was committed, UTC, ISO 8601; empty in published results.
     """
 
@@ -74,19 +74,19 @@ class AskedRecord:
 
 @dataclasses.dataclass(frozen=True)
 class AnswerRecord:
-    """An answer. It is never changed; a correction is another one.
+    """An answer. It is never changed; a correction is another answer.
 
     Attributes:
-        id: Ascending in the order in which the answers came.
+        id: Ascending in the order in which the answers were given.
         item: The item's id.
         label: Its class index; None if it was skipped or the annotator unsure.
         state: One of `LABEL_STATES`.
-        round: The round that was open when the answer came, so that models of
-            later rounds know it; None: the initial set.
-        annotator: Whose answer it is.
+        round: The last committed round when the answer was given; models of later
+            rounds are trained on it. None: the initial set.
+        annotator: Name of whoever gave it.
         seconds: How long it took; None if not known.
-        time: When it came, UTC, ISO 8601.
-        corrects: The id of the answer that it takes the place of, or None.
+        time: When it was given, UTC, ISO 8601.
+        corrects: The id of the answer that it replaces, or None.
         rank: The item's rank in the query of `round`; None if it was not in it.
     """
 
@@ -104,7 +104,7 @@ class AnswerRecord:
 
 @dataclasses.dataclass(frozen=True)
 class LabelRecord:
-    """An item that was asked for, and its answer when that round ended.
+    """An answered item, with its answer when its round ended.
 
     Attributes:
         item: Its id.
@@ -113,7 +113,7 @@ class LabelRecord:
         rank: Its place in the query, from 0.
         score: Its acquisition score; None in the initial set.
         entropy: Its predictive entropy in nats, None if not recorded.
-        state: One of `LABEL_STATES`; only `labelled` is learnt from.
+        state: One of `LABEL_STATES`; only `labelled` items are trained on.
         standard_error: Of the score; None if it is exact or not recorded.
     """
 
@@ -129,7 +129,7 @@ class LabelRecord:
 
 @dataclasses.dataclass(frozen=True)
 class ExecutionRecord:
-    """One call of a component in a round, with its seeds by what they were for."""
+    """One call of a component in a round, with its seeds by purpose."""
 
     round: int
     component: str
@@ -138,7 +138,7 @@ class ExecutionRecord:
 
 @dataclasses.dataclass(frozen=True)
 class ArtifactRecord:
-    """A file or folder that a round left; `uri` is relative to the run's folder."""
+    """A file or folder that a round wrote; `uri` is relative to the run's folder."""
 
     round: int
     kind: str
@@ -148,7 +148,7 @@ class ArtifactRecord:
 
 @dataclasses.dataclass(frozen=True)
 class SplitRecord:
-    """The ids of one use, in ascending order; None: only their digest is kept."""
+    """The ids of a split, in ascending order; None: only their digest is kept."""
 
     items: int
     sha256: str
@@ -158,13 +158,12 @@ class SplitRecord:
 def known_before(
     answers: Iterable[AnswerRecord], round_index: int | None
 ) -> list[AnswerRecord]:
-    """Returns the answer of each item that the model of a round may know.
+    """Returns one answer per item: the last one given before a round's query.
 
-    An item's last answer counts, but it keeps the place of its first: a
-    correction does not change the order in which a network sees the images.
+    The answers are ordered by the first answer of each item.
 
     Args:
-        answers: All of a run, in the order in which they came.
+        answers: All answers of a run, in the order in which they were given.
         round_index: The round; None: all answers count.
     """
     first: dict[str, AnswerRecord] = {}
@@ -173,19 +172,22 @@ def known_before(
         if round_index is None or answer.round is None or answer.round < round_index:
             first.setdefault(answer.item, answer)
             last[answer.item] = answer
+    # A correction keeps the place of the first answer: the seeded shuffle of the training
+    # then sees the images in the order that it would have without the correction.
     return [last[one.item] for one in sorted(first.values(), key=_place)]
 
 
 def _place(answer: AnswerRecord) -> tuple[int, int]:
-    """Where an item stands among the labels: by round, then by rank."""
+    """Returns the sort key of an item among the labels: its round, then its rank."""
+    # By rank, not by time: whoever answers a query in another order trains the same model.
     if answer.round is None:
         return -1, answer.id
-    # Without a rank an item was told without having been asked for.
+    # An item without a rank was answered although no query had asked for it.
     return answer.round, answer.id if answer.rank is None else answer.rank
 
 
 def labels_from_answers(answers: Iterable[AnswerRecord]) -> Labels:
-    """Returns the labels among some answers: those that are learnt from."""
+    """Returns the answers to train on: those that give a class."""
     known = [answer for answer in answers if answer.state == LABELLED]
     return Labels(
         np.array([answer.item for answer in known], np.str_),
@@ -196,9 +198,9 @@ def labels_from_answers(answers: Iterable[AnswerRecord]) -> Labels:
 def label_records(
     answers: Sequence[AnswerRecord], asked: Iterable[AskedRecord]
 ) -> list[LabelRecord]:
-    """Returns what was asked for and answered, as it stood when each round ended.
+    """Returns the answered items, each with its answer when its round ended.
 
-    A correction that came in a later round does not show.
+    Corrections that were given in later rounds are left out.
     """
     initial = [answer for answer in answers if answer.round is None]
     in_round = {(answer.round, answer.item): answer for answer in answers}
@@ -215,17 +217,17 @@ def label_records(
 
 
 def labels_digest(labels: Labels) -> str:
-    """Returns the SHA-256 of ids and classes, in their order, hexadecimal."""
+    """Returns the SHA-256 of ids and classes, hexadecimal; their order counts."""
     return _sha256([labels.ids.tolist(), labels.classes.tolist()])
 
 
 def ids_digest(ids: Iterable[str]) -> str:
-    """Returns the SHA-256 of some ids, whatever their order, hexadecimal."""
+    """Returns the SHA-256 of some ids, hexadecimal; their order does not count."""
     return _sha256(sorted(ids))
 
 
 def pack_ids(ids: Iterable[str]) -> bytes:
-    """Returns ids in ascending order as few bytes; `unpack_ids` reads them."""
+    """Returns ids, in ascending order and compressed; `unpack_ids` reads them."""
     return zlib.compress(json.dumps(sorted(ids)).encode())
 
 

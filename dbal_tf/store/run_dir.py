@@ -1,4 +1,4 @@
-"""Whether a run may begin or go on in its folder, checked before anything is written."""
+"""Checks of a run's folder, made before anything is written to it."""
 
 import os
 import pathlib
@@ -19,16 +19,16 @@ def check_run_dir(
     Args:
         config: The settings.
         free: Settings that may differ from those of the folder's flags.
-        beside: What a folder without flags may hold nevertheless.
+        beside: Names that a folder without flags may hold nevertheless.
 
     Raises:
         InputError: The folder cannot be written, holds something else, or
-            holds a run of other flags, which the message names.
+            holds a run with other flags, which the message names.
     """
     folder = pathlib.Path(config.run_dir)
     try:
         existing = next(p for p in (folder, *folder.absolute().parents) if _is_there(p))
-    except OSError as error:  # A name that is too long.
+    except OSError as error:  # The name is too long.
         raise InputError(
             f"--run_dir={folder} cannot be used ({error.strerror}); choose another."
         ) from error
@@ -37,9 +37,9 @@ def check_run_dir(
             f"--run_dir={folder} cannot be written: {existing} is not a writable folder; "
             "choose another."
         )
-    # A hidden file may be a write that was cut off.
     if existing is not folder:
         return
+    # Hidden files do not count: they may be left from a write that was cut off.
     held = {path.name for path in folder.iterdir() if path.name[0] != "."}
     flags = folder / FLAGS_FILE
     if not flags.is_file():
@@ -54,6 +54,7 @@ def check_run_dir(
         raise InputError(
             f"{store} is not a file; put it back from a copy or choose another --run_dir."
         )
+    # A new store would begin the run again, and pay for all its labels a second time.
     lost = not store.exists() or not store.stat().st_size
     if lost and curve.is_file() and len(curve.read_text(errors="replace").splitlines()) > 1:
         raise InputError(
@@ -63,11 +64,11 @@ def check_run_dir(
 
 
 def _is_there(path: pathlib.Path) -> bool:
-    return path.exists() or path.is_symlink()  # A link may lead nowhere.
+    return path.exists() or path.is_symlink()  # A broken link is there, too.
 
 
 def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ()) -> None:
-    """Checks that a flagfile is that of a run with these settings.
+    """Checks that the flags of a run's folder are these settings.
 
     Args:
         config: The settings.
@@ -75,7 +76,7 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
         free: Settings that may differ.
 
     Raises:
-        InputError: It is of another run; the message names the flags.
+        InputError: They differ; the message names the flags.
     """
     if differing := differing_flags(config, flags.read_text(errors="replace"), free):
         raise InputError(

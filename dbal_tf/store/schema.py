@@ -1,4 +1,4 @@
-"""The store's tables, and whether a database is a store of this version."""
+"""The tables of the store, and the check of a database against them."""
 
 import pathlib
 import sqlite3
@@ -9,8 +9,9 @@ from dbal_tf.core import InputError
 
 VERSION = 3
 
-# The tables are those of TFX's metadata: executions, artifacts, events. An
-# answer is never changed: a correction is another row that refers to it.
+# Executions, artifacts and events as in TFX's ML Metadata. Answers are append-only, so
+# that the labels of every past model can be listed: a correction is another row that
+# refers to the first. `corrects` is UNIQUE, so that corrections form a chain.
 _TABLES = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -75,8 +76,9 @@ CREATE TABLE events (
 
 
 def read_only(path: pathlib.Path) -> sqlite3.Connection:
-    """Opens a store for reading; leaves no file beside it."""
-    # Without a write-ahead log nobody writes, and the folder may be read-only.
+    """Opens a store for reading, without creating files beside it."""
+    # Without a write-ahead log nobody is writing, so the file can be opened as immutable:
+    # only then does SQLite need no files of its own, which a read-only folder refuses.
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True)
 
@@ -87,7 +89,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def create(run: Callable[[str], Any]) -> None:
-    """Makes all tables in an empty database.
+    """Creates all tables in an empty database.
 
     Args:
         run: Executes a statement inside a transaction.
@@ -98,12 +100,13 @@ def create(run: Callable[[str], Any]) -> None:
 
 
 def check(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    """Checks that a database is whole, and empty or a store of this version.
+    """Checks that a database is undamaged, and is empty or a store of this version.
 
     Raises:
         sqlite3.DatabaseError: It is damaged.
         InputError: It is of another version, or of another program.
     """
+    # quick_check skips the comparison of indexes with tables, which takes most of the time.
     [(found,), *_] = connection.execute("PRAGMA quick_check(1)")
     if found != "ok":
         raise sqlite3.DatabaseError(" ".join(found.split()))

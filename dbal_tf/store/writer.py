@@ -1,7 +1,7 @@
-"""The run's memory: one SQLite file, from which alone a run goes on.
+"""The run's store: one SQLite file, from which alone a run is resumed.
 
-A round is two transactions: what it asks, and, as often as need be, what it is
-told. What is not committed did not happen, and happens again in the same way,
+A round is two transactions: `ask` commits its query, `tell` commits answers, all
+at once or in parts. Work that was not committed is repeated with the same result,
 because every seed is derived.
 """
 
@@ -27,7 +27,7 @@ from dbal_tf.store.rows import RunRecord, ids_digest, labels_digest, pack_ids
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """One call of a component: its seeds by what they are for, how long it took."""
+    """One call of a component: its seeds by purpose, and its wall time."""
 
     component: str
     seeds: Mapping[str, int]
@@ -39,10 +39,10 @@ class Store:
 
     Tables: `runs` (one row), `splits`, `rounds`, `queries`, `answers` (round
     NULL: the initial set), `executions`, `artifacts`, `events`; see
-    `schema.py`. Whoever only reads takes `reader.RunReader`.
+    `schema.py`. To read only, use `reader.RunReader`.
 
     Args:
-        run_dir: The run's folder, which has or gets a `metadata.db`.
+        run_dir: The run's folder; its `metadata.db` is created if there is none.
 
     Raises:
         InputError: The store is damaged (what can be read of it is then saved
@@ -51,14 +51,18 @@ class Store:
 
     def __init__(self, run_dir: pathlib.Path) -> None:
         self._path = run_dir / STORE_FILE
+        # No isolation level: Python's module would otherwise begin transactions by itself.
         self._connection = sqlite3.connect(self._path, isolation_level=None)
         self._reader = RunReader(self._connection)
         self._versions = "{}"
         try:
             schema.check(self._connection, self._path)
+            # A write-ahead log: the audit and reports can read while the run writes, and
+            # a kill at any moment leaves the last commit whole.
             self._connection.execute("PRAGMA journal_mode = WAL")
+            # SQLite leaves foreign keys unchecked unless each connection asks for it.
             self._connection.execute("PRAGMA foreign_keys = ON")
-        except sqlite3.OperationalError:  # Of the machine: no room, no permission.
+        except sqlite3.OperationalError:  # No room or no permission: not damage.
             self._connection.close()
             raise
         except sqlite3.DatabaseError as error:
@@ -76,7 +80,7 @@ class Store:
 
     @property
     def reader(self) -> RunReader:
-        """All that is kept, to read."""
+        """Reads the store."""
         return self._reader
 
     def start(
@@ -86,17 +90,17 @@ class Store:
         annotator: str,
         splits: Mapping[str, Sequence[str]],
     ) -> None:
-        """Begins the run with its initial labels, or checks that it is this one.
+        """Begins the run with its initial labels, or checks that it has the same data.
 
         Args:
-            run: What the run is; its versions are noted with every round.
-            initial: The labels to begin with.
-            annotator: Whose they are.
-            splits: Ids by their use, for the audit. Of `train`, which is all
-                that may be trained on, only the digest is kept.
+            run: The settings and data; its versions are recorded with every round.
+            initial: The initial labels.
+            annotator: Name of whoever gave them.
+            splits: Ids by split, for the audit; for `train`, which the others make
+                up, only the digest is kept.
 
         Raises:
-            InputError: The data are not those that the run began with.
+            InputError: The data differ from those that the run began with.
         """
         self._versions = json.dumps(run.versions)
         if self._reader.has_begun():
@@ -109,6 +113,8 @@ class Store:
                 )
             return
         names = json.dumps(run.class_names)
+        # Tables and initial labels in one transaction: a run that is killed here has not
+        # begun, and the next start finds an empty database.
         with self._transaction() as execute:
             schema.create(execute)
             execute(
@@ -130,14 +136,14 @@ class Store:
     ) -> None:
         """Commits a round up to its query, in one transaction.
 
-        A last round that only measured may be done again with a query, when
-        the run is given more rounds; what it was told meanwhile stays.
+        The last round has no query. If the run is given more rounds, it is done
+        again with one; answers that were given in between are kept.
 
         Args:
-            point: The round's place on the learning curve.
-            query: What is asked, with its reserve; None in the last round.
-            executions: The components that ran.
-            artifacts: What the round left on disk: a path by kind.
+            point: The round's point on the learning curve.
+            query: The query and its reserve; None in the last round.
+            executions: The calls of components.
+            artifacts: What the round wrote: a path by kind.
         """
         trained_on = labels_digest(self._reader.labels(before=point.round))
         kept = [(kind, uri, self._digest(uri)) for kind, uri in artifacts.items()]
@@ -147,6 +153,7 @@ class Store:
             *(json.dumps(point.seconds), self._versions),
         )
         with finish_first(), self._transaction() as execute:
+            # Updated, not replaced: answers may refer to the row of a round done again.
             done = execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (round) DO"
                 " UPDATE SET asked = excluded.asked, labels = excluded.labels,"
@@ -176,25 +183,25 @@ class Store:
     ) -> None:
         """Commits answers, in one transaction.
 
-        An item that has an answer already is corrected: the earlier answer
-        stays, and models of rounds up to `round_index` are not changed by it.
+        An answer to an item that already has one is a correction: the earlier
+        answer is kept, and only rounds after `round_index` use the new one.
 
         Args:
-            round_index: The last round that was committed.
+            round_index: The last committed round.
             labels: The answers, for items of the run's queries.
-            annotator: Whose they are.
-            seconds: How long all of them took together; None if not known.
+            annotator: Name of whoever gave them.
+            seconds: Time spent on all of them together; None if not known.
         """
         with finish_first(), self._transaction() as execute:
             _insert_answers(execute, labels, round_index, annotator, seconds)
 
     def add_artifact(self, round_index: int, kind: str, uri: str) -> None:
-        """Notes a file that a round left after it had asked."""
+        """Records a file that a round wrote after it was committed."""
         with finish_first(), self._transaction() as execute:
             _insert_artifact(execute, round_index, kind, uri, self._digest(uri))
 
     def record_event(self, kind: str, text: str) -> None:
-        """Notes something that happened to the run, such as its going on."""
+        """Records something that happened to the run, such as a resume."""
         with finish_first(), self._transaction() as execute:
             row = (_now(), kind, text)
             execute("INSERT INTO events (time, kind, text) VALUES (?, ?, ?)", row)
@@ -208,7 +215,9 @@ class Store:
     def restore(self, snapshot: bytes) -> None:
         """Makes this store equal to the one that a snapshot was taken from."""
         data = bytearray(snapshot)
-        data[18:20] = b"\1\1"  # a store in memory has no write-ahead log
+        # Bytes 18 and 19 of the header say that the file has a write-ahead log, which a
+        # database in memory cannot have.
+        data[18:20] = b"\1\1"
         with contextlib.closing(sqlite3.connect(":memory:")) as copy:
             copy.deserialize(bytes(data))
             copy.backup(self._connection)
@@ -218,6 +227,8 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
+        # IMMEDIATE waits for other writers here; a transaction that reads first and writes
+        # later would fail at its first write instead.
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection.execute

@@ -98,7 +98,7 @@ _CORRUPTIONS = {
     "a query's file edited where the store does not look": (
         _edit("rounds/0001/query.csv", ",0,1,", ",9,1,"),
         "artifacts are whole",
-        "rounds/0001/query.csv was changed: its checksum is another",
+        "rounds/0001/query.csv was changed: its checksum differs",
     ),
     "a query missing": (
         _remove("rounds/0000/query.csv"),
@@ -108,7 +108,7 @@ _CORRUPTIONS = {
     "an export changed": (
         _edit("export/2/variables/data", "data", "dato"),
         "artifacts are whole",
-        "export/2 was changed: its checksum is another",
+        "export/2 was changed: its checksum differs",
     ),
     "an export incomplete": (
         _remove("export/2/saved_model.pb"),

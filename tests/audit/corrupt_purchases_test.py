@@ -116,12 +116,12 @@ _CORRUPTIONS = {
     "an answer that nobody asked for": (
         _answer("train-10", "NULL"),
         "every round has its labels",
-        "round 2 was told of train-10, which it had not asked for",
+        "round 2 has an answer for train-10, which it had not asked for",
     ),
     "a query taken out": (
         _sql("DELETE FROM queries WHERE round = 1"),
         "every round has its labels",
-        "round 1 was told of train-7, which it had not asked for",
+        "round 1 has an answer for train-7, which it had not asked for",
     ),
     "an item that was answered asked for twice": (
         _sql(*_NO_KEY, "UPDATE queries SET item = 'train-8' WHERE round = 1 AND rank = 2"),
@@ -136,12 +136,12 @@ _CORRUPTIONS = {
     "an item asked for that had an answer": (
         _sql("UPDATE queries SET item = 'train-5' WHERE round = 1 AND rank = 2"),
         "no id is bought twice",
-        "round 1 asked for train-5, which had an answer",
+        "round 1 asked for train-5, which already had an answer",
     ),
     "an initial item asked for": (
         _sql("UPDATE queries SET item = 'train-0' WHERE round = 0 AND rank = 2"),
         "no id is bought twice",
-        "round 0 asked for train-0, which had an answer",
+        "round 0 asked for train-0, which already had an answer",
     ),
     "a skip with a class": (
         _sql("UPDATE answers SET state = 'skipped' WHERE item = 'train-8'"),

@@ -54,7 +54,7 @@ _DAMAGE = {
     "a checksum taken away": (
         _sql("UPDATE artifacts SET sha256 = '' WHERE round = 1"),
         "artifacts are whole",
-        "rounds/0001/query.csv was changed: its checksum is another",
+        "rounds/0001/query.csv was changed: its checksum differs",
     ),
     "the names of classes taken away": (
         _sql("UPDATE runs SET class_names = '[]'"),
@@ -84,7 +84,7 @@ _DAMAGE = {
     "the data's checksum changed": (
         _sql("UPDATE runs SET dataset_checksum = 'd'"),
         "exports are complete",
-        "export/2/complete.json is of other data than the store",
+        "export/2/complete.json names other data than the store",
     ),
 }
 

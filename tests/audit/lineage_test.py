@@ -33,7 +33,7 @@ def test_the_lineage_of_a_model(finished_run):
     flags = (finished_run / "flags.cfg").read_text()
     config = hashlib.sha256(identity_lines(flags).encode()).hexdigest()
     assert entries == {
-        "labels": f"7: 3 to begin with, 4 bought; SHA-256 {labels}",
+        "labels": f"7: 3 initial, 4 bought; SHA-256 {labels}",
         "ids": "train-0 train-1 train-2 train-5 train-6 train-7 train-8",
         "data": f"digits, SHA-256 {'c' * 64}",
         "config": f"SHA-256 {config}",
@@ -48,7 +48,7 @@ def test_the_lineage_of_a_model(finished_run):
 
 def test_the_lineage_of_scores_and_of_a_point(finished_run):
     _, scores = _entries(finished_run, "score/1")
-    assert scores["labels"].startswith("5: 3 to begin with, 2 bought")
+    assert scores["labels"].startswith("5: 3 initial, 2 bought")
     assert (
         f"masks {seed_for(7, 0, 1, 'masks')}, ties {seed_for(7, 0, 1, 'ties')}"
         in (scores["seeds"])
@@ -88,7 +88,7 @@ def test_a_correction_shows_in_the_rounds_that_learn_it_alone(finished_run):
         "train-5 is low (person, told in round 1), was middle (dataset); "
         "train-7 is unsure (person, told in round 1), was middle (dataset)"
     )
-    assert entries["labels"].startswith("6: 3 to begin with, 3 bought;")
+    assert entries["labels"].startswith("6: 3 initial, 3 bought;")
     # Round 2 was committed before: it did not learn what it is now said to know.
     assert entries["labels"].endswith(" WRONG: they were changed since")
 

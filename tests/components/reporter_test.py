@@ -149,8 +149,8 @@ def test_what_was_skipped_has_no_class_and_is_not_drawn(
         f"{_QUERY_HEADER}{first},0.5,0.1,1,high\n{second},0.25,0.01,2,\n"
         f"{third},0.125,0.001,3,middle\n"
     )
-    [(step, query, labels, images, names)] = drawn
-    assert (step, names) == (6, toy.class_names)
+    [(point, query, labels, images, names)] = drawn
+    assert (point.labels, names) == (6, toy.class_names)
     assert query.ids.tolist() == labels.ids.tolist() == images.ids.tolist() == [first, third]
     assert (query.scores.tolist(), labels.classes.tolist()) == ([0.5, 0.125], [2, 1])
 

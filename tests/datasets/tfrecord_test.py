@@ -154,7 +154,7 @@ _BAD = {
     ),
     "a name twice": (
         lambda f: (f / "classes.txt").write_text("cat\ncat\ndog"),
-        "classes.txt names 'cat' more than once; expected a class a line",
+        "classes.txt names 'cat' more than once; expected one class per line",
     ),
     "no image": (_holding(_GOOD, _with(image_raw=[])), "record 1, has no feature 'image_raw'"),
     "another feature": (_holding(example(_TRAIN[3], 0, "p", True)), "no feature 'image_raw'"),

@@ -36,5 +36,5 @@ def test_a_round_on_mnist(config):
     sizes = [len(ids) for ids in (splits.initial_ids, splits.validation_ids, splits.pool_ids)]
     assert sizes == [20, 100, 59_880]
     assert len(set(labels.ids) | set(splits.validation_ids)) == 130
-    assert len(dataset.unlabelled(labels)) == 59_870
+    assert len(dataset.unlabelled(labels.ids)) == 59_870
     assert all(item.startswith("train-") for item in labels.ids)

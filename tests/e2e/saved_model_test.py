@@ -97,8 +97,8 @@ def statistics(config, dataset, images, found):
     """What this package says of the same model, trained again."""
     with Store(pathlib.Path(config.run_dir)) as store:
         labels = store.reader.labels()
-    trainer = Trainer(config.model, config.epochs, config.batch_size, 1e-3, config.remainder)
-    model = trainer.run(dataset, labels, 2.5, seed_for(config.seed, 0, 0, "fit"))
+    trainer, seed = Trainer.from_config(config), seed_for(config.seed, 0, 0, "fit")
+    model = trainer.run(trainer.fitter(dataset), dataset, labels, 2.5, seed)
     seeds = {"seven": 7, "serving": seed_for(config.seed, 0, 0, "serving")}
     return {
         name: predictive_statistics(model.network, images, 30, seed)

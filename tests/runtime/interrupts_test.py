@@ -89,14 +89,3 @@ def test_a_signal_that_a_callback_swallowed_counts_after_the_next_write():
             written.append(True)
         pytest.fail("the work went on")
     assert (stop.value.status, written) == (130, [True])
-
-
-def test_how_to_go_on(tmp_path):
-    folder = tmp_path / "a run"
-    assert interrupts.how_to_go_on(str(folder)) == "To go on, give the same command."
-    folder.mkdir()
-    (folder / "flags.cfg").touch()
-    assert interrupts.how_to_go_on(str(folder)) == (
-        "To go on, give the same command, or:\n"
-        f"  python -m dbal_tf.main --flagfile='{folder}/flags.cfg'"
-    )

@@ -42,13 +42,13 @@ def test_an_answer_without_a_class_needs_none_in_range(reader, state):
     [
         (
             Labels.from_answers({"train-7": 1, "train-10": 1}),
-            "train-10 was not asked for; expected items of the query, or such as have an "
-            "answer already, which is then corrected.",
+            "train-10 was not asked for; expected items of the query, or items that already "
+            "have an answer, which is then corrected.",
         ),
         (
             Labels.from_answers({"foreign": "skipped"}),
-            "foreign was not asked for; expected items of the query, or such as have an "
-            "answer already, which is then corrected.",
+            "foreign was not asked for; expected items of the query, or items that already "
+            "have an answer, which is then corrected.",
         ),
         (
             Labels(np.array(["train-7", "train-8", "train-7"]), np.array([1, 1, 1])),

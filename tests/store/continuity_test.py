@@ -70,12 +70,12 @@ def test_other_classes(check, toy):
 def test_other_splits(check, toy):
     splits = toy.splits
     moved = Splits(splits.initial_ids, splits.pool_ids[:9], splits.validation_ids)
-    with pytest.raises(InputError, match="The validation images are others than those"):
+    with pytest.raises(InputError, match="The validation images differ from those"):
         check(dataset=dataclasses.replace(toy, splits=moved))
 
 
 def test_other_labels(check, toy):
-    with pytest.raises(InputError, match=r"4 of the 6 labels of the run .* are others today"):
+    with pytest.raises(InputError, match=r"4 of the 6 labels of the run .* have changed"):
         check(dataset=_flipped(toy))
 
 
@@ -90,7 +90,7 @@ def test_other_labels_of_what_the_data_set_was_asked_for(check, store, toy):
         check(dataset=changed)
     assert "1 of the 10 labels of the run in " in str(error.value)
     assert str(error.value).endswith(
-        f" are others today, the first of {ids[2]}; give it the same data or choose another "
+        f" have changed, first that of {ids[2]}; give it the same data or choose another "
         "--run_dir."
     )
 
