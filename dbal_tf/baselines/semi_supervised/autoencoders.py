@@ -67,6 +67,63 @@ def denoising_loss(
     return reconstruction_loss(inputs_nd, logits_nd)
 
 
+def jacobian_norm(kernel_dh: tf.Tensor, code_nh: tf.Tensor) -> tf.Tensor:
+    """Returns |J|^2, the squared Frobenius norm of an encoder's Jacobian, `[n]`.
+
+    For h = sigm(x W + b) it is sum_j a_j^2 |W_j|^2 with the slopes a = h (1 - h), so
+    that the Jacobian itself, `[n, h, d]`, is not needed.
+
+    Args:
+        kernel_dh: W, shape `[d, h]`.
+        code_nh: h, shape `[n, h]`.
+    """
+    return _squared_norm(kernel_dh, slopes(code_nh))
+
+
+def jacobian_change(kernel_dh: tf.Tensor, code_nh: tf.Tensor, moved_nh: tf.Tensor) -> tf.Tensor:
+    """Returns |J - J'|^2, how much the Jacobian differs between two codes, `[n]`."""
+    return _squared_norm(kernel_dh, slopes(code_nh) - slopes(moved_nh))
+
+
+def slopes(code_nh: tf.Tensor) -> tf.Tensor:
+    """Returns the derivative of the sigmoid where its value is `code_nh`."""
+    return code_nh * (1 - code_nh)
+
+
+def _squared_norm(kernel_dh: tf.Tensor, slopes_nh: tf.Tensor) -> tf.Tensor:
+    lengths_h = tf.reduce_sum(tf.square(kernel_dh), axis=0)
+    return tf.linalg.matvec(tf.square(slopes_nh), lengths_h)
+
+
+def contractive_loss(
+    autoencoder: TiedAutoencoder,
+    inputs_nd: tf.Tensor,
+    contraction: float,
+    curvature: float,
+    noise: float,
+    key: tf.Tensor,
+) -> tf.Tensor:
+    """Returns the loss of the contractive autoencoder of second order (CAE+H).
+
+    reconstruction + contraction |J(x)|^2 + curvature |J(x) - J(x + noise e)|^2 with
+    one e ~ N(0, 1) for each image; the last term stands for the Hessian.
+
+    Args:
+        autoencoder: With sigmoid units.
+        inputs_nd: Images, shape `[n, d]`.
+        contraction: Weight of the Jacobian.
+        curvature: Weight of its change.
+        noise: Standard deviation of the noise, in units of the pixels.
+        key: Seed of the noise, int64 `[2]`.
+    """
+    kernel_dh, code_nh = autoencoder.kernel.value, autoencoder(inputs_nd)
+    moved_nd = inputs_nd + noise * tf.random.stateless_normal(tf.shape(inputs_nd), key)
+    change_n = jacobian_change(kernel_dh, code_nh, autoencoder(moved_nd))
+    penalty_n = contraction * jacobian_norm(kernel_dh, code_nh) + curvature * change_n
+    loss = reconstruction_loss(inputs_nd, autoencoder.decode(code_nh))
+    return loss + tf.reduce_mean(penalty_n)
+
+
 def pretrain(
     name: str,
     autoencoder: TiedAutoencoder,

@@ -49,6 +49,47 @@ def test_noise_is_that_of_seed_and_step():
     assert len({loss(0, STEP), loss(1, STEP), loss(0, STEP + 1)}) == 3
 
 
+def jacobians(layer, inputs):
+    inputs = tf.constant(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        code = layer(inputs)
+    return tape.batch_jacobian(code, inputs).numpy()
+
+
+def test_norm_of_the_jacobian_is_that_of_autodiff():
+    layer, inputs = tied(), np.random.default_rng(0).random((5, 3), np.float32)
+    layer.bias.assign([0.7, -1.2])
+    norm = autoencoders.jacobian_norm(layer.kernel.value, layer(inputs))
+    expected = np.sum(jacobians(layer, inputs) ** 2, axis=(1, 2))
+    np.testing.assert_allclose(norm, expected, rtol=1e-5)
+
+
+def test_change_of_the_jacobian_is_that_of_autodiff():
+    layer, generator = tied(), np.random.default_rng(0)
+    layer.bias.assign([0.7, -1.2])
+    here, there = generator.random((2, 5, 3), np.float32)
+    change = autoencoders.jacobian_change(layer.kernel.value, layer(here), layer(there))
+    difference = jacobians(layer, here) - jacobians(layer, there)
+    np.testing.assert_allclose(change, np.sum(difference**2, axis=(1, 2)), rtol=1e-4)
+
+
+def test_contractive_loss_is_the_sum_of_its_terms():
+    layer, inputs = tied(), tf.random.stateless_uniform([20, 3], [0, 0])
+    key = tf.constant([0, 7], tf.int64)
+
+    def loss(*weights):
+        return float(autoencoders.contractive_loss(layer, inputs, *weights, 0.5, key))
+
+    plain = float(autoencoders.reconstruction_loss(inputs, layer.decode(layer(inputs))))
+    moved = inputs + 0.5 * tf.random.stateless_normal([20, 3], key)
+    norm = autoencoders.jacobian_norm(layer.kernel.value, layer(inputs))
+    change = autoencoders.jacobian_change(layer.kernel.value, layer(inputs), layer(moved))
+    assert loss(0.0, 0.0) == pytest.approx(plain)
+    assert loss(3.0, 0.0) == pytest.approx(plain + 3 * np.mean(norm))
+    assert loss(0.0, 50.0) == pytest.approx(plain + 50 * np.mean(change), rel=1e-5)
+
+
 def test_pretraining_lowers_the_loss():
     layer = autoencoders.TiedAutoencoder(8, 4, 0, "sigmoid")
     inputs = np.eye(8, dtype=np.float32)[[0, 1, 2, 3] * 10]
