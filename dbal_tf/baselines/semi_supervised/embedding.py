@@ -10,6 +10,7 @@ import tensorflow as tf
 from sklearn.neighbors import NearestNeighbors
 
 from dbal_tf.baselines.semi_supervised import loops
+from dbal_tf.baselines.semi_supervised.perceptron import outputs, perceptron
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
 
@@ -50,7 +51,7 @@ class EmbeddingPredictor:
 
     def predict_probs(self, images: np.ndarray) -> np.ndarray:
         """Returns the softmax of the outputs, float64 `[n, c]`; it is not calibrated."""
-        outputs_nc = loops.outputs(self.network, pixels(images)).astype(np.float64)
+        outputs_nc = outputs(self.network, pixels(images)).astype(np.float64)
         return np.asarray(tf.nn.softmax(outputs_nc))
 
 
@@ -115,7 +116,7 @@ class Embedding:
         kept = session.stage("neighbors", lambda: {"rows": nearest(inputs_nd, self.neighbors)})
         fitted = []
         for weight, margin in itertools.product(self.weights, self.margins):
-            network = perceptron(inputs_nd.shape[1], self.hidden, count, seed)
+            network = perceptron(inputs_nd.shape[1], self.hidden, count, "tanh", seed)
             step = _Step(self, network, inputs_nd, labelled.classes, kept["rows"], seed)
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))
@@ -149,8 +150,8 @@ class _Step:
         rows = self._rows(now)
 
         def loss() -> tf.Tensor:
-            outputs = self._network(tf.gather(self._inputs_nd, rows), training=True)
-            own, here, near, far = tf.split(outputs, [labelled, pairs, pairs, pairs])
+            found = self._network(tf.gather(self._inputs_nd, rows), training=True)
+            own, here, near, far = tf.split(found, [labelled, pairs, pairs, pairs])
             classes = tf.gather(self._classes_n, rows[:labelled])
             embedding = near_loss(here, near) + far_loss(here, far, margin)
             return hinge_loss(own, classes) + weight * embedding
@@ -174,15 +175,3 @@ def nearest(inputs_nd: np.ndarray, count: int) -> np.ndarray:
     found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(inputs_nd)
     # Called without points, it leaves out a point itself, but not its copies.
     return found.kneighbors(return_distance=False).astype(np.int32)
-
-
-def perceptron(inputs: int, hidden: int, classes: int, seed: int) -> keras.Model:
-    """Returns a network with one hidden layer, tanh, and linear outputs."""
-    glorot = keras.initializers.GlorotUniform
-    return keras.Sequential(
-        [
-            keras.Input([inputs]),
-            keras.layers.Dense(hidden, "tanh", kernel_initializer=glorot(seed)),
-            keras.layers.Dense(classes, kernel_initializer=glorot(seed + 1)),
-        ]
-    )

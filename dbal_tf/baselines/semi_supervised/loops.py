@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import batches
@@ -63,9 +62,3 @@ def descend(
         value = loss()
     optimizer.apply(tape.gradient(value, variables), variables)
     return value
-
-
-def outputs(network: Callable[[tf.Tensor], tf.Tensor], inputs_nd: np.ndarray) -> np.ndarray:
-    """Returns a network's outputs for many inputs, in blocks of 1,000, `[n, c]`."""
-    blocks = range(0, len(inputs_nd), 1000)
-    return np.concatenate([network(inputs_nd[i : i + 1000]).numpy() for i in blocks])

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
+from dbal_tf.baselines.semi_supervised.perceptron import outputs
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
 
@@ -105,7 +106,7 @@ class MtcPredictor:
 
     def predict_probs(self, images: np.ndarray) -> np.ndarray:
         """Returns class probabilities, float64 `[n, c]`, of uint8 images `[n, h, w, k]`."""
-        logits_nc = loops.outputs(self.network, pixels(images)).astype(np.float64)
+        logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
         return np.asarray(tf.nn.softmax(logits_nc))
 
 
@@ -228,7 +229,7 @@ class Mtc:
                 session,
             )
             encoders.append(layer)
-            inputs_nd = loops.outputs(layer, inputs_nd)
+            inputs_nd = outputs(layer, inputs_nd)
         return encoders
 
     def _tangents(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
+from dbal_tf.baselines.semi_supervised.perceptron import outputs, perceptron
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
 
@@ -57,7 +58,7 @@ class PseudoLabelPredictor:
 
     def predict_probs(self, images: np.ndarray) -> np.ndarray:
         """Returns the classes' sigmoids divided by their sum, float64 `[n, c]`."""
-        logits_nc = loops.outputs(self.network, pixels(images)).astype(np.float64)
+        logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
         # The division in logarithms: sigmoids of none of the classes may underflow.
         return np.asarray(tf.nn.softmax(tf.math.log_sigmoid(logits_nc)))
 
@@ -144,7 +145,7 @@ class PseudoLabel:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.unlabelled_batch)
         own_nd, others_nd = pixels(labelled.images), pixels(unlabelled)
-        network = _network(own_nd.shape[1], self.hidden, count, seed)
+        network = perceptron(own_nd.shape[1], self.hidden, count, "relu", seed)
         if self.denoising_steps:
             both_nd = np.concatenate([own_nd, others_nd])
             network.layers[0].set_weights(self._denoise(both_nd, seed, session))
@@ -232,14 +233,3 @@ class PseudoLabel:
             session,
         )
         return [autoencoder.kernel.numpy(), autoencoder.bias.numpy()]
-
-
-def _network(inputs: int, hidden: int, classes: int, seed: int) -> keras.Model:
-    glorot = keras.initializers.GlorotUniform
-    return keras.Sequential(
-        [
-            keras.Input([inputs]),
-            keras.layers.Dense(hidden, "relu", kernel_initializer=glorot(seed)),
-            keras.layers.Dense(classes, kernel_initializer=glorot(seed + 1)),
-        ]
-    )

@@ -48,10 +48,3 @@ def test_descend_returns_the_loss_before_the_step():
     loss = loops.descend(optimizer, [variable], lambda: tf.square(variable.value))
     assert float(loss) == 9.0
     np.testing.assert_allclose(variable.numpy(), 3.0 - 0.1 * 6.0, rtol=1e-6)
-
-
-def test_outputs_of_many_inputs_keep_their_order():
-    inputs = np.arange(2500, dtype=np.float32)[:, np.newaxis]
-    np.testing.assert_array_equal(
-        loops.outputs(lambda x: 2 * tf.constant(x), inputs), 2 * inputs
-    )
