@@ -1,0 +1,289 @@
+"""The manifold tangent classifier: Rifai, Dauphin, Vincent, Bengio and Muller, 2011."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
+from dbal_tf.baselines.semi_supervised.perceptron import outputs
+from dbal_tf.baselines.semi_supervised.session import Session
+from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
+
+_BLOCK = 50  # images whose tangents are computed at once, about 100 MB at 2,000 units
+_SPARE = 5  # directions beyond those wanted; the subspace converges sooner with some
+
+
+def codes(layers: Sequence[Any], inputs_nd: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the code of each layer, `[n, h]` each; a layer encodes the one before."""
+    found = [inputs_nd]
+    for layer in layers:
+        found.append(layer(found[-1]))
+    return found[1:]
+
+
+def pushed(
+    layers: Sequence[Any], codes_nh: Sequence[tf.Tensor], directions_nkd: tf.Tensor
+) -> tf.Tensor:
+    """Returns J u, how the last code moves as the input moves along u, `[n, k, h]`.
+
+    Args:
+        layers: Sigmoid layers with a `kernel`, the first one first.
+        codes_nh: Their codes of the inputs.
+        directions_nkd: k directions u for each input, shape `[n, k, d]`.
+    """
+    for layer, code_nh in zip(layers, codes_nh, strict=True):
+        moved_nkh = tf.tensordot(directions_nkd, layer.kernel.value, 1)
+        directions_nkd = moved_nkh * autoencoders.slopes(code_nh)[:, tf.newaxis]
+    return directions_nkd
+
+
+def pulled(
+    layers: Sequence[Any], codes_nh: Sequence[tf.Tensor], directions_nkh: tf.Tensor
+) -> tf.Tensor:
+    """Returns J' v for directions v of the last code, shape `[n, k, d]`."""
+    for layer, code_nh in zip(reversed(layers), reversed(codes_nh), strict=True):
+        scaled_nkh = directions_nkh * autoencoders.slopes(code_nh)[:, tf.newaxis]
+        directions_nkh = tf.tensordot(scaled_nkh, tf.transpose(layer.kernel.value), 1)
+    return directions_nkh
+
+
+def tangents(layers: Sequence[Any], inputs_nd: tf.Tensor, count: int, rounds: int) -> tf.Tensor:
+    """Returns the directions in which the stacked encoder's code moves most.
+
+    They are the first right singular vectors of its Jacobian at each input, found
+    by subspace iteration, which needs products with the Jacobian alone.
+
+    Args:
+        layers: Sigmoid layers.
+        inputs_nd: Images, shape `[n, d]`.
+        count: How many directions.
+        rounds: Of the iteration; the error falls by the square of the ratio of
+            singular values in each.
+
+    Returns:
+        Orthonormal directions, the strongest first, shape `[n, count, d]`.
+    """
+    size, width = tf.shape(inputs_nd)[0], inputs_nd.shape[1]
+    codes_nh = codes(layers, inputs_nd)
+    start_dk = tf.random.stateless_normal([width, min(count + _SPARE, width)], [0, 0])
+    basis_ndk = tf.tile(tf.linalg.qr(start_dk).q[tf.newaxis], [size, 1, 1])
+    for _ in range(rounds):
+        moved_nkh = pushed(layers, codes_nh, tf.linalg.matrix_transpose(basis_ndk))
+        back_nkd = pulled(layers, codes_nh, moved_nkh)
+        basis_ndk = tf.linalg.qr(tf.linalg.matrix_transpose(back_nkd)).q
+    moved_nkh = pushed(layers, codes_nh, tf.linalg.matrix_transpose(basis_ndk))
+    # Within the subspace, the singular vectors are the eigenvectors of (J Q)' J Q.
+    turns_nkk = tf.linalg.eigh(tf.matmul(moved_nkh, moved_nkh, transpose_b=True))[1]
+    strongest_nkc = tf.reverse(turns_nkk, [-1])[..., :count]
+    return tf.linalg.matrix_transpose(tf.matmul(basis_ndk, strongest_nkc))
+
+
+def tangent_penalty(
+    network: keras.Model, inputs_nd: tf.Tensor, directions_nkd: tf.Tensor
+) -> tf.Tensor:
+    """Returns the mean over images of sum_u |J u|^2, J the Jacobian of the logits.
+
+    Args:
+        network: Sigmoid layers and a linear last one.
+        inputs_nd: Images, shape `[n, d]`.
+        directions_nkd: Tangents u of each image, shape `[n, k, d]`.
+    """
+    *hidden, last = network.layers
+    moved_nkh = pushed(hidden, codes(hidden, inputs_nd), directions_nkd)
+    moved_nkc = tf.tensordot(moved_nkh, last.kernel.value, 1)
+    return tf.reduce_mean(tf.reduce_sum(tf.square(moved_nkc), axis=[1, 2]))
+
+
+@dataclasses.dataclass(frozen=True)
+class MtcPredictor:
+    """A network whose outputs change little along the tangents."""
+
+    network: keras.Model
+
+    def predict_probs(self, images: np.ndarray) -> np.ndarray:
+        """Returns class probabilities, float64 `[n, c]`, of uint8 images `[n, h, w, k]`."""
+        logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
+        return np.asarray(tf.nn.softmax(logits_nc))
+
+
+@dataclasses.dataclass(frozen=True)
+class Mtc:
+    """Contractive autoencoders, their tangents, and a network flat along these.
+
+    1. Layers of sigmoid units are trained on all images, one after the other, by
+       `autoencoders.contractive_loss` (CAE+H).
+    2. Tangents of each labelled image: `tangents` of the stacked encoder.
+    3. All layers and a softmax are trained on the labelled images by
+       cross-entropy + penalty * `tangent_penalty`. The penalty is chosen by the
+       validation error.
+
+    Reference: Rifai, Dauphin, Vincent, Bengio, Muller, "The manifold tangent
+    classifier", NIPS 2011. Its weights and rates are not known.
+
+    Attributes:
+        hidden: Units of each layer.
+        contraction: Weight of the Jacobian.
+        curvature: Weight of its change under noise.
+        noise: Standard deviation of that noise, in units of the pixels.
+        layer_steps: Training steps of each autoencoder.
+        layer_batch: Images of such a step.
+        tangents: Tangents of an image.
+        rounds: Rounds of subspace iteration.
+        penalties: Weights of the tangent penalty to choose from.
+        epochs: Passes over the labelled images.
+        batch: Labelled images of a step.
+        learning_rate: Adam's first rate in each part; it falls to zero.
+    """
+
+    hidden: tuple[int, ...] = (2000, 2000)
+    contraction: float = 0.1
+    curvature: float = 0.1
+    noise: float = 0.1
+    layer_steps: int = 27500
+    layer_batch: int = 100
+    tangents: int = 15
+    rounds: int = 10
+    penalties: tuple[float, ...] = (0.01, 0.1, 1.0)
+    epochs: int = 200
+    batch: int = 50
+    learning_rate: float = 1e-3
+
+    @classmethod
+    def faithful(cls) -> "Mtc":
+        """The paper's two layers of 2,000 units and 15 tangents."""
+        return cls()
+
+    @classmethod
+    def light(cls) -> "Mtc":
+        """Two layers of 1,000 units, ten passes over the images for each."""
+        return cls(
+            hidden=(1000, 1000), layer_steps=5500, rounds=8, penalties=(0.01, 0.1), epochs=40
+        )
+
+    @classmethod
+    def tiny(cls) -> "Mtc":
+        """Seconds on small digits."""
+        return cls(
+            hidden=(80, 60),
+            layer_steps=150,
+            tangents=5,
+            rounds=3,
+            penalties=(0.01,),
+            epochs=60,
+            batch=20,
+            learning_rate=5e-3,
+        )
+
+    def fit(
+        self,
+        labelled: LabelledImages,
+        unlabelled: np.ndarray,
+        validation: LabelledImages,
+        seed: int,
+        session: Session,
+    ) -> MtcPredictor:
+        """Learns from labelled and unlabelled images; see `System.fit`."""
+        count = check(labelled, unlabelled, self.layer_batch)
+        own_nd = pixels(labelled.images)
+        encoders = self._encoders(np.concatenate([own_nd, pixels(unlabelled)]), seed, session)
+        kept = session.stage("tangents", lambda: {"tangents": self._tangents(encoders, own_nd)})
+        fitted = []
+        for penalty in self.penalties:
+            network = _network(encoders, count, seed)
+            data = (own_nd, labelled.classes, kept["tangents"])
+            self._tune(network, data, penalty, seed, session)
+            fitted.append(MtcPredictor(network))
+        return min(fitted, key=lambda predictor: error(predictor, validation))
+
+    def _encoders(
+        self, inputs_nd: np.ndarray, seed: int, session: Session
+    ) -> list[autoencoders.TiedAutoencoder]:
+        encoders: list[autoencoders.TiedAutoencoder] = []
+        for index, units in enumerate(self.hidden):
+            layer = autoencoders.TiedAutoencoder(
+                inputs_nd.shape[1], units, seed + index, "sigmoid"
+            )
+
+            def loss(
+                batch_nd: tf.Tensor,
+                now: tf.Tensor,
+                layer: autoencoders.TiedAutoencoder = layer,
+            ) -> tf.Tensor:
+                weights = (self.contraction, self.curvature, self.noise)
+                key = batches.key(seed, now, 1)
+                return autoencoders.contractive_loss(layer, batch_nd, *weights, key)
+
+            autoencoders.pretrain(
+                f"layer_{index + 1}",
+                layer,
+                loss,
+                inputs_nd,
+                self.layer_steps,
+                self.layer_batch,
+                self.learning_rate,
+                seed + index,
+                session,
+            )
+            encoders.append(layer)
+            inputs_nd = outputs(layer, inputs_nd)
+        return encoders
+
+    def _tangents(
+        self, encoders: list[autoencoders.TiedAutoencoder], inputs_nd: np.ndarray
+    ) -> np.ndarray:
+        @tf.function(reduce_retracing=True)
+        def block(rows_nd: tf.Tensor) -> tf.Tensor:
+            return tangents(encoders, rows_nd, self.tangents, self.rounds)
+
+        starts = range(0, len(inputs_nd), _BLOCK)
+        blocks = [block(tf.constant(inputs_nd[i : i + _BLOCK])).numpy() for i in starts]
+        return np.concatenate(blocks)
+
+    def _tune(
+        self,
+        network: keras.Model,
+        data: tuple[np.ndarray, np.ndarray, np.ndarray],
+        penalty: float,
+        seed: int,
+        session: Session,
+    ) -> None:
+        """Trains all layers on the labelled images, their classes and their tangents."""
+        inputs_nd, classes_n, tangents_nkd = map(tf.constant, data)
+        steps_per_epoch = max(1, len(data[0]) // self.batch)
+        optimizer = loops.cosine_adam(self.learning_rate, self.epochs * steps_per_epoch)
+        optimizer.build(network.trainable_variables)
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+        def step(now: tf.Tensor) -> dict[str, tf.Tensor]:
+            rows = batches.rows(seed, now, len(data[0]), self.batch)
+            batch_nd, along_nkd = tf.gather(inputs_nd, rows), tf.gather(tangents_nkd, rows)
+
+            def loss() -> tf.Tensor:
+                labelled = cross_entropy(tf.gather(classes_n, rows), network(batch_nd))
+                return labelled + penalty * tangent_penalty(network, batch_nd, along_nkd)
+
+            return {"loss": loops.descend(optimizer, network.trainable_variables, loss)}
+
+        session.train(
+            f"tangent_penalty_{penalty:g}",
+            self.epochs * steps_per_epoch,
+            loops.compiled(step),
+            {"network": network, "optimizer": optimizer},
+        )
+
+
+def _network(
+    encoders: Sequence[autoencoders.TiedAutoencoder], classes: int, seed: int
+) -> keras.Model:
+    """Returns a network that starts from the encoders, with linear outputs."""
+    glorot = keras.initializers.GlorotUniform(seed)
+    hidden = [keras.layers.Dense(one.kernel.shape[1], "sigmoid") for one in encoders]
+    last = keras.layers.Dense(classes, kernel_initializer=glorot)
+    network = keras.Sequential([keras.Input([encoders[0].kernel.shape[0]]), *hidden, last])
+    for layer, one in zip(hidden, encoders, strict=True):
+        layer.set_weights([one.kernel.numpy(), one.bias.numpy()])
+    return network
