@@ -30,7 +30,6 @@ class Problem:
         signs: 1 for an image's class and -1 for the others, shape `[l, c]`.
         unlabelled: Features less the mean m, shape `[u, d]`.
         offsets: The means r that the constraint demands, shape `[c]`.
-        cost: C, of a labelled image.
         ramp: s, above -1 and at most 0.
     """
 
@@ -38,8 +37,25 @@ class Problem:
     signs: np.ndarray
     unlabelled: np.ndarray
     offsets: np.ndarray
-    cost: float
     ramp: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """What an image's loss is multiplied by.
+
+    Attributes:
+        labelled: C.
+        unlabelled: C*; with 0, only the labelled images are trained on.
+    """
+
+    labelled: float
+    unlabelled: float
+
+    @classmethod
+    def of(cls, problem: Problem, cost: float, weight: float) -> "Costs":
+        """Returns C and C* = weight C l / u: all together weigh `weight` times as much."""
+        return cls(cost, weight * cost * len(problem.labelled) / len(problem.unlabelled))
 
 
 def functions(
@@ -50,33 +66,33 @@ def functions(
     return product.astype(np.float64) + offsets
 
 
-def objective(problem: Problem, weights_dc: np.ndarray, unlabelled_cost: float) -> float:
+def objective(problem: Problem, costs: Costs, weights_dc: np.ndarray) -> float:
     """Returns J, which is not convex.
 
     Args:
-        problem: The data and C.
+        problem: The data.
+        costs: C and C*.
         weights_dc: Of all classes, float64.
-        unlabelled_cost: C*, of an unlabelled image.
     """
     labelled = functions(problem.labelled, weights_dc, problem.offsets) * problem.signs
-    total = 0.5 * np.sum(weights_dc**2) + problem.cost * np.sum(_hinge(labelled) ** 2)
-    if unlabelled_cost:
+    total = 0.5 * np.sum(weights_dc**2) + costs.labelled * np.sum(_hinge(labelled) ** 2)
+    if costs.unlabelled:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
         top = (1 - problem.ramp) ** 2
         ramps = np.minimum(_hinge(f) ** 2, top) + np.minimum(_hinge(-f) ** 2, top)
-        total += unlabelled_cost * ramps.sum()
+        total += costs.unlabelled * ramps.sum()
     return float(total)
 
 
 def convex_round(
-    problem: Problem, weights_dc: np.ndarray, unlabelled_cost: float, iterations: int
+    problem: Problem, costs: Costs, weights_dc: np.ndarray, iterations: int
 ) -> np.ndarray:
     """Returns the weights after a round: a tangent is taken and minimised by L-BFGS.
 
     Args:
-        problem: The data and C.
+        problem: The data.
+        costs: C and C*.
         weights_dc: Where the tangent is taken, float64.
-        unlabelled_cost: C*; with 0 the round trains on labelled images alone.
         iterations: Of L-BFGS, at most.
 
     Returns:
@@ -84,14 +100,12 @@ def convex_round(
         raise it, the weights that were given.
     """
     active = None
-    if unlabelled_cost:
+    if costs.unlabelled:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
         active = (f > problem.ramp, -f > problem.ramp)
 
     def tangent(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = _tangent(
-            problem, flat.reshape(weights_dc.shape), unlabelled_cost, active
-        )
+        value, gradient = _tangent(problem, costs, flat.reshape(weights_dc.shape), active)
         return value, gradient.ravel()
 
     found = scipy.optimize.minimize(
@@ -102,26 +116,26 @@ def convex_round(
         options={"maxiter": iterations, "maxcor": 20},
     )
     better = found.x.reshape(weights_dc.shape)
-    before = objective(problem, weights_dc, unlabelled_cost)
-    return better if objective(problem, better, unlabelled_cost) <= before else weights_dc
+    before = objective(problem, costs, weights_dc)
+    return better if objective(problem, costs, better) <= before else weights_dc
 
 
 def _tangent(
     problem: Problem,
+    costs: Costs,
     weights_dc: np.ndarray,
-    unlabelled_cost: float,
     active: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[float, np.ndarray]:
     """Returns the convex objective, less its constants, and its gradient `[d, c]`."""
     slack = _hinge(functions(problem.labelled, weights_dc, problem.offsets) * problem.signs)
-    value = 0.5 * np.sum(weights_dc**2) + problem.cost * np.sum(slack**2)
-    slopes = -2 * problem.cost * slack * problem.signs
+    value = 0.5 * np.sum(weights_dc**2) + costs.labelled * np.sum(slack**2)
+    slopes = -2 * costs.labelled * slack * problem.signs
     gradient = weights_dc + _back(problem.labelled, slopes)
     if active is not None:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
         plus, minus = _hinge(f) * active[0], _hinge(-f) * active[1]
-        value += unlabelled_cost * (np.sum(plus**2) + np.sum(minus**2))
-        gradient += _back(problem.unlabelled, 2 * unlabelled_cost * (minus - plus))
+        value += costs.unlabelled * (np.sum(plus**2) + np.sum(minus**2))
+        gradient += _back(problem.unlabelled, 2 * costs.unlabelled * (minus - plus))
     return float(value), gradient
 
 
