@@ -91,6 +91,12 @@ class AtlasRbf:
                 "label an image of another class."
             )
         rows = pixels(np.concatenate([labelled.images, unlabelled]))
+        if rows.shape[1] < self.components:
+            raise InputError(
+                f"An image has {rows.shape[1]} values; expected at least {self.components}, "
+                "one for each principal component; lower their number or give larger images."
+            )
+        session.say("AtlasRBF: a reconstruction from a partial description")
         pca = PCA(self.components, svd_solver="covariance_eigh").fit(rows)
         points = pca.transform(rows)
         kept = session.stage("atlas_rbf_charts", lambda: self._charts(points, seed))
