@@ -24,7 +24,7 @@ from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
 from dbal_tf.core import InputError
 
-_FACTORS = (0.5, 1.0, 2.0)  # of the median distances, as widths
+_FACTORS = (0.25, 0.5, 1.0)  # of the median distances, as widths
 _BLOCK = 2000  # images that are predicted at once
 
 

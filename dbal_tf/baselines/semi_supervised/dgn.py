@@ -86,7 +86,7 @@ class Dgn:
     @classmethod
     def tiny(cls) -> "Dgn":
         """Seconds for a thousand digits."""
-        phase1, phase2 = Phase(600, 100, 3e-3, 1e-3), Phase(600, 50, 3e-3, 1e-3)
+        phase1, phase2 = Phase(400, 100, 3e-3, 1e-3), Phase(400, 50, 3e-3, 1e-3)
         return cls((64,), (64,), 12, 1.0, phase1, phase2, 25)
 
     def fit(
