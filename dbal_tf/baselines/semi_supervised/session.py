@@ -42,6 +42,10 @@ class Session:
     ) -> None:
         self._folder, self._say, self._log, self._every = folder, say, log, every
 
+    def say(self, line: str) -> None:
+        """Shows a line to the user."""
+        self._say(line)
+
     def train(
         self,
         name: str,
