@@ -15,16 +15,25 @@ from typing import Any
 from dbal_tf.config.limits import check_limits, option
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
+# Grids of runs; table2 is none: it fits semi-supervised systems, each once.
+GRIDS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
+EXPERIMENTS = (*GRIDS, "table2")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
 # These score on a graph, not by predictive statistics: they are no acquisition functions.
 GRAPH_TECHNIQUES = ("mbr",)
 TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
+# In the order of the paper's Table 2.
+SEMI_SUPERVISED = (
+    *("embedding", "tsvm", "mtc", "pseudo_label", "atlas_rbf", "dgn", "ladder", "vat"),
+)
+SCHEDULES = ("faithful", "light", "tiny")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+
+_NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,9 +166,36 @@ class Config:
         at_least=0.0,
         at_most=1e6,
     )
+    # More systems are further rows of the same table.
+    systems: tuple[str, ...] = option(
+        SEMI_SUPERVISED,
+        "Semi-supervised systems that --experiment=table2 fits. Paper: all.",
+        choices=SEMI_SUPERVISED,
+        identity=False,
+    )
+    schedule: str = option(
+        "faithful",
+        "How long the systems of --systems train, and how large they are: as published; "
+        "light: minutes to an hour each; tiny: seconds, for small images. Paper: faithful.",
+        choices=SCHEDULES,
+    )
+    # A digest of the labels identifies a fit, wherever they were read from.
+    labels_from: str = option(
+        "",
+        "Folder of an active learning run: --experiment=table2 learns from the labels that it "
+        "bought. Empty: from --initial_per_class of each class, by seed, as in the paper.",
+        identity=False,
+    )
+    labels: int = option(
+        0,
+        "Learn from the first so many labels of --labels_from, in the order in which they "
+        "were bought; 0: all.",
+        at_least=0,
+        identity=False,
+    )
     repetitions: int = option(
         1,
-        "Runs per technique, each with its own split and initial weights. Paper: 3.",
+        "Runs per technique or system, each with its own split and initial weights. Paper: 3.",
         at_least=1,
         at_most=10_000,
     )
@@ -222,12 +258,13 @@ class Config:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_limits(field, getattr(self, field.name))
-        for name, noun in (("acquisition", "technique"), ("classes", "class")):
+        for name, noun in _NOUNS.items():
             names = getattr(self, name)
             if len(set(names)) != len(names):
                 raise InputError(
                     f"--{name}={','.join(names)} names a {noun} twice; name each once."
                 )
+        self._check_labels_from()
         if len(self.classes) == 1:
             raise InputError(
                 f"--classes={self.classes[0]} is one class; expected at least two, or none "
@@ -247,6 +284,18 @@ class Config:
         if not self.run_dir:
             # The dataclass is frozen; this completes its construction.
             object.__setattr__(self, "run_dir", self._default_run_dir())
+
+    def _check_labels_from(self) -> None:
+        if self.labels_from and self.experiment in GRIDS:
+            raise InputError(
+                f"--labels_from={self.labels_from} cannot be used with --experiment="
+                f"{self.experiment}, which buys its labels; use --experiment=table2."
+            )
+        if self.labels and not self.labels_from:
+            raise InputError(
+                f"--labels={self.labels} was given without --labels_from; expected the folder "
+                "of the run that bought them; for a balanced set use --initial_per_class."
+            )
 
     def _default_run_dir(self) -> str:
         techniques = "-".join(self.acquisition)
