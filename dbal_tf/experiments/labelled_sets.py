@@ -93,7 +93,7 @@ def _around(config: Config, bought: Bought, labels: Labels) -> Dataset:
     if bought.checksum and bought.checksum != dataset.checksum:
         raise _other_data(config, "their checksums differ")
     if bought.config.dataset != config.dataset:
-        raise _other_data(config, f"that is --dataset={config.dataset}")
+        raise _other_data(config, f"it is of --dataset={bought.config.dataset}")
     if bought.class_names and bought.class_names != dataset.class_names:
         raise InputError(
             f"--labels_from={config.labels_from} has the classes "
