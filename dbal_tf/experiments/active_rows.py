@@ -62,11 +62,15 @@ def _check(config: Config, technique: str, path: pathlib.Path) -> None:
     if not flags.is_file():
         raise InputError(f"{flags} is missing; copy the whole folder of the run to {path}.")
     theirs = from_flagfile(flags.read_text("utf-8", errors="replace"))
-    found = theirs.dataset, theirs.classes, theirs.acquisition
-    if found != (config.dataset, config.classes, (technique,)):
+    found, expected = (
+        f"--dataset={dataset} --classes={','.join(classes)} --acquisition={technique}"
+        for dataset, classes, technique in (
+            (theirs.dataset, theirs.classes, ",".join(theirs.acquisition)),
+            (config.dataset, config.classes, technique),
+        )
+    )
+    if found != expected:
         raise InputError(
-            f"{path} holds a run of --dataset={theirs.dataset} --classes="
-            f"{','.join(theirs.classes)} --acquisition={','.join(theirs.acquisition)}; expected "
-            f"--dataset={config.dataset} --classes={','.join(config.classes)} --acquisition="
-            f"{technique}; copy the run of that, or remove it."
+            f"{path} holds a run of {found}; expected {expected}; copy a run of that, or "
+            "remove this one."
         )

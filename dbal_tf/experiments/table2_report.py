@@ -91,9 +91,8 @@ def main_table(
             errors = [point.evaluation.error for run in runs if (point := run.at(labels))]
             averages.append(f"{technique} {spread(errors)}")
     notes = [
-        "Mean over the repetitions (least to most). Published: one number, as the paper "
-        "cites it. A test error of 1.5 to 5 % on 10,000 images has a standard deviation of 0.12 "
-        "to 0.22 points."
+        "Mean over the repetitions (least to most). Published: as the paper cites it. A test "
+        "error of 1.5 to 5 % on 10,000 images has a standard deviation of 0.12 to 0.22 points."
     ]
     if averages:
         notes.append(

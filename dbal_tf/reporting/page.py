@@ -62,7 +62,8 @@ def to_html(page: Page, figure_svg: str = "") -> str:
         figure_svg: Its figure, the text of an SVG file; empty: none.
     """
     title = html.escape(page.title)
-    svg = "".join(figure_svg.partition("<svg")[1:])  # An XML prolog is not HTML.
+    # An XML prolog is not HTML.
+    svg = figure_svg[figure_svg.index("<svg") :] if figure_svg else ""
     parts = [
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n",
