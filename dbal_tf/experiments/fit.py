@@ -81,7 +81,7 @@ class Fit:
         differing = [name for name, value in expected.items() if found.get(name) != value]
         if differing:
             raise InputError(
-                f"{self.folder} holds a fit with another {' and '.join(differing)}; give it "
+                f"{self.folder} holds a fit with other {' and '.join(differing)}; give it "
                 "the same data and labels, and the same version, or choose another --run_dir."
             )
 

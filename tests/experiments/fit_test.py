@@ -100,7 +100,7 @@ def test_other_hyper_parameters_are_refused_while_it_is_under_way(fit, run, fake
     fake_systems.stop = ("vat", "first", 2)
     with pytest.raises(Interrupted):
         run()
-    with pytest.raises(InputError, match="holds a fit with another hyper_parameters; give it"):
+    with pytest.raises(InputError, match="holds a fit with other hyper_parameters; give it"):
         run("light")
 
 
@@ -113,10 +113,10 @@ def test_other_labels_are_refused(fit, run, given, fake_systems, ended):
         with pytest.raises(Interrupted):
             run()
     fewer = LabelledSet(given.dataset, given.labels.first(90))
-    with pytest.raises(InputError, match="holds a fit with another labels_sha256; give it the"):
+    with pytest.raises(InputError, match="holds a fit with other labels_sha256; give it the"):
         fit.check_given(fewer)
     dataset = dataclasses.replace(given.dataset, checksum="other")
-    with pytest.raises(InputError, match="another dataset_checksum"):
+    with pytest.raises(InputError, match="other dataset_checksum"):
         fit.check_given(LabelledSet(dataset, given.labels))
     fit.check_given(given)
 
