@@ -1,6 +1,6 @@
 """The settings of an experiment, their limits, and the flagfiles that keep them."""
 
-from dbal_tf.config.settings import (
+from dbal_tf.config.names import (
     ACQUISITIONS,
     DATASETS,
     EXPERIMENTS,
@@ -13,10 +13,8 @@ from dbal_tf.config.settings import (
     SEMI_SUPERVISED,
     STRATEGIES,
     TECHNIQUES,
-    Config,
-    define_flags,
-    from_flags,
 )
+from dbal_tf.config.settings import Config, define_flags, from_flags
 
 __all__ = [
     "ACQUISITIONS",

@@ -3,35 +3,16 @@
 Each field has its help line and limits: the command line's flags, the checks of
 their values and the flagfiles that runs write are all made from these fields.
 
-The names that a flag accepts stand here once; the rooms that implement them
-build their registries from these tuples. No TensorFlow: flags are checked before
-it is imported, which takes seconds.
+No TensorFlow: flags are checked before it is imported, which takes seconds.
 """
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from dbal_tf.config import names as known
 from dbal_tf.config.limits import check_limits, option
 from dbal_tf.core import InputError
-
-# Grids of runs; table2 is none: it fits semi-supervised systems, each once.
-GRIDS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
-EXPERIMENTS = (*GRIDS, "table2")
-ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-# These score on a graph, not by predictive statistics: they are no acquisition functions.
-GRAPH_TECHNIQUES = ("mbr",)
-TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
-# In the order of the paper's Table 2.
-SEMI_SUPERVISED = (
-    *("embedding", "tsvm", "mtc", "pseudo_label", "atlas_rbf", "dgn", "ladder", "vat"),
-)
-SCHEDULES = ("faithful", "light", "tiny")
-POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
-DATASETS = ("digits", "mnist", "tfrecord")
-MODELS = ("bayesian_cnn",)
-INITIALIZERS = ("glorot_uniform", "early_keras")
-STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
 _NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
 
@@ -44,7 +25,7 @@ class Config:
         "run",
         "What to run. The paper's experiments have flagfiles: --flagfile=configs/figure1.cfg "
         "and the like.",
-        choices=EXPERIMENTS,
+        choices=known.EXPERIMENTS,
     )
     only: tuple[str, ...] = option(
         (),
@@ -59,7 +40,7 @@ class Config:
         ("var_ratios",),
         "Acquisition function, or mbr, which queries by expected risk on a similarity graph "
         "of the images. A comma-separated list runs each and compares them. Paper: all.",
-        choices=TECHNIQUES,
+        choices=known.TECHNIQUES,
     )
     var_ratios: str = option(
         "mean",
@@ -71,12 +52,12 @@ class Config:
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
         "and is faster. Paper: mc_dropout; deterministic in section 5.2.",
-        choices=POSTERIORS,
+        choices=known.POSTERIORS,
     )
     dataset: str = option(
         "mnist",
         "Data set. digits needs no download; tfrecord may be larger than memory. Paper: mnist.",
-        choices=DATASETS,
+        choices=known.DATASETS,
     )
     # Where the data lies does not identify a run: its checksum does.
     data_dir: str = option(
@@ -94,7 +75,7 @@ class Config:
         "bayesian_cnn",
         "Network: bayesian_cnn, or package.module:function for your own function of image "
         "shape, number of classes and seed that returns a Keras model. Paper: bayesian_cnn.",
-        choices=MODELS,
+        choices=known.MODELS,
         or_function=True,
     )
     kernel_size: int = option(
@@ -108,7 +89,7 @@ class Config:
         "glorot_uniform",
         "Initial weights, for bayesian_cnn only. early_keras: Glorot uniform as in the "
         "authors' Keras of 2015, which starts convolutions with larger weights.",
-        choices=INITIALIZERS,
+        choices=known.INITIALIZERS,
     )
     # More rounds continue a run, fewer are its beginning: it is the same run.
     rounds: int = option(
@@ -168,16 +149,16 @@ class Config:
     )
     # More systems are further rows of the same table.
     systems: tuple[str, ...] = option(
-        SEMI_SUPERVISED,
+        known.SEMI_SUPERVISED,
         "Semi-supervised systems that --experiment=table2 fits. Paper: all.",
-        choices=SEMI_SUPERVISED,
+        choices=known.SEMI_SUPERVISED,
         identity=False,
     )
     schedule: str = option(
         "faithful",
         "How long the systems of --systems train, and how large they are: as published; "
         "light: minutes to an hour each; tiny: seconds, for small images. Paper: faithful.",
-        choices=SCHEDULES,
+        choices=known.SCHEDULES,
     )
     # A digest of the labels identifies a fit, wherever they were read from.
     labels_from: str = option(
@@ -221,7 +202,7 @@ class Config:
         "auto",
         "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "
         "those of all processes in TF_CONFIG (multi_worker).",
-        choices=STRATEGIES,
+        choices=known.STRATEGIES,
         identity=False,
     )
     mixed_precision: bool = option(
@@ -286,7 +267,7 @@ class Config:
             object.__setattr__(self, "run_dir", self._default_run_dir())
 
     def _check_labels_from(self) -> None:
-        if self.labels_from and self.experiment in GRIDS:
+        if self.labels_from and self.experiment in known.GRIDS:
             raise InputError(
                 f"--labels_from={self.labels_from} cannot be used with --experiment="
                 f"{self.experiment}, which buys its labels; use --experiment=table2."
