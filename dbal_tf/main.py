@@ -79,9 +79,9 @@ def _main(_: list[str]) -> int:
 def _run(config: settings.Config) -> int:
     # TensorFlow only now: a wrong flag is reported at once, not after seconds.
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
-    from dbal_tf.experiments import engine
+    from dbal_tf.experiments import programs
 
-    engine.run(config, say=lambda line: print(line, flush=True))
+    programs.run(config, say=lambda line: print(line, flush=True))
     return 0
 
 

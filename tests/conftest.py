@@ -1,10 +1,13 @@
 """What tests share: where the real data is, a toy data set, runs, the program."""
 
+import dataclasses
 import json
 import os
 import pathlib
 import signal
+import sys
 import traceback
+import types
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from absl.testing import flagsaver
 from dbal_tf.artifacts import Dataset, Examples, Labels
 from dbal_tf.config import Config
 from dbal_tf.runtime import startup
+from dbal_tf.runtime.interrupts import Interrupted
 from dbal_tf.store import csv_files
 
 startup.import_tensorflow()
@@ -218,3 +222,100 @@ class Program:
 def program(capsys: pytest.CaptureFixture[str]) -> Program:
     """The program in this process."""
     return Program(capsys)
+
+
+class FakeSystems:
+    """Quick systems in the places of the semi-supervised ones.
+
+    Each trains in two parts of six steps that change one number by the seed,
+    then predicts the class of the nearest mean of the labelled images, a
+    sixteenth of the classes wrong on purpose, by that number.
+
+    Attributes:
+        done: System, part and first step of all that was trained, in order.
+        stop: Such an entry; training stops before it, once.
+        given: What the last fit was given.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str, int]] = []
+        self.stop: tuple[str, str, int] | None = None
+        self.given: tuple = ()
+
+    def kind(self, name: str) -> type:
+        """Returns the class of a name."""
+        fakes = self
+
+        @dataclasses.dataclass(frozen=True)
+        class Fake:
+            """A system that trains in no time."""
+
+            steps: int = 6
+            widths: tuple[int, ...] = (4, 2)
+
+            @classmethod
+            def faithful(cls) -> "Fake":
+                return cls(60)
+
+            @classmethod
+            def light(cls) -> "Fake":
+                return cls(12)
+
+            @classmethod
+            def tiny(cls) -> "Fake":
+                return cls()
+
+            def fit(self, labelled, unlabelled, validation, seed, session):
+                fakes.given = labelled, unlabelled, validation, seed
+                return fakes.fit(name, self.steps, *fakes.given, session)
+
+        Fake.__name__ = "".join(part.capitalize() for part in name.split("_"))
+        return Fake
+
+    def fit(self, name, steps, labelled, unlabelled, validation, seed, session):
+        import tensorflow as tf
+
+        from dbal_tf.baselines.semi_supervised.system import check, pixels
+
+        count = check(labelled, unlabelled, 2)
+        for images in (labelled.images, unlabelled, validation.images):
+            assert (images.dtype, images.ndim) == (np.uint8, 4)
+        number = tf.Variable(0, dtype=tf.int64)
+        for part in ("first", "second"):
+
+            def run(first: int, last: int, part: str = part) -> dict[str, int]:
+                if self.stop == (name, part, first):
+                    self.stop = None
+                    raise Interrupted(signal.SIGINT)
+                self.done.append((name, part, first))
+                for step in range(first, last):
+                    number.assign((number * 31 + seed + step) % 16)
+                return {"loss": int(number)}
+
+            session.train(part, steps, run, {"number": number}, chunk=2)
+        known, classes, wrong = pixels(labelled.images), labelled.classes, int(number)
+        means = np.stack([known[classes == index].mean(0) for index in range(count)])
+
+        class Nearest:
+            def predict_probs(self, images: np.ndarray) -> np.ndarray:
+                rows = pixels(images)
+                distances = ((rows[:, None] - means[None]) ** 2).sum(2)
+                nearest = distances.argmin(1)
+                nearest[np.arange(len(rows)) % 16 == wrong] += 1
+                return np.eye(count)[nearest % count]
+
+        return Nearest()
+
+
+@pytest.fixture
+def fake_systems(monkeypatch: pytest.MonkeyPatch) -> FakeSystems:
+    """Quick systems in the places of the semi-supervised ones."""
+    from dbal_tf.config import SEMI_SUPERVISED
+
+    fakes = FakeSystems()
+    for name in SEMI_SUPERVISED:
+        module, kind = types.ModuleType(name), fakes.kind(name)
+        setattr(module, kind.__name__, kind)
+        place = f"dbal_tf.baselines.semi_supervised.{name}"
+        monkeypatch.setitem(sys.modules, place, module)
+    return fakes

@@ -6,12 +6,12 @@ from typing import Self
 
 import numpy as np
 
-from dbal_tf.artifacts import Dataset, Labels
+from dbal_tf.artifacts import Dataset, Labels, Splits
 from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.datasets import LOADERS
 from dbal_tf.datasets.source import Source
-from dbal_tf.datasets.splits import make_splits
+from dbal_tf.datasets.splits import make_splits, split_around
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.run_dir import check_pool
 
@@ -48,7 +48,7 @@ class ExampleGen:
             config.pool_size,
         )
 
-    def run(self, seed: int) -> Dataset:
+    def run(self, seed: int, initial_ids: np.ndarray | None = None) -> Dataset:
         """Returns the data set, split with this seed.
 
         The files are read once per process; the runs of an experiment share the
@@ -56,22 +56,17 @@ class ExampleGen:
 
         Args:
             seed: Seed of the split.
+            initial_ids: The initial set, training items in any order; None:
+                a balanced one is drawn.
 
         Raises:
             InputError: The files cannot be used, or hold too few items.
+            KeyError: An initial id is not one of the training items.
         """
         source, checksum = _load(self.dataset, self.data_dir)
         if self.classes:
             source = source.of_classes(self.classes)
-        splits = make_splits(
-            source.train.ids,
-            source.train_classes,
-            len(source.class_names),
-            self.initial_per_class,
-            self.validation_size,
-            seed,
-            self.pool_size,
-        )
+        splits = self._split(source, seed, initial_ids)
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
         # `train` is the union of the splits, so what the pool leaves out goes from it, too.
         if self.pool_size:
@@ -89,15 +84,29 @@ class ExampleGen:
             checksum=checksum,
         )
 
+    def _split(self, source: Source, seed: int, initial_ids: np.ndarray | None) -> Splits:
+        ids, classes = source.train.ids, source.train_classes
+        sizes = self.validation_size, seed, self.pool_size
+        if initial_ids is None:
+            count = len(source.class_names)
+            return make_splits(ids, classes, count, self.initial_per_class, *sizes)
+        source.train.rows(initial_ids)
+        return split_around(ids, classes, initial_ids, *sizes)
 
-def load(config: Config) -> Dataset:
+
+def load(config: Config, initial_ids: np.ndarray | None = None) -> Dataset:
     """Returns the data set, split for the repetition in the settings.
+
+    Args:
+        config: The settings.
+        initial_ids: The initial set; None: a balanced one is drawn.
 
     Raises:
         InputError: The files cannot be used, or hold too few items.
+        KeyError: An initial id is not one of the training items.
     """
     seed = seed_for(config.seed, config.repetition, 0, "split")
-    return ExampleGen.from_config(config).run(seed)
+    return ExampleGen.from_config(config).run(seed, initial_ids)
 
 
 def check_data(config: Config, dataset: Dataset) -> None:

@@ -3,29 +3,18 @@
 Each field has a help line and limits. The flags of the command line, the checks
 of their values and the flagfiles of runs are all generated from these fields.
 
-The names that a flag accepts are listed here, once; the registries of their
-implementations are built from these tuples. TensorFlow is not imported, which would
-take seconds before a wrong flag is reported.
+TensorFlow is not imported, which would take seconds before a wrong flag is reported.
 """
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from dbal_tf.config import names as known
 from dbal_tf.config.limits import check_limits, option
 from dbal_tf.core import InputError
 
-EXPERIMENTS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
-ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-# These choose on a graph of the images, not by predictive statistics, so they are no
-# acquisition functions.
-GRAPH_TECHNIQUES = ("mbr",)
-TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
-POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
-DATASETS = ("digits", "mnist", "tfrecord")
-MODELS = ("bayesian_cnn",)
-INITIALIZERS = ("glorot_uniform", "early_keras")
-STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+_NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +25,7 @@ class Config:
         "run",
         "What to run. The paper's experiments have flagfiles: --flagfile=configs/figure1.cfg "
         "and the like.",
-        choices=EXPERIMENTS,
+        choices=known.EXPERIMENTS,
     )
     only: tuple[str, ...] = option(
         (),
@@ -51,7 +40,7 @@ class Config:
         ("var_ratios",),
         "Acquisition function, or mbr, which queries by expected risk on a similarity graph "
         "of the images. A comma-separated list runs each and compares them. Paper: all.",
-        choices=TECHNIQUES,
+        choices=known.TECHNIQUES,
     )
     var_ratios: str = option(
         "mean",
@@ -63,12 +52,12 @@ class Config:
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
         "and is faster. Paper: mc_dropout; deterministic in section 5.2.",
-        choices=POSTERIORS,
+        choices=known.POSTERIORS,
     )
     dataset: str = option(
         "mnist",
         "Data set. digits needs no download; tfrecord may be larger than memory. Paper: mnist.",
-        choices=DATASETS,
+        choices=known.DATASETS,
     )
     # The place of the data does not identify a run; their checksum does.
     data_dir: str = option(
@@ -86,7 +75,7 @@ class Config:
         "bayesian_cnn",
         "Network: bayesian_cnn, or package.module:function for your own function of image "
         "shape, number of classes and seed that returns a Keras model. Paper: bayesian_cnn.",
-        choices=MODELS,
+        choices=known.MODELS,
         or_function=True,
     )
     kernel_size: int = option(
@@ -100,7 +89,7 @@ class Config:
         "glorot_uniform",
         "Initial weights, for bayesian_cnn only. early_keras: Glorot uniform as in the "
         "authors' Keras of 2015, which starts convolutions with larger weights.",
-        choices=INITIALIZERS,
+        choices=known.INITIALIZERS,
     )
     # With more rounds, or fewer, it is the same run: continued, or its beginning.
     rounds: int = option(
@@ -158,9 +147,36 @@ class Config:
         at_least=0.0,
         at_most=1e6,
     )
+    # More systems are further rows of the same table.
+    systems: tuple[str, ...] = option(
+        known.SEMI_SUPERVISED,
+        "Semi-supervised systems that --experiment=table2 fits. Paper: all.",
+        choices=known.SEMI_SUPERVISED,
+        identity=False,
+    )
+    schedule: str = option(
+        "faithful",
+        "How long the systems of --systems train, and how large they are: as published; "
+        "light: minutes to an hour each; tiny: seconds, for small images. Paper: faithful.",
+        choices=known.SCHEDULES,
+    )
+    # A digest of the labels identifies a fit, wherever they were read from.
+    labels_from: str = option(
+        "",
+        "Folder of an active learning run: --experiment=table2 learns from the labels that it "
+        "bought. Empty: from --initial_per_class of each class, by seed, as in the paper.",
+        identity=False,
+    )
+    labels: int = option(
+        0,
+        "Learn from the first so many labels of --labels_from, in the order in which they "
+        "were bought; 0: all.",
+        at_least=0,
+        identity=False,
+    )
     repetitions: int = option(
         1,
-        "Runs per technique, each with its own split and initial weights. Paper: 3.",
+        "Runs per technique or system, each with its own split and initial weights. Paper: 3.",
         at_least=1,
         at_most=10_000,
     )
@@ -186,7 +202,7 @@ class Config:
         "auto",
         "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "
         "those of all processes in TF_CONFIG (multi_worker).",
-        choices=STRATEGIES,
+        choices=known.STRATEGIES,
         identity=False,
     )
     mixed_precision: bool = option(
@@ -224,12 +240,13 @@ class Config:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_limits(field, getattr(self, field.name))
-        for name, noun in (("acquisition", "technique"), ("classes", "class")):
+        for name, noun in _NOUNS.items():
             names = getattr(self, name)
             if len(set(names)) != len(names):
                 raise InputError(
                     f"--{name}={','.join(names)} names a {noun} twice; name each once."
                 )
+        self._check_labels_from()
         if len(self.classes) == 1:
             raise InputError(
                 f"--classes={self.classes[0]} is one class; expected at least two, or none "
@@ -249,6 +266,18 @@ class Config:
         if not self.run_dir:
             # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
+
+    def _check_labels_from(self) -> None:
+        if self.labels_from and self.experiment in known.GRIDS:
+            raise InputError(
+                f"--labels_from={self.labels_from} cannot be used with --experiment="
+                f"{self.experiment}, which buys its labels; use --experiment=table2."
+            )
+        if self.labels and not self.labels_from:
+            raise InputError(
+                f"--labels={self.labels} was given without --labels_from; expected the folder "
+                "of the run that bought them; for a balanced set use --initial_per_class."
+            )
 
     def _default_run_dir(self) -> str:
         techniques = "-".join(self.acquisition)

@@ -45,6 +45,50 @@ def make_splits(
     order = rng.permutation(np.flatnonzero(classes >= 0))
     is_initial = _is_among_first(classes[order], num_classes, initial_per_class)
     initial, rest = order[is_initial], order[~is_initial]
+    return _split_rest(ids, initial, rest, validation_size, pool_size, rng)
+
+
+def split_around(
+    ids: np.ndarray,
+    classes: np.ndarray,
+    initial_ids: np.ndarray,
+    validation_size: int,
+    seed: int,
+    pool_size: int = 0,
+) -> Splits:
+    """Splits the items that a given initial set leaves, such as one that was bought.
+
+    Args:
+        ids: Item ids, shape `[n]`.
+        classes: Class indices, int64, shape `[n]`; -1 where unknown.
+        initial_ids: Some of `ids`.
+        validation_size: Number of items in the validation set, of any class.
+        seed: Seed of the split.
+        pool_size: Largest size of the pool; 0: no limit.
+
+    Returns:
+        Splits as those of `make_splits`, the initial ids in their given order.
+
+    Raises:
+        InputError: Too few items remain for the validation set or the pool.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(np.flatnonzero(classes >= 0))
+    by_id = np.argsort(ids, kind="stable")
+    initial = by_id[np.searchsorted(ids, initial_ids, sorter=by_id)]
+    rest = order[~np.isin(order, initial)]
+    return _split_rest(ids, initial, rest, validation_size, pool_size, rng)
+
+
+def _split_rest(
+    ids: np.ndarray,
+    initial: np.ndarray,
+    rest: np.ndarray,
+    validation_size: int,
+    pool_size: int,
+    rng: np.random.Generator,
+) -> Splits:
+    """Splits the items beside the initial ones; `rest`: those of them with a label."""
     if len(rest) < validation_size:
         raise InputError(
             f"{len(rest)} labelled training images remain after the initial {len(initial)}; "

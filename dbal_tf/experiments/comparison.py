@@ -58,7 +58,7 @@ def _summary_row(
         str(len(line.repetitions)),
         *(errors_at(line, count) for count in checkpoints),
         *(_crossing(line, threshold) for threshold in thresholds),
-        _spread([area for area in areas if area is not None]),
+        spread([area for area in areas if area is not None]),
         # The harmonic solution has no dropout that could be off.
         errors_at(group.line_by("deterministic_error"), group.last)
         if group.is_network
@@ -72,11 +72,11 @@ def errors_at(line: Line, count: int) -> str:
     A dash where the line does not reach that far.
     """
     errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
-    return _spread([error for error in errors if error is not None])
+    return spread([error for error in errors if error is not None])
 
 
-def _spread(errors: Sequence[float]) -> str:
-    """Mean, least and most of shares, in %."""
+def spread(errors: Sequence[float]) -> str:
+    """Returns a cell: mean, least and most in % of shares, 0 to 1; of none a dash."""
     if not errors:
         return DASH
     percent = 100 * np.array(errors)

@@ -8,7 +8,7 @@ repetition that begin with equally many labels begin with the same ones.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from dbal_tf.artifacts import CurvePoint
 from dbal_tf.config import Config
@@ -197,7 +197,18 @@ def _cell(variant: Variant, settings: Config, name: str, repetition: int) -> Cel
     return Cell(variant, str(path), alone)
 
 
-def chosen(all_cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+class InFolder(Protocol):
+    """What `--only` can name."""
+
+    @property
+    def path(self) -> str:
+        """Its folder below the experiment's."""
+
+
+C = TypeVar("C", bound=InFolder)
+
+
+def chosen(all_cells: Sequence[C], only: Sequence[str]) -> list[C]:
     """Returns the runs that `only` names by their folders; all if it is empty.
 
     A folder names all runs below it: `bald` names `bald/0` and `bald/1`.

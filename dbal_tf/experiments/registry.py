@@ -1,4 +1,4 @@
-"""The experiments, by the names that `--experiment` takes."""
+"""The experiments that are grids of runs, by the names that `--experiment` takes."""
 
 from dbal_tf.experiments import (
     figure1,

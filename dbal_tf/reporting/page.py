@@ -44,7 +44,7 @@ class Page:
     Attributes:
         title: Its name.
         status: Sentences on how complete it is.
-        captions: Sentences below the figure.
+        captions: Sentences below the figure, if there is one.
         tables: In order.
     """
 
@@ -54,20 +54,21 @@ class Page:
     tables: Sequence[Table]
 
 
-def to_html(page: Page, figure_svg: str) -> str:
+def to_html(page: Page, figure_svg: str = "") -> str:
     """Returns the page as HTML that holds all it shows.
 
     Args:
         page: The report.
-        figure_svg: Its figure, the text of an SVG file.
+        figure_svg: Its figure, the text of an SVG file; empty: none.
     """
     title = html.escape(page.title)
-    figure = figure_svg[figure_svg.index("<svg") :]  # An XML prolog is not HTML.
+    # An XML prolog is not HTML.
+    svg = figure_svg[figure_svg.index("<svg") :] if figure_svg else ""
     parts = [
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n<h1>{title}</h1>\n",
         _paragraphs(page.status),
-        f"<figure>\n{figure}\n</figure>\n",
+        f"<figure>\n{svg}\n</figure>\n" if svg else "",
         _paragraphs(page.captions, "note"),
         *(_html_table(table) for table in page.tables),
         "</html>\n",
@@ -97,17 +98,17 @@ def _paragraphs(sentences: Sequence[str], style: str = "") -> str:
     return "".join(f"{opening}{html.escape(sentence)}</p>\n" for sentence in sentences)
 
 
-def to_markdown(page: Page, figure: str) -> str:
+def to_markdown(page: Page, figure: str = "") -> str:
     """Returns the page as Markdown.
 
     Args:
         page: The report.
-        figure: The file name of its figure.
+        figure: The file name of its figure; empty: none.
     """
     parts = [
         f"# {page.title}",
         *map(_text, page.status),
-        f"![{page.title}]({figure})",
+        *([f"![{page.title}]({figure})"] if figure else []),
         *map(_text, page.captions),
         *(_markdown_table(table) for table in page.tables),
     ]

@@ -81,6 +81,18 @@ class TensorBoardLog:
             tf.summary.text("lineage", f"| what | which |\n|---|---|\n{rows}")
             hparams.hparams(config.identity_values())
 
+    def write_measures(self, part: str, measures: Mapping[str, float], step: int) -> None:
+        """Writes measures of a training step; they are on disk on return.
+
+        Args:
+            part: What was trained; stands before their names.
+            measures: Numbers by their names.
+            step: The number of the step.
+        """
+        with self._writer.as_default(step=step):
+            for name, value in measures.items():
+                tf.summary.scalar(f"{part}/{name}", value)
+
     def write_point(self, point: CurvePoint, scores: Scores | None) -> None:
         """Writes what a round's model is like; it is on disk on return.
 

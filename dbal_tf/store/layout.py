@@ -7,6 +7,12 @@
     tensorboard/            events
     export/<version>/       SavedModel, complete if it has complete.json
 
+A fit of a semi-supervised system has no store, but:
+
+    begun.json              what it was begun with
+    checkpoints/            what it resumes from, until it has ended
+    result.json             what came of it; it has ended if it is there
+
 Published results are `curve.csv`, `flags.cfg`, `picks.csv` (every item that was
 labelled) and `versions.json`.
 """
@@ -24,6 +30,9 @@ EXPORT_DIR = "export"
 EXPORT_MARKER = "complete.json"
 PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"
+BEGUN_FILE = "begun.json"
+CHECKPOINT_DIR = "checkpoints"
+RESULT_FILE = "result.json"
 
 
 def query_file(round_index: int) -> str:

@@ -73,3 +73,14 @@ def test_two_classes_and_a_part_of_the_pool() -> None:
         dataset.train.images, whole.train.select(dataset.train.ids).images
     )
     assert dataset.checksum == whole.checksum
+
+
+def test_a_given_initial_set() -> None:
+    ids = _DIGITS.run(seed=0).train.ids[[30, 5, 9]]
+    gen = dataclasses.replace(_DIGITS, pool_size=40)
+    dataset = gen.run(seed=1, initial_ids=ids)
+    assert dataset.splits.initial_ids.tolist() == ids.tolist()
+    assert not np.isin(dataset.splits.validation_ids, ids).any()
+    assert len(dataset.train) == 143
+    with pytest.raises(KeyError, match="nobody"):
+        gen.run(seed=1, initial_ids=np.array(["nobody"]))

@@ -11,7 +11,11 @@ from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _OTHER = Config(
-    experiment="figure1",
+    experiment="table2",
+    systems=("vat", "ladder"),
+    schedule="light",
+    labels_from="runs/figure1/bald/0",
+    labels=500,
     only=("bald/0", "random"),
     report_only=True,
     kernel_size=3,
@@ -100,6 +104,20 @@ def test_the_defaults_are_the_papers():
 
 
 _BAD = {
+    "a system twice": (
+        {"systems": ("vat", "vat")},
+        "--systems=vat,vat names a system twice; name each once.",
+    ),
+    "labels from a run, for a grid": (
+        {"labels_from": "runs/bald", "experiment": "figure1"},
+        "--labels_from=runs/bald cannot be used with --experiment=figure1, which buys its "
+        "labels; use --experiment=table2.",
+    ),
+    "labels of no run": (
+        {"labels": 10, "experiment": "table2"},
+        "--labels=10 was given without --labels_from; expected the folder of the run that "
+        "bought them; for a balanced set use --initial_per_class.",
+    ),
     "unknown choice": (
         {"remainder": "drop"},
         "--remainder=drop cannot be used; expected one of merge, keep.",
@@ -168,7 +186,7 @@ def test_bad_values_are_refused_in_one_sentence(kind):
 def _outside(field):
     """A value just outside each limit of a field."""
     limits = field.metadata
-    values = [("unknown",)] if field.name == "acquisition" else ["unknown"]
+    values = [("unknown",)] if isinstance(field.default, tuple) else ["unknown"]
     values = values if "choices" in limits else []
     values += [limits["at_least"] - 1] if "at_least" in limits else []
     values += [limits["at_most"] + 1] if "at_most" in limits else []
@@ -297,14 +315,19 @@ def test_values_that_differ_or_mean_nothing_are_named(ours, written):
 _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
     *("only", "report_only", "bless_max_error"),
+    *("systems", "labels_from", "labels"),
 }
+# What has a meaning with others only.
+_NEEDS = {"labels_from": ("experiment",), "labels": ("experiment", "labels_from")}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
 def test_a_run_may_go_on_elsewhere_and_longer_but_not_otherwise(name):
-    changed = Config(**{"run_dir": "runs", name: getattr(_OTHER, name)})
-    if changed != Config(run_dir="runs"):
-        assert len(differing_flags(changed, Config().to_flags())) == (name not in _FREE)
+    needed = {other: getattr(_OTHER, other) for other in _NEEDS.get(name, ())}
+    before = Config(run_dir="runs", **needed)
+    changed = dataclasses.replace(before, **{name: getattr(_OTHER, name)})
+    if changed != before:
+        assert len(differing_flags(changed, before.to_flags())) == (name not in _FREE)
 
 
 def test_a_flag_that_the_run_does_not_name_has_its_default_there():

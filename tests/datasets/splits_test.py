@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dbal_tf.artifacts import Splits
 from dbal_tf.core import InputError
-from dbal_tf.datasets.splits import make_splits
+from dbal_tf.datasets.splits import make_splits, split_around
 
 
 def _ids(count: int) -> np.ndarray:
@@ -114,3 +114,23 @@ def test_a_pool_of_a_size_is_a_part_of_the_whole() -> None:
     assert set(part.pool_ids) < set(whole.pool_ids)
     assert part.pool_ids.tolist() == sorted(part.pool_ids)
     assert _lists(make_splits(*arguments, pool_size=99)) == _lists(whole)
+
+
+def test_a_given_initial_set_keeps_its_order_and_leaves_the_rest() -> None:
+    ids, classes = _ids(12)[::-1], np.array([0, 1, -1] * 4)
+    given = ids[[4, 0, 10]]
+    splits = split_around(ids, classes, given, 2, seed=3)
+    assert splits.initial_ids.tolist() == given.tolist()
+    everything = np.concatenate([splits.initial_ids, splits.validation_ids, splits.pool_ids])
+    assert sorted(everything) == sorted(ids)
+    known = dict(zip(ids, classes, strict=True))
+    assert all(known[item] >= 0 for item in splits.validation_ids)
+    assert _lists(splits) == _lists(split_around(ids, classes, given, 2, seed=3))
+    assert _lists(splits) != _lists(split_around(ids, classes, given, 2, seed=4))
+    assert len(split_around(ids, classes, given, 2, seed=3, pool_size=1).pool_ids) == 1
+
+
+def test_too_few_items_around_a_given_initial_set() -> None:
+    ids, classes = _ids(4), np.array([0, 1, 0, -1])
+    with pytest.raises(InputError, match=r"1 labelled .* after the initial 2"):
+        split_around(ids, classes, ids[:2], 2, seed=0)

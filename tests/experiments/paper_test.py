@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dbal_tf.config import ACQUISITIONS
+from dbal_tf.config import ACQUISITIONS, SEMI_SUPERVISED
 from dbal_tf.experiments import paper
 from dbal_tf.experiments.paper import authors_curve
 from dbal_tf.reporting.curves import error_at, first_crossing
@@ -78,3 +78,10 @@ def test_the_curves_of_figure_3():
     assert authors_curve(paper.FIGURE3.curves, "max_entropy") is None
     labels, errors = authors_curve(paper.FIGURE3_DETERMINISTIC.curves, "max_entropy")
     assert 100 * error_at(labels, errors[0], 500) == pytest.approx(0.399, abs=0.0005)
+
+
+def test_table2_cites_every_semi_supervised_system():
+    assert tuple(paper.TABLE2) == SEMI_SUPERVISED
+    assert [error for error, _ in paper.TABLE2.values()] == [
+        *(5.73, 5.38, 3.64, 3.46, 3.68, 2.40, 1.53, 1.32)
+    ]

@@ -1,4 +1,4 @@
-"""Every experiment of the flag is one that runs and is reported."""
+"""Every grid of the flag is one that runs and is reported."""
 
 import re
 
@@ -11,8 +11,8 @@ from dbal_tf.experiments.grid import cells
 from dbal_tf.experiments.registry import EXPERIMENTS
 
 
-def test_every_name_of_the_flag_is_an_experiment():
-    assert tuple(EXPERIMENTS) == config.EXPERIMENTS
+def test_every_grid_of_the_flag_is_an_experiment():
+    assert tuple(EXPERIMENTS) == config.GRIDS
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

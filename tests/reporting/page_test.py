@@ -95,3 +95,9 @@ def test_the_markdown():
 def test_a_figure_that_is_no_svg_is_refused():
     with pytest.raises(ValueError, match="substring not found"):
         to_html(PAGE, "a picture")
+
+
+def test_a_page_without_a_figure():
+    assert "<figure>" not in to_html(PAGE)
+    assert "![" not in to_markdown(PAGE)
+    assert _Seen(to_html(PAGE)).texts == _Seen(to_html(PAGE, SVG)).texts

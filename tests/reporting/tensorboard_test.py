@@ -217,3 +217,13 @@ def test_an_empty_query_draws_nothing(tmp_path):
     with TensorBoardLog(tmp_path) as log:
         log.write_query(_point(20, 0.5), nothing, _LABELS, _EXAMPLES, _NAMES)
     assert _read(tmp_path) == {"seconds/label": [(20, 0.5)]}
+
+
+def test_measures_of_a_training_step(tmp_path):
+    with TensorBoardLog(tmp_path) as log:
+        log.write_measures("fit", {"loss": 0.5, "error": 0.25}, 500)
+        log.write_measures("fit", {"loss": 0.25}, 1000)
+    assert _read(tmp_path) == {
+        "fit/loss": [(500, 0.5), (1000, 0.25)],
+        "fit/error": [(500, 0.25)],
+    }
