@@ -19,7 +19,6 @@ def compiled(step: Step) -> Callable[[int, int], dict[str, tf.Tensor]]:
         `run(first, last)` does the steps `first` to `last` - 1 in one call and
         returns the mean of each measure.
     """
-
     traced = tf.function(step)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)

@@ -38,12 +38,12 @@ def by_batch(layer: int, values: tf.Tensor) -> tf.Tensor:
     return standardise(values)
 
 
-def in_two(first: int) -> Normalise:
+def in_two(first: int | tf.Tensor) -> Normalise:
     """Returns a `Normalise` of a batch that joins two.
 
     Args:
-        first: How many rows the first has; they and the others are standardised
-            apart, as if each was a batch of its own.
+        first: How many rows the first has, an int or an int32 scalar; they and the
+            others are standardised apart, as if each was a batch of its own.
     """
 
     def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,6 @@ from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, error
 from dbal_tf.baselines.semi_supervised.vat import Vat
 from dbal_tf.core import InputError
-from dbal_tf.datasets import digits
 
 QUICK = dataclasses.replace(Vat.tiny(), units=(20,), steps=40)
 
@@ -112,98 +111,56 @@ def test_divergence_by_hand() -> None:
     np.testing.assert_allclose(vat.divergence(logits, others), expected, atol=1e-12)
 
 
-@pytest.fixture(scope="module")
-def parts() -> tuple[LabelledImages, np.ndarray, LabelledImages, LabelledImages]:
-    """100 labelled digits, 1000 unlabelled, 100 for validation, 597 for testing."""
-    data = digits.load("")
-    images, classes = data.train.images, data.train_classes
-    return (
-        LabelledImages(images[:100], classes[:100]),
-        images[200:],
-        LabelledImages(images[100:200], classes[100:200]),
-        LabelledImages(data.test.images, data.test_classes),
-    )
-
-
-def test_tiny_learns_the_digits(parts: tuple) -> None:
-    labelled, unlabelled, validation, test = parts
-    predictor = Vat.tiny().fit(labelled, unlabelled, validation, 0, Session())
-    probs = predictor.predict_probs(test.images)
+def test_tiny_learns_the_digits(parts) -> None:
+    predictor = Vat.tiny().fit(*parts[:3], 0, Session())
+    probs = predictor.predict_probs(parts.test.images)
     assert probs.shape == (597, 10) and probs.dtype == np.float64
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    assert error(predictor, test) < 0.25  # that of the majority class is 0.9
-
-
-def test_the_same_seed_gives_the_same_and_another_seed_another(parts: tuple) -> None:
-    labelled, unlabelled, validation, test = parts
-    first, again, other = (
-        QUICK.fit(labelled, unlabelled, validation, seed, Session()).predict_probs(test.images)
-        for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 0.01
+    assert error(predictor, parts.test) < 0.25  # that of the majority class is 0.9
 
 
 def test_epsilon_is_chosen_on_the_validation_images_and_kept(
-    parts: tuple, tmp_path, monkeypatch: pytest.MonkeyPatch
+    parts, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labelled, unlabelled, validation, _ = parts
     trained = []
 
     def train(self: Vat, *args: object) -> float:
         trained.append((self.epsilons, self.steps, args[-1]))
         return self.epsilons[0]
 
+    def distance(fitted: float, images: LabelledImages) -> float:
+        assert images is parts.validation
+        return abs(fitted - 1)
+
     monkeypatch.setattr(Vat, "_train", train)
-    monkeypatch.setattr(vat, "error", lambda fitted, images: abs(fitted - 1))
+    monkeypatch.setattr(vat, "error", distance)
     system = Vat(epsilons=(0.5, 1.0, 3.0), steps=9, trial_steps=4)
     for _ in range(2):
-        unlabelled = np.repeat(unlabelled, 2, axis=0)
-        system.fit(labelled, unlabelled, validation, 0, Session(tmp_path))
+        assert system.fit(*parts[:3], 0, Session(tmp_path)) == 1.0
     short = [((e,), 4, f"vat_epsilon_{e:g}") for e in (0.5, 1.0, 3.0)]
     assert trained == [*short, ((1.0,), 9, "vat"), ((1.0,), 9, "vat")]
 
 
-def test_a_killed_fit_goes_on_and_ends_equal(parts: tuple, tmp_path) -> None:
-    labelled, unlabelled, validation, test = parts
-
-    class Killed(Exception):
-        pass
-
-    class Small(Session):
-        """Has chunks of 10 steps; may be killed after a step."""
-
-        kill_at = -1
-
-        def train(self, name, steps, run, state, chunk=500) -> None:
-            def killed(first: int, last: int):
-                measures = run(first, last)
-                if first == self.kill_at:
-                    raise Killed
-                return measures
-
-            super().train(name, steps, killed, state, chunk=10)
-
-    whole = QUICK.fit(labelled, unlabelled, validation, 0, Small())
-    stopped = Small(tmp_path, every=0.0)
-    stopped.kill_at = 20
-    with pytest.raises(Killed):
-        QUICK.fit(labelled, unlabelled, validation, 0, stopped)
-    said: list[str] = []
-    resumed = QUICK.fit(
-        labelled, unlabelled, validation, 0, Small(tmp_path, said.append, every=0.0)
+def test_a_killed_fit_goes_on_and_ends_equal_and_another_seed_does_not(
+    parts, tmp_path, killed_session
+) -> None:
+    whole, other = (
+        QUICK.fit(*parts[:3], seed, Session()).predict_probs(parts.test.images)
+        for seed in (0, 1)
     )
-    assert [line.split(" of")[0] for line in said] == ["vat: 30", "vat: 40"]
-    np.testing.assert_array_equal(
-        whole.predict_probs(test.images), resumed.predict_probs(test.images)
-    )
+    with pytest.raises(KeyboardInterrupt):
+        QUICK.fit(*parts[:3], 0, killed_session(tmp_path, kill_at=20))
+    resumed = killed_session(tmp_path)
+    probs = QUICK.fit(*parts[:3], 0, resumed).predict_probs(parts.test.images)
+    assert resumed.chunks == [(20, 30), (30, 40)]
+    np.testing.assert_array_equal(whole, probs)
+    assert np.abs(whole - other).max() > 0.01
 
 
-def test_bad_input(parts: tuple) -> None:
-    labelled, unlabelled, validation, _ = parts
+def test_bad_input(parts) -> None:
     with pytest.raises(InputError, match=r"^99 unlabelled images were given; expected at"):
-        QUICK.fit(labelled, unlabelled[:99], validation, 0, Session())
-    without = labelled.classes != 3
-    few = LabelledImages(labelled.images[without], labelled.classes[without])
+        QUICK.fit(parts.labelled, parts.unlabelled[:99], parts.validation, 0, Session())
+    without = parts.labelled.classes != 3
+    few = LabelledImages(parts.labelled.images[without], parts.labelled.classes[without])
     with pytest.raises(InputError, match=r"^Class 3 has no labelled image"):
-        QUICK.fit(few, unlabelled, validation, 0, Session())
+        QUICK.fit(few, *parts[1:3], 0, Session())
