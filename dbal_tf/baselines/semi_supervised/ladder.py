@@ -82,7 +82,7 @@ class Ladder:
         """Returns settings for a few hundred small images."""
         return dataclasses.replace(
             cls.faithful(),
-            denoising=(0.1, 10.0, 100.0) if full else (10.0,),
+            denoising=(0.1, 1.0, 10.0) if full else (10.0,),
             units=(100,),
             noise=0.2,
             steps=300,

@@ -123,7 +123,8 @@ def test_tiny_learns_the_digits(parts, full: bool) -> None:
     probs = predictor.predict_probs(parts.test.images)
     assert probs.shape == (597, 10) and probs.dtype == np.float64
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    assert error(predictor, parts.test) < 0.25  # that of the majority class is 0.9
+    # 0.17 and 0.18; without the unlabelled images' part 0.21 and more; majority class 0.9.
+    assert error(predictor, parts.test) < 0.2
 
 
 def test_a_killed_fit_goes_on_and_ends_equal_and_another_seed_does_not(

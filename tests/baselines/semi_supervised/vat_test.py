@@ -116,7 +116,8 @@ def test_tiny_learns_the_digits(parts) -> None:
     probs = predictor.predict_probs(parts.test.images)
     assert probs.shape == (597, 10) and probs.dtype == np.float64
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    assert error(predictor, parts.test) < 0.25  # that of the majority class is 0.9
+    # 0.17; with an epsilon of 0.001 it is 0.24, and that of the majority class is 0.9.
+    assert error(predictor, parts.test) < 0.2
 
 
 def test_epsilon_is_chosen_on_the_validation_images_and_kept(
