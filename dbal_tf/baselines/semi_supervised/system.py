@@ -9,6 +9,7 @@ them by the validation images; it never sees a test image.
 """
 
 import dataclasses
+import math
 from typing import Protocol
 
 import numpy as np
@@ -96,7 +97,8 @@ def check(labelled: LabelledImages, unlabelled: np.ndarray, least_unlabelled: in
 
 def pixels(images: np.ndarray) -> np.ndarray:
     """Returns images as rows of values 0 to 1, float32 `[n, h * w * k]`."""
-    return np.reshape(images, (len(images), -1)).astype(np.float32) / 255
+    flat = np.reshape(images, (len(images), math.prod(images.shape[1:])))
+    return flat.astype(np.float32) / 255
 
 
 def error(predictor: Predictor, labelled: LabelledImages) -> float:

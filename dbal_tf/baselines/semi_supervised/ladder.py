@@ -1,0 +1,288 @@
+"""The ladder network: units that were made noisy are told from the layer above.
+
+Reference: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-Supervised Learning
+with Ladder Networks", NIPS 2015.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.baselines.semi_supervised import batches, loops
+from dbal_tf.baselines.semi_supervised.mlp import Mlp, MlpPredictor, normal
+from dbal_tf.baselines.semi_supervised.normalisation import in_two, moments, standardise
+from dbal_tf.baselines.semi_supervised.schedules import HoldThenLinear
+from dbal_tf.baselines.semi_supervised.session import Session
+from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
+from dbal_tf.core import InputError
+from dbal_tf.seeds import seed_for
+
+
+@dataclasses.dataclass(frozen=True)
+class Ladder:
+    """The ladder network, or its Gamma-model, on a multilayer perceptron.
+
+    The loss is cross-entropy on labelled images, with noise in every layer, plus
+    for each decoded layer a weight times the mean over unlabelled images and
+    units of (z - denoised z)^2, where z is the layer's normalised pre-activation
+    without noise. The Gamma-model decodes the topmost layer alone.
+
+    Attributes:
+        denoising: Weight of each decoded layer, from the top down. One: the
+            Gamma-model. As many as layers and one more, for the pixels: the full
+            ladder.
+        units: Of the hidden layers.
+        noise: Standard deviation of the noise on pixels and pre-activations.
+        steps: Training steps.
+        hold: Steps before the learning rate falls, linearly to 0.
+        rate: Learning rate of Adam at first.
+        labelled_batch: Labelled images per step.
+        unlabelled_batch: Unlabelled images per step.
+    """
+
+    denoising: tuple[float, ...] = (10.0,)
+    units: tuple[int, ...] = (1000, 500, 250, 250, 250)
+    noise: float = 0.3
+    steps: int = 90_000
+    hold: int = 60_000
+    rate: float = 0.002
+    labelled_batch: int = 100
+    unlabelled_batch: int = 100
+
+    def __post_init__(self) -> None:
+        most = len(self.units) + 2
+        if not 1 <= len(self.denoising) <= most:
+            raise InputError(
+                f"The ladder has {len(self.denoising)} denoising weights; expected 1 to "
+                f"{most}, from the topmost layer to the pixels; leave some out."
+            )
+
+    @classmethod
+    def faithful(cls, full: bool = False) -> "Ladder":
+        """Returns the authors' settings for 1000 labels.
+
+        Args:
+            full: Whether all layers are decoded, or the topmost alone.
+        """
+        if full:
+            return cls(denoising=(0.1, 0.1, 0.1, 0.1, 0.1, 20.0, 2000.0), noise=0.2)
+        return cls()
+
+    @classmethod
+    def light(cls, full: bool = False) -> "Ladder":
+        """Returns a ninth of the steps."""
+        return dataclasses.replace(cls.faithful(full), steps=10_000, hold=4_000)
+
+    @classmethod
+    def tiny(cls, full: bool = False) -> "Ladder":
+        """Returns settings for a few hundred small images."""
+        return dataclasses.replace(
+            cls.faithful(),
+            denoising=(0.1, 1.0, 10.0) if full else (10.0,),
+            units=(100,),
+            noise=0.2,
+            steps=300,
+            hold=150,
+            labelled_batch=50,
+        )
+
+    def fit(
+        self,
+        labelled: LabelledImages,
+        unlabelled: np.ndarray,
+        validation: LabelledImages,
+        seed: int,
+        session: Session,
+    ) -> MlpPredictor:
+        """Learns from labelled and unlabelled images; see `System.fit`.
+
+        The validation images are not used: no hyper-parameter is chosen.
+        """
+        num_classes = check(labelled, unlabelled, self.unlabelled_batch)
+        # The authors' unlabelled images are all images, those with labels too.
+        everything = np.concatenate([labelled.images, unlabelled])
+        widths = [int(np.prod(labelled.images.shape[1:])), *self.units, num_classes]
+        start = seed_for(seed, 0, 0, "weights")
+        mlp = Mlp(widths[0], widths[1:], start, scale_hidden=False)
+        decoder = Decoder(widths, len(self.denoising), start + len(widths))
+        optimizer = keras.optimizers.Adam(HoldThenLinear(self.rate, self.hold, self.steps))
+        optimizer.build(mlp.trainable_variables + decoder.trainable_variables)
+        step = self._step(mlp, decoder, optimizer, labelled, everything, seed)
+        state = {"mlp": mlp, "decoder": decoder, "optimizer": optimizer}
+        session.train("ladder", self.steps, loops.compiled(step), state)
+        mlp.settle(everything)
+        return MlpPredictor(mlp)
+
+    def _step(
+        self,
+        mlp: Mlp,
+        decoder: "Decoder",
+        optimizer: keras.optimizers.Optimizer,
+        labelled: LabelledImages,
+        everything: np.ndarray,
+        seed: int,
+    ) -> loops.Step:
+        """Returns the function of a training step."""
+        images, classes = tf.constant(pixels(labelled.images)), tf.constant(labelled.classes)
+        pool = tf.constant(everything.reshape(len(everything), -1))
+        first = min(self.labelled_batch, len(labelled))
+        seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "noise")]
+        variables = mlp.trainable_variables + decoder.trainable_variables
+
+        def step(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            rows = batches.rows(seeds[0], number, len(labelled), first)
+            others = batches.rows(seeds[1], number, len(everything), self.unlabelled_batch)
+            unlabelled = tf.cast(tf.gather(pool, others), tf.float32) / 255
+
+            def noise(layer: int, values: tf.Tensor) -> tf.Tensor:
+                key = batches.key(seeds[2], number, layer)
+                return self.noise * tf.random.stateless_normal(tf.shape(values), key)
+
+            with tf.GradientTape() as tape:
+                logits, noisy = corrupted(mlp, tf.gather(images, rows), unlabelled, noise)
+                cross_entropy = tf.reduce_mean(
+                    tf.nn.sparse_softmax_cross_entropy_with_logits(
+                        tf.gather(classes, rows), logits[:first]
+                    )
+                )
+                probs = tf.nn.softmax(logits[first:])
+                costs = denoising_costs(decoder, clean(mlp, unlabelled), noisy, probs)
+                pairs = zip(self.denoising, costs, strict=True)
+                denoising = tf.add_n([weight * cost for weight, cost in pairs])
+                loss = cross_entropy + denoising
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            return {"cross_entropy": cross_entropy, "denoising": denoising}
+
+        return step
+
+
+class Level(NamedTuple):
+    """A layer without noise: what its denoised units are compared with.
+
+    Attributes:
+        values: Normalised pre-activations z, `[n, d]`; those of layer 0 are pixels.
+        mean: That z was normalised by, `[1, d]`; 0 for pixels.
+        deviation: That z was normalised by, `[1, d]`; 1 for pixels.
+    """
+
+    values: tf.Tensor
+    mean: tf.Tensor
+    deviation: tf.Tensor
+
+
+class Decoder(keras.layers.Layer):
+    """The weights of the way down.
+
+    Args:
+        widths: Units of each layer of the encoder, from the pixels to the classes.
+        depth: How many layers are decoded, from the top.
+        seed: Of the initial weights.
+    """
+
+    def __init__(self, widths: Sequence[int], depth: int, seed: int) -> None:
+        super().__init__()
+        down = list(widths)[::-1]
+        # The authors begin with a slope of 1 in both sigmoids and with all else 0.
+        start = np.zeros((10, 1), np.float32)
+        start[[1, 6]] = 1
+        self.combinations, self.kernels = [], []
+        for level, width in enumerate(down[:depth]):
+            weights = self.add_weight((10, width), "zeros")
+            weights.assign(np.repeat(start, width, axis=1))
+            self.combinations.append(weights)
+            if level:
+                shape = (down[level - 1], width)
+                self.kernels.append(self.add_weight(shape, normal(seed + level)))
+
+
+def corrupted(
+    mlp: Mlp,
+    labelled: tf.Tensor,
+    unlabelled: tf.Tensor,
+    noise: Callable[[int, tf.Tensor], tf.Tensor],
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Returns what the encoder computes with noise.
+
+    Args:
+        mlp: The encoder.
+        labelled: Pixels, `[m, d]`.
+        unlabelled: Pixels, `[n, d]`.
+        noise: Returns noise of the shape of a layer's values, by the layer's
+            number; 0 are the pixels.
+
+    Returns:
+        Logits, `[m + n, c]`, and for each layer, from the pixels to the classes,
+        the noisy normalised pre-activations of the unlabelled images.
+    """
+    first = tf.shape(labelled)[0]
+    separately = in_two(first)
+    inputs = tf.concat([labelled, unlabelled], axis=0)
+    inputs += noise(0, inputs)
+    noisy = [inputs[first:]]
+
+    def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
+        values = separately(layer, values)
+        values += noise(layer + 1, values)
+        noisy.append(values[first:])
+        return values
+
+    return mlp.logits(inputs, normalise), noisy
+
+
+def clean(mlp: Mlp, unlabelled: tf.Tensor) -> list[Level]:
+    """Returns the layers without noise, from the pixels to the classes."""
+    levels = [Level(unlabelled, tf.zeros([1, 1]), tf.ones([1, 1]))]
+
+    def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
+        del layer
+        mean, deviation = moments(values)
+        levels.append(Level((values - mean) / deviation, mean, deviation))
+        return levels[-1].values
+
+    mlp.logits(unlabelled, normalise)
+    return levels
+
+
+def denoising_costs(
+    decoder: Decoder, levels: Sequence[Level], noisy: Sequence[tf.Tensor], probs: tf.Tensor
+) -> list[tf.Tensor]:
+    """Returns the mean squared error of each decoded layer, from the top down.
+
+    Args:
+        decoder: Decodes as many layers as it has weights for.
+        levels: The layers without noise, from the pixels to the classes.
+        noisy: The same with noise, each `[n, d]`.
+        probs: The encoder's softmax with noise, `[n, c]`.
+    """
+    costs: list[tf.Tensor] = []
+    told = probs
+    for number, weights in enumerate(decoder.combinations):
+        if number:
+            told = told @ decoder.kernels[number - 1]
+        level = levels[-1 - number]
+        told = denoised(noisy[-1 - number], standardise(told), weights)
+        # As the authors do: by the statistics that z itself was normalised by.
+        estimate = (told - level.mean) / level.deviation
+        costs.append(tf.reduce_mean(tf.square(estimate - level.values)))
+    return costs
+
+
+def denoised(noisy: tf.Tensor, told: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Returns the estimate (z - mu(u)) v(u) + mu(u) of units without noise.
+
+    With mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5, and v(u) likewise by a6 to a10,
+    it is the best estimate of Gaussian units under Gaussian noise.
+
+    Args:
+        noisy: Units with noise z, `[n, d]`.
+        told: What the layer above tells of each unit, u, `[n, d]`.
+        weights: a1 to a10 of each unit, `[10, d]`.
+    """
+    a = tf.unstack(tf.convert_to_tensor(weights))
+    mean = a[0] * tf.sigmoid(a[1] * told + a[2]) + a[3] * told + a[4]
+    trust = a[5] * tf.sigmoid(a[6] * told + a[7]) + a[8] * told + a[9]
+    return (noisy - mean) * trust + mean

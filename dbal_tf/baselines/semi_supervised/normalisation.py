@@ -1,0 +1,53 @@
+"""Batch normalisation of dense layers, each group of rows by its own statistics.
+
+Labelled and unlabelled images differ in distribution, so that statistics of both
+together would not be those of either (Rasmus et al., 2015; Miyato et al., 2016).
+
+Reference: Ioffe and Szegedy, "Batch Normalization", ICML 2015.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# Standardises the pre-activations [n, d] of a layer, given the layer's number.
+Normalise = Callable[[int, tf.Tensor], tf.Tensor]
+
+EPSILON = 1e-6  # added to variances
+
+
+def moments(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns mean and standard deviation of each column, `[1, d]`, of `[n, d]`.
+
+    The deviation is sqrt(variance + 1e-6), never 0.
+    """
+    mean = tf.reduce_mean(values, axis=0, keepdims=True)
+    variance = tf.reduce_mean(tf.square(values - mean), axis=0, keepdims=True)
+    return mean, tf.sqrt(variance + EPSILON)
+
+
+def standardise(values: tf.Tensor) -> tf.Tensor:
+    """Returns the columns of `[n, d]` with mean 0 and variance 1."""
+    mean, deviation = moments(values)
+    return (values - mean) / deviation
+
+
+def by_batch(layer: int, values: tf.Tensor) -> tf.Tensor:
+    """Standardises all rows together; a `Normalise`."""
+    del layer
+    return standardise(values)
+
+
+def in_two(first: int | tf.Tensor) -> Normalise:
+    """Returns a `Normalise` of a batch that joins two.
+
+    Args:
+        first: How many rows the first has, an int or an int32 scalar; they and the
+            others are standardised apart, as if each was a batch of its own.
+    """
+
+    def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
+        del layer
+        return tf.concat([standardise(values[:first]), standardise(values[first:])], axis=0)
+
+    return normalise

@@ -1,0 +1,32 @@
+"""Learning-rate schedules that Keras does not have."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A rate that stays as it is and then falls linearly to 0.
+
+    Args:
+        rate: The learning rate at the beginning.
+        hold: Steps before it falls.
+        steps: The step at which it is 0, more than `hold`.
+
+    >>> schedule = HoldThenLinear(0.5, hold=10, steps=20)
+    >>> [float(schedule(step)) for step in (0, 10, 15, 20)]
+    [0.5, 0.5, 0.25, 0.0]
+    """
+
+    def __init__(self, rate: float, hold: int, steps: int) -> None:
+        self._rate, self._hold, self._steps = rate, hold, steps
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
+        left = (self._steps - tf.cast(step, tf.float32)) / (self._steps - self._hold)
+        return self._rate * tf.clip_by_value(left, 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, by which Keras saves a schedule."""
+        return {"rate": self._rate, "hold": self._hold, "steps": self._steps}

@@ -1,0 +1,28 @@
+"""Means and deviations by hand; two groups apart."""
+
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.baselines.semi_supervised import normalisation
+
+
+def test_moments_by_hand() -> None:
+    mean, deviation = normalisation.moments(tf.constant([[0.0, 1.0], [4.0, 1.0]]))
+    np.testing.assert_array_equal(mean, [[2, 1]])
+    np.testing.assert_allclose(deviation, [[2, 1e-3]], 1e-6)
+
+
+def test_a_column_of_equal_values_is_0() -> None:
+    values = tf.constant([[0.0, 7.0], [4.0, 7.0]])
+    np.testing.assert_allclose(normalisation.standardise(values), [[-1, 0], [1, 0]], 1e-6)
+    np.testing.assert_array_equal(
+        normalisation.by_batch(3, values), normalisation.standardise(values)
+    )
+
+
+def test_in_two_normalises_each_group_as_if_alone() -> None:
+    values = tf.random.stateless_normal([7, 3], [0, 0])
+    for first in (3, tf.constant(3)):
+        together = normalisation.in_two(first)(0, values)
+        np.testing.assert_array_equal(together[:3], normalisation.standardise(values[:3]))
+        np.testing.assert_array_equal(together[3:], normalisation.standardise(values[3:]))
