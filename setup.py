@@ -36,7 +36,15 @@ setup(
     extras_require={
         "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
-        "test": ["hypothesis", "import-linter", "mypy", "pytest", "ruff", "setuptools>=70.1"],
+        "test": [
+            "hypothesis",
+            "import-linter",
+            "mypy",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+            "setuptools>=70.1",
+        ],
     },
     entry_points={
         "console_scripts": [

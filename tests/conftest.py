@@ -12,6 +12,7 @@ import types
 import numpy as np
 import pytest
 from absl.testing import flagsaver
+from hypothesis import settings
 
 from dbal_tf.artifacts import Dataset, Examples, Labels
 from dbal_tf.config import Config
@@ -20,6 +21,9 @@ from dbal_tf.runtime.interrupts import Interrupted
 from dbal_tf.store import csv_files
 
 startup.import_tensorflow()
+# An example may take seconds beside other work; only its outcome is checked.
+settings.register_profile("any_machine", deadline=None)
+settings.load_profile("any_machine")
 
 _PROJECT = pathlib.Path(__file__).parents[1]
 _BESIDE_PROJECT = _PROJECT.parent / "shared"

