@@ -68,7 +68,7 @@ class Embedding:
     embedding", ICML 2008. Their weight, margin and learning rate are not known.
 
     Attributes:
-        hidden: Units of the one hidden layer, tanh.
+        num_hidden: Units of the one hidden layer, tanh.
         neighbors: k of the k nearest neighbours.
         weights: Weights of the embedding to choose from.
         margins: Margins to choose from.
@@ -78,7 +78,7 @@ class Embedding:
         learning_rate: Adam's first rate; it falls to zero.
     """
 
-    hidden: int = 200
+    num_hidden: int = 200
     neighbors: int = 10
     weights: tuple[float, ...] = (0.1, 1.0)
     margins: tuple[float, ...] = (1.0, 3.0)
@@ -90,7 +90,7 @@ class Embedding:
     @classmethod
     def faithful(cls) -> "Embedding":
         """The paper's network of 50 hidden units; the rest as far as it is known."""
-        return cls(hidden=50, weights=(0.1, 1.0, 10.0), margins=(1.0, 3.0), steps=100000)
+        return cls(num_hidden=50, weights=(0.1, 1.0, 10.0), margins=(1.0, 3.0), steps=100000)
 
     @classmethod
     def light(cls) -> "Embedding":
@@ -116,7 +116,7 @@ class Embedding:
         kept = session.stage("neighbors", lambda: {"rows": nearest(inputs_nd, self.neighbors)})
         fitted = []
         for weight, margin in itertools.product(self.weights, self.margins):
-            network = perceptron(inputs_nd.shape[1], self.hidden, count, "tanh", seed)
+            network = perceptron(inputs_nd.shape[1], self.num_hidden, count, "tanh", seed)
             step = _Step(self, network, inputs_nd, labelled.classes, kept["rows"], seed)
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))

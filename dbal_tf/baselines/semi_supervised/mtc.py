@@ -125,7 +125,7 @@ class Mtc:
     classifier", NIPS 2011. Its weights and rates are not known.
 
     Attributes:
-        hidden: Units of each layer.
+        num_hidden: Units of each layer.
         contraction: Weight of the Jacobian.
         curvature: Weight of its change under noise.
         noise: Standard deviation of that noise, in units of the pixels.
@@ -139,7 +139,7 @@ class Mtc:
         learning_rate: Adam's first rate in each part; it falls to zero.
     """
 
-    hidden: tuple[int, ...] = (2000, 2000)
+    num_hidden: tuple[int, ...] = (2000, 2000)
     contraction: float = 0.1
     curvature: float = 0.1
     noise: float = 0.1
@@ -161,14 +161,18 @@ class Mtc:
     def light(cls) -> "Mtc":
         """Two layers of 1,000 units, ten passes over the images for each."""
         return cls(
-            hidden=(1000, 1000), layer_steps=5500, rounds=8, penalties=(0.01, 0.1), epochs=40
+            num_hidden=(1000, 1000),
+            layer_steps=5500,
+            rounds=8,
+            penalties=(0.01, 0.1),
+            epochs=40,
         )
 
     @classmethod
     def tiny(cls) -> "Mtc":
         """Seconds on small digits."""
         return cls(
-            hidden=(80, 60),
+            num_hidden=(80, 60),
             layer_steps=150,
             tangents=5,
             rounds=3,
@@ -203,7 +207,7 @@ class Mtc:
         self, inputs_nd: np.ndarray, seed: int, session: Session
     ) -> list[autoencoders.TiedAutoencoder]:
         encoders: list[autoencoders.TiedAutoencoder] = []
-        for index, units in enumerate(self.hidden):
+        for index, units in enumerate(self.num_hidden):
             layer = autoencoders.TiedAutoencoder(
                 inputs_nd.shape[1], units, seed + index, "sigmoid"
             )

@@ -76,7 +76,7 @@ class PseudoLabel:
     learning method for deep neural networks", ICML workshop 2013.
 
     Attributes:
-        hidden: Units of the one hidden layer, ReLU.
+        num_hidden: Units of the one hidden layer, ReLU.
         denoising_steps: Steps of training the autoencoder; 0: without it.
         epochs: Passes over the labelled images.
         ramp: Epochs where alpha(t) begins to rise and where it is at its final value.
@@ -90,7 +90,7 @@ class PseudoLabel:
         denoising_rate: Adam's first rate for the autoencoder.
     """
 
-    hidden: int = 5000
+    num_hidden: int = 5000
     denoising_steps: int = 6600
     epochs: int = 3000
     ramp: tuple[float, float] = (200.0, 800.0)
@@ -112,7 +112,7 @@ class PseudoLabel:
     def light(cls, denoising: bool = True) -> "PseudoLabel":
         """2,000 units, and the paper's schedules in 400 epochs instead of 3,000."""
         return cls(
-            hidden=2000,
+            num_hidden=2000,
             denoising_steps=2200 if denoising else 0,
             epochs=400,
             ramp=(27.0, 107.0) if denoising else (13.0, 80.0),
@@ -124,7 +124,7 @@ class PseudoLabel:
     def tiny(cls, denoising: bool = True) -> "PseudoLabel":
         """Seconds on small digits."""
         return cls(
-            hidden=100,
+            num_hidden=100,
             denoising_steps=100 if denoising else 0,
             epochs=70,
             ramp=(20.0, 50.0),
@@ -145,7 +145,7 @@ class PseudoLabel:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.unlabelled_batch)
         own_nd, others_nd = pixels(labelled.images), pixels(unlabelled)
-        network = perceptron(own_nd.shape[1], self.hidden, count, "relu", seed)
+        network = perceptron(own_nd.shape[1], self.num_hidden, count, "relu", seed)
         if self.denoising_steps:
             both_nd = np.concatenate([own_nd, others_nd])
             network.layers[0].set_weights(self._denoise(both_nd, seed, session))
@@ -215,7 +215,7 @@ class PseudoLabel:
     def _denoise(self, inputs_nd: np.ndarray, seed: int, session: Session) -> list[np.ndarray]:
         """Returns kernel and bias of a denoising autoencoder."""
         autoencoder = autoencoders.TiedAutoencoder(
-            inputs_nd.shape[1], self.hidden, seed, "relu"
+            inputs_nd.shape[1], self.num_hidden, seed, "relu"
         )
 
         def loss(batch_nd: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
