@@ -103,10 +103,12 @@ class Fit:
             self.check_folder()
             self.check_given(given)
             result = read_result(self.folder) or self._fit(made, given, say)
+            # The result is written by now, and checkpoints are large.
             shutil.rmtree(self.folder / layout.CHECKPOINT_DIR, ignore_errors=True)
         return result
 
     def _fit(self, made: System, given: LabelledSet, say: Say) -> FitResult:
+        # Written before the first step: whoever goes on must be given the same.
         facts = self._begin(made, given)
         kept = self.folder / layout.CHECKPOINT_DIR
         watch = _Watch(kept / "seconds.json")

@@ -17,6 +17,7 @@ def rows(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:
     Returns:
         Row numbers, int32 `[size]`.
     """
+    # Rows beyond the last whole batch wait for an epoch whose order brings them.
     per_epoch = max(1, count // size)
     epoch, place = step // per_epoch, tf.cast(step % per_epoch, tf.int32)
     order = tf.random.experimental.stateless_shuffle(
@@ -33,4 +34,5 @@ def key(seed: int, step: tf.Tensor, site: int) -> tf.Tensor:
         step: The number of the step, int64 scalar.
         site: Which of the step's random operations; each has its own number.
     """
+    # A thousand sites a step, so that no step's keys run into the next one's.
     return tf.stack([tf.constant(seed, tf.int64), step * 1000 + site])

@@ -108,9 +108,11 @@ class Dgn:
         m1 = M1(flat.shape[1], self.hidden1, self.latent, seed)
         self._train_m1(m1, flat, seed, session)
         means, log_variances = encode(m1, images)
+        # As the authors: a dimension whose mean hardly moves has collapsed to the prior.
         live = np.flatnonzero(means[-_PROBE:].std(axis=0) > _LIVE)
         # A model of few steps may have none; then all are kept.
         live = live if live.size else np.arange(self.latent)
+        # Far from M1's seeds, which count up by layers.
         m2 = M2(len(live), self.hidden2, self.latent, num_classes, seed + 1000)
         predictor = DgnPredictor(m1, m2, live)
         values = tf.constant(means[:, live]), tf.constant(log_variances[:, live])

@@ -113,15 +113,18 @@ class Embedding:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, max(self.pairs, self.neighbors))
         inputs_nd = np.concatenate([pixels(labelled.images), pixels(unlabelled)])
+        # The graph takes a minute on MNIST, and all choices of weight and margin share it.
         kept = session.stage("neighbors", lambda: {"rows": nearest(inputs_nd, self.neighbors)})
         fitted = []
         for weight, margin in itertools.product(self.weights, self.margins):
+            # The same first weights for all, so that only weight and margin differ.
             network = perceptron(inputs_nd.shape[1], self.num_hidden, count, "tanh", seed)
             step = _Step(self, network, inputs_nd, labelled.classes, kept["rows"], seed)
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))
             session.train(name, self.steps, run, step.state)
             fitted.append(EmbeddingPredictor(network))
+        # By the error and not the loss: losses with other weights cannot be compared.
         return min(fitted, key=lambda predictor: error(predictor, validation))
 
 

@@ -108,7 +108,9 @@ class Ladder:
         widths = [int(np.prod(labelled.images.shape[1:])), *self.units, num_classes]
         start = seed_for(seed, 0, 0, "weights")
         mlp = Mlp(widths[0], widths[1:], start, scale_hidden=False)
+        # Seeds of the decoder follow those of the encoder's layers, so that none is used twice.
         decoder = Decoder(widths, len(self.denoising), start + len(widths))
+        # The authors hold the rate and let it fall to 0 in the last third.
         optimizer = keras.optimizers.Adam(HoldThenLinear(self.rate, self.hold, self.steps))
         optimizer.build(mlp.trainable_variables + decoder.trainable_variables)
         step = self._step(mlp, decoder, optimizer, labelled, everything, seed)
@@ -129,6 +131,7 @@ class Ladder:
         """Returns the function of a training step."""
         images, classes = tf.constant(pixels(labelled.images)), tf.constant(labelled.classes)
         pool = tf.constant(everything.reshape(len(everything), -1))
+        # With fewer labels than a batch, all of them are in every step.
         first = min(self.labelled_batch, len(labelled))
         seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "noise")]
         variables = mlp.trainable_variables + decoder.trainable_variables
@@ -136,9 +139,11 @@ class Ladder:
         def step(number: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seeds[0], number, len(labelled), first)
             others = batches.rows(seeds[1], number, len(everything), self.unlabelled_batch)
+            # Kept as bytes: as floats 60,000 images take four times the memory.
             unlabelled = tf.cast(tf.gather(pool, others), tf.float32) / 255
 
             def noise(layer: int, values: tf.Tensor) -> tf.Tensor:
+                # A layer is a site of its own, so no two layers share their noise.
                 key = batches.key(seeds[2], number, layer)
                 return self.noise * tf.random.stateless_normal(tf.shape(values), key)
 
@@ -149,6 +154,7 @@ class Ladder:
                         tf.gather(classes, rows), logits[:first]
                     )
                 )
+                # The noisy softmax, not the clean one: the decoder must not see its target.
                 probs = tf.nn.softmax(logits[first:])
                 costs = denoising_costs(decoder, clean(mlp, unlabelled), noisy, probs)
                 pairs = zip(self.denoising, costs, strict=True)
@@ -189,6 +195,7 @@ class Decoder(keras.layers.Layer):
         # The authors begin with a slope of 1 in both sigmoids and with all else 0.
         start = np.zeros((10, 1), np.float32)
         start[[1, 6]] = 1
+        # The top needs no kernel: its signal is the softmax itself.
         self.combinations, self.kernels = [], []
         for level, width in enumerate(down[:depth]):
             weights = self.add_weight((10, width), "zeros")
@@ -235,11 +242,13 @@ def corrupted(
 
 def clean(mlp: Mlp, unlabelled: tf.Tensor) -> list[Level]:
     """Returns the layers without noise, from the pixels to the classes."""
+    # Pixels are not normalised; mean 0 and deviation 1 say so.
     levels = [Level(unlabelled, tf.zeros([1, 1]), tf.ones([1, 1]))]
 
     def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
         del layer
         mean, deviation = moments(values)
+        # Not stopped: as in the authors' code the gradient flows through the target, too.
         levels.append(Level((values - mean) / deviation, mean, deviation))
         return levels[-1].values
 
@@ -264,6 +273,7 @@ def denoising_costs(
         if number:
             told = told @ decoder.kernels[number - 1]
         level = levels[-1 - number]
+        # The signal from above is normalised, too; without that its scale would drift.
         told = denoised(noisy[-1 - number], standardise(told), weights)
         # As the authors do: by the statistics that z itself was normalised by.
         estimate = (told - level.mean) / level.deviation

@@ -193,10 +193,13 @@ class Mtc:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.layer_batch)
         own_nd = pixels(labelled.images)
+        # The layers see all images; only what follows needs labels.
         encoders = self._encoders(np.concatenate([own_nd, pixels(unlabelled)]), seed, session)
+        # Tangents of labelled images alone: the penalty is paid at these.
         kept = session.stage("tangents", lambda: {"tangents": self._tangents(encoders, own_nd)})
         fitted = []
         for penalty in self.penalties:
+            # Anew from the encoders for each penalty, so that the fits can be compared.
             network = _network(encoders, count, seed)
             data = (own_nd, labelled.classes, kept["tangents"])
             self._tune(network, data, penalty, seed, session)
@@ -215,6 +218,7 @@ class Mtc:
             def loss(
                 batch_nd: tf.Tensor,
                 now: tf.Tensor,
+                # Bound now: the loop's name means another layer when the loss is traced.
                 layer: autoencoders.TiedAutoencoder = layer,
             ) -> tf.Tensor:
                 weights = (self.contraction, self.curvature, self.noise)
@@ -233,6 +237,7 @@ class Mtc:
                 session,
             )
             encoders.append(layer)
+            # Layer by layer, as in the paper: the layers below stay as they are.
             inputs_nd = outputs(layer, inputs_nd)
         return encoders
 
@@ -243,6 +248,7 @@ class Mtc:
         def block(rows_nd: tf.Tensor) -> tf.Tensor:
             return tangents(encoders, rows_nd, self.tangents, self.rounds)
 
+        # By blocks: the Jacobian products of all images would not fit into memory.
         starts = range(0, len(inputs_nd), _BLOCK)
         blocks = [block(tf.constant(inputs_nd[i : i + _BLOCK])).numpy() for i in starts]
         return np.concatenate(blocks)
@@ -258,6 +264,7 @@ class Mtc:
         """Trains all layers on the labelled images, their classes and their tangents."""
         inputs_nd, classes_n, tangents_nkd = map(tf.constant, data)
         steps_per_epoch = max(1, len(data[0]) // self.batch)
+        # A rate that ends at 0 spares choosing when to stop.
         optimizer = loops.cosine_adam(self.learning_rate, self.epochs * steps_per_epoch)
         optimizer.build(network.trainable_variables)
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -286,6 +293,7 @@ def _network(
     """Returns a network that starts from the encoders, with linear outputs."""
     glorot = keras.initializers.GlorotUniform(seed)
     hidden = [keras.layers.Dense(one.kernel.shape[1], "sigmoid") for one in encoders]
+    # Linear: on a saturated softmax the tangent penalty would have no gradient.
     last = keras.layers.Dense(classes, kernel_initializer=glorot)
     network = keras.Sequential([keras.Input([encoders[0].kernel.shape[0]]), *hidden, last])
     for layer, one in zip(hidden, encoders, strict=True):

@@ -30,6 +30,7 @@ def landmarks(points_nd: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def typical_squared_distance(points_nd: np.ndarray) -> float:
     """Returns the median squared distance of different points, 1 if all are equal."""
+    # A thousand points are enough for a median, and every k-th is no sample to seed.
     some = points_nd[:: max(1, len(points_nd) // 1000)]
     squared = euclidean_distances(some, squared=True)
     positive = squared[np.triu_indices(len(some), 1)]
@@ -59,14 +60,18 @@ class NystromFeatures:
     @classmethod
     def of(cls, landmarks: np.ndarray, gamma: float) -> "NystromFeatures":
         """Returns the features of landmarks `[m, d]`, in their float type."""
+        # In float64: small eigenvalues decide what is kept, and float32 would invent some.
         kernel = _kernel(landmarks.astype(np.float64), landmarks, gamma)
         values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True)
+        # Directions below rounding would be divided by almost nothing.
         kept = values > _RELATIVE_RANK * values[-1]
         projection = vectors[:, kept] / np.sqrt(values[kept])
         return cls(landmarks, gamma, projection.astype(landmarks.dtype))
 
     def __call__(self, points_nd: np.ndarray) -> np.ndarray:
         """Returns features `[n, r]`, in the float type of the landmarks."""
+        # Filled block by block: the kernel of all points and landmarks would be a second
+        # array as large as the features.
         shape = (len(points_nd), self.projection.shape[1])
         features = np.empty(shape, self.landmarks.dtype)
         for start in range(0, len(points_nd), _BLOCK):

@@ -148,14 +148,18 @@ class PseudoLabel:
         network = perceptron(own_nd.shape[1], self.num_hidden, count, "relu", seed)
         if self.denoising_steps:
             both_nd = np.concatenate([own_nd, others_nd])
+            # Only the encoder is kept; the decoder served the pre-training.
             network.layers[0].set_weights(self._denoise(both_nd, seed, session))
+        # Not keras.optimizers.SGD: Lee's step weighs old and new by p and 1 - p.
         velocities = [tf.Variable(tf.zeros(x.shape)) for x in network.trainable_variables]
         own = (tf.constant(own_nd), tf.one_hot(labelled.classes, count))
         steps_per_epoch = max(1, len(labelled) // self.batch)
 
         def step(now: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seed, now, len(labelled), self.batch)
+            # Drawn with replacement: one labelled pass sees a part of the unlabelled images.
             others = loops.draw(seed, now, 1, len(others_nd), self.unlabelled_batch)
+            # Lee's t counts epochs; fractions make the schedules smooth.
             epoch = tf.cast(now, tf.float32) / steps_per_epoch
             variables = network.trainable_variables
             with tf.GradientTape() as tape:
@@ -193,6 +197,7 @@ class PseudoLabel:
         count = tf.shape(targets_lc)[0]
         # Without dropout on pixels one product serves both, with dropout and without.
         code_nh = hidden(inputs_nd)
+        # Without dropout: the network's best guess, and the same for equal weights.
         targets_uc = pseudo_labels(logits(code_nh[count:]))
         dropped_nh = tf.nn.experimental.stateless_dropout(code_nh, self.dropout, key)
         logits_nc = logits(dropped_nh)

@@ -67,11 +67,13 @@ class Session:
         Raises:
             ArithmeticError: A measure is not finite.
         """
+        # In the checkpoint with the weights: one cannot be kept without the other.
         done = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(done=done, **state)
         manager = None
         if self._folder is not None:
             folder = self._folder / name
+            # One checkpoint: an older one would only be further behind.
             manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=1)
             manager.restore_or_initialize()
         first, start, shown = int(done.numpy()), time.monotonic(), time.monotonic()
@@ -91,6 +93,7 @@ class Session:
                 said = ", ".join(f"{key} {value:.4g}" for key, value in measures.items())
                 self._say(f"{name}: {last} of {steps} steps, {said}, {duration(left)} left")
                 if manager is not None:
+                    # A signal waits until the checkpoint is whole.
                     with finish_first():
                         manager.save(checkpoint_number=last)
 

@@ -92,6 +92,7 @@ class Tsvm:
         """
         num_classes = check(labelled, unlabelled, 1)
         rows_u = pixels(unlabelled)
+        # k-means takes longest, and depends on nothing that is chosen later.
         found = session.stage(
             "tsvm_landmarks", lambda: {"rows": landmarks(rows_u, self.num_landmarks, seed)}
         )
@@ -99,6 +100,8 @@ class Tsvm:
         chosen = session.stage(
             "tsvm_width", lambda: {"gamma": self._best_width(found["rows"], data)}
         )
+        # The width is chosen once, by labels alone: a whole path for each would take ten
+        # times as long.
         features = NystromFeatures.of(found["rows"], float(chosen["gamma"]))
         problem, mean = data.problem(features)
         held = features(pixels(validation.images)) - mean
@@ -110,6 +113,7 @@ class Tsvm:
     def _best_width(self, rows_md: np.ndarray, data: "_Data") -> np.ndarray:
         """Returns the gamma of the best machine of the labelled images alone."""
         unit = 1 / typical_squared_distance(data.rows_u)
+        # A part of the unlabelled images is enough for their mean, all that is used here.
         some = dataclasses.replace(
             data, rows_u=data.rows_u[:: max(1, len(data.rows_u) // _SOME)]
         )
@@ -136,6 +140,7 @@ class Tsvm:
             session: Keeps the weights.
         """
         zeros = np.zeros((problem.labelled.shape[1], problem.signs.shape[1]))
+        # Variables, so that a checkpoint holds them.
         weights, kept = (tf.Variable(zeros, trainable=False) for _ in range(2))
         least = tf.Variable(np.inf, dtype=tf.float64, trainable=False)
         per_cost = len(self.path) * self.rounds
@@ -162,6 +167,7 @@ class Tsvm:
             return {"objective": value, "validation_error": wrong}
 
         state = {"weights": weights, "kept": kept, "least": least}
+        # A round is long: one a chunk, so that a stop loses one round at most.
         session.train("tsvm", len(self.costs) * per_cost, run, state, chunk=1)
         return kept.numpy()
 
@@ -180,9 +186,11 @@ class _Data:
         """Returns the problem on centred features, and their mean, `[d]`."""
         phi_u = features(self.rows_u)
         mean = phi_u.mean(axis=0, dtype=np.float64).astype(phi_u.dtype)
+        # Centred on the unlabelled images: then a fixed offset is the balance constraint.
         phi_u -= mean
         phi_l = features(pixels(self.labelled.images)) - mean
         is_class = self.labelled.classes[:, np.newaxis] == np.arange(self.num_classes)
+        # One machine a class against the rest, all at once in the columns.
         signs = np.where(is_class, 1.0, -1.0)
         return Problem(phi_l, signs, phi_u, signs.mean(axis=0), self.ramp), mean
 

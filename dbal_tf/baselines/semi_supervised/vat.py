@@ -99,6 +99,7 @@ class Vat:
             ]
             return {"errors": np.array(errors)}
 
+        # Fits of a few hundred steps rank epsilons roughly, at a fraction of a whole fit.
         chosen = 0
         if len(self.epsilons) > 1:
             chosen = int(session.stage("vat_epsilons", compare)["errors"].argmin())
@@ -122,6 +123,7 @@ class Vat:
         num_classes = int(labelled.classes.max()) + 1
         num_pixels = int(np.prod(labelled.images.shape[1:]))
         mlp = Mlp(num_pixels, [*self.units, num_classes], seed_for(seed, 0, 0, "weights"))
+        # The authors' rate falls by a tenth an epoch; a continuous fall needs no epochs.
         schedule = keras.optimizers.schedules.ExponentialDecay(
             self.rate, self.steps, self.decay
         )
@@ -131,6 +133,7 @@ class Vat:
         session.train(
             name, self.steps, loops.compiled(step), {"mlp": mlp, "optimizer": optimizer}
         )
+        # Statistics over all images at the end; running means would lag behind the weights.
         mlp.settle(everything)
         return MlpPredictor(mlp)
 
@@ -145,21 +148,31 @@ class Vat:
         """Returns the function of a training step."""
         images, classes = tf.constant(pixels(labelled.images)), tf.constant(labelled.classes)
         pool = tf.constant(everything.reshape(len(everything), -1))
+        # With fewer labels than a batch, all of them are in every step.
         first = min(self.labelled_batch, len(labelled))
+        # Streams of their own: equal seeds would pair the same orders in each epoch.
         seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "noise")]
 
         def step(number: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seeds[0], number, len(labelled), first)
             others = batches.rows(seeds[1], number, len(everything), self.unlabelled_batch)
+            # Kept as bytes: as floats 60,000 images take four times the memory.
             unlabelled = tf.cast(tf.gather(pool, others), tf.float32) / 255
             noise = tf.random.stateless_normal(
                 tf.shape(unlabelled), batches.key(seeds[2], number, 0)
             )
             logits, change = adversarial(
-                lambda x: mlp.logits(x, by_batch), unlabelled, noise, self.epsilons[0]
+                # Unlabelled images are normalised by their own batch, as in the other passes,
+                # or else the divergence would measure the change of statistics.
+                lambda x: mlp.logits(x, by_batch),
+                unlabelled,
+                noise,
+                self.epsilons[0],
             )
             inputs = tf.concat([tf.gather(images, rows), unlabelled + change], axis=0)
             with tf.GradientTape() as tape:
+                # One product for both halves, but statistics apart: perturbed images would
+                # shift those of the labelled ones.
                 outputs = mlp.logits(inputs, in_two(first))
                 cross_entropy = tf.reduce_mean(
                     tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -177,6 +190,7 @@ class Vat:
 
 def divergence(logits: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Returns KL(p || q) in nats, `[n]`, of the softmax p and q of logits `[n, c]`."""
+    # From logits: the logarithm of a softmax that is 0 in float32 is minus infinity.
     log_p, log_q = tf.nn.log_softmax(logits), tf.nn.log_softmax(others)
     return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=1)
 
@@ -202,6 +216,7 @@ def adversarial(
         Logits, `[n, c]`, and changes, of the images' shape; 0 where no change
         has an effect. Both are constants to a gradient tape.
     """
+    # Forward mode for J d, then reverse mode for J' times it: two passes, no Hessian.
     with tf.autodiff.ForwardAccumulator(images, _normalised(directions)) as accumulator:
         with tf.GradientTape() as tape:
             tape.watch(images)
