@@ -37,8 +37,8 @@ def moved(
 def class_loss(logits_nc: tf.Tensor, targets_nc: tf.Tensor) -> tf.Tensor:
     """Returns the mean over images and classes of the binary cross-entropy.
 
-    Lee writes a sum over classes. With it the first learning rate of 1.5 is too
-    large: all hidden units die in the first steps. The mean is as if it were 0.15.
+    Lee writes a sum over classes. With it and his first learning rate of 1.5, runs
+    on digits stayed at 86 to 90 % error. The mean is as if the rate were 0.15.
     """
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets_nc, logits=logits_nc)
     return tf.reduce_mean(losses)
