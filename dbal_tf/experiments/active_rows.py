@@ -29,6 +29,7 @@ class ActiveRun:
 
     def at(self, labels: int) -> CurvePoint | None:
         """Returns the last point with at most so many labels; None if all have more."""
+        # Labels come in batches, so no point need have exactly so many.
         points = [point for point in self.curve if point.labels <= labels]
         return points[-1] if points else None
 

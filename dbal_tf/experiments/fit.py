@@ -66,7 +66,7 @@ class Fit:
         check_run_dir(self.config.replace(run_dir=str(self.folder)), free=VARIED)
 
     def check_given(self, given: LabelledSet) -> None:
-        """Checks that what has begun, or ended, was given the same data and labels.
+        """Checks that a fit in its folder, begun or ended, had the same data and labels.
 
         Raises:
             InputError: It was not.
@@ -123,9 +123,11 @@ class Fit:
 
             session = Session(kept, progress, log.write_measures)
             predictor = made.fit(*parts, seed=self.seed, session=session)
+            # Before the errors are measured: the time of fitting alone.
             seconds = watch.seconds()
             result = FitResult(
                 **facts,
+                # The first look at test images, when nothing is left to choose.
                 error=system.error(predictor, given.test()),
                 validation_error=system.error(predictor, parts[2]),
                 seconds=seconds,
@@ -163,6 +165,7 @@ class Fit:
         # With `only`, they do this fit again, in its place among the others.
         config = self.config.replace(only=(self.path,))
         write_atomically(self.folder / layout.FLAGS_FILE, config.to_flags())
+        # The last file, as it is the one that says that the fit has begun.
         write_atomically(self.folder / layout.BEGUN_FILE, json.dumps(facts, indent=1) + "\n")
         return facts
 

@@ -24,7 +24,7 @@ class FitResult:
         bought_by: The active learning run that bought them; empty: balanced.
         error: Share of the test images that are misclassified, 0 to 1.
         validation_error: The same of the validation images.
-        seconds: What fitting took, without what a stop undid.
+        seconds: Wall time of fitting, without the steps that a stop lost.
         labels: Number of labelled images.
         unlabelled: Number of images without labels.
         validation: Number of validation images.
@@ -76,6 +76,7 @@ def read_result(folder: pathlib.Path) -> FitResult | None:
         return None
     try:
         return FitResult(**json.loads(path.read_text("utf-8")))
+    # A TypeError: the names are not those of `FitResult`.
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path} cannot be read ({str(error).splitlines()[0].rstrip('.')}); put it back "

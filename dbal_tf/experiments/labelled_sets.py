@@ -72,8 +72,10 @@ def labelled_set(config: Config) -> LabelledSet:
             f"--labels={count} is above the {len(bought.labels)} labels that "
             f"--labels_from={config.labels_from} has; use at most as many."
         )
+    # The first, which are those that the run itself had at this number of labels.
     labels = bought.labels.first(count)
     dataset = _around(config, bought, labels)
+    # Active learning need not have asked for every class.
     counts = np.bincount(labels.classes, minlength=len(dataset.class_names))
     if not counts.all():
         raise InputError(

@@ -49,6 +49,7 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
     # Fits take hours: whatever can be found wrong is found before the first.
     check_folders(config, grid)
     ended = _results(grid)
+    # For its errors alone; the report reads again, as runs may be copied here meanwhile.
     read_active(config)
     sets = _sets(to_do, grid)
     systems = {fit.path: _make(fit) for fit in to_do if fit.path not in ended}
@@ -72,6 +73,7 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
 def fits(config: Config) -> list[Fit]:
     """Returns the fits of the settings, repetition by repetition."""
     return [
+        # Repetitions outermost: if it is stopped, every system has about as many.
         Fit(name, f"{name}/{repetition}", config.replace(**_alone(repetition)))
         for repetition in range(config.repetition, config.repetition + config.repetitions)
         for name in config.systems

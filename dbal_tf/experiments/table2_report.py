@@ -82,6 +82,7 @@ def main_table(
         by_system.setdefault(result.system, []).append(result)
     rows = [_system_row(config, name, by_system[name]) for name in TABLE2 if name in by_system]
     counts = [result.labels for result in ended.values()]
+    # The systems set the number of labels; active learning is read at the same.
     labels = max(counts or [run.curve[-1].labels for run in active] or [0])
     averages = []
     for technique in ACQUISITIONS:
@@ -172,6 +173,7 @@ def _captions(config: Config, ended: Mapping[str, FitResult]) -> list[str]:
 
 def hyper_parameters(ended: Mapping[str, FitResult]) -> Table:
     """Returns what each system was fitted with."""
+    # Repetitions share their values, and so a row.
     texts = {
         (result.system, result.schedule): ", ".join(
             f"{name} {value}" for name, value in result.hyper_parameters.items()

@@ -20,7 +20,7 @@ from dbal_tf.store.rows import LABELLED
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bought:
-    """What a run was told.
+    """The labels of a run, and where they are from.
 
     Attributes:
         labels: Those with a class, in the order in which they were asked for,
@@ -63,6 +63,7 @@ def read_bought(run_dir: pathlib.Path) -> Bought:
     try:
         reader = RunReader.open(run_dir)
         run, labels = reader.run(), reader.labels()
+    # SQLite does not notice all damage: some shows only in the JSON that it stores.
     except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
         raise InputError(damage_sentence(run_dir, error)) from error
     return Bought(labels, from_flagfile(run.flags), run.checksum, run.class_names)

@@ -39,6 +39,7 @@ class Atlas:
             inside = offsets @ self.bases[chart].T
             distances[:, chart] = np.einsum("nk,nk->n", offsets, offsets)
             distances[:, chart] -= np.einsum("nd,nd->n", inside, inside)
+        # Rounding brings points of the chart itself below 0.
         return np.maximum(distances, 0)
 
 
@@ -65,6 +66,7 @@ def learn_atlas(
         rounds: Number of rounds.
         seed: Of k-means.
     """
+    # On average twice the points that a chart needs, or most charts would be given up.
     count = min(num_charts, max(1, len(points_nk) // (2 * (dimension + _SPARE))))
     means = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=10, random_state=seed)
     nearest_n = means.fit(points_nk).predict(points_nk)
@@ -103,6 +105,7 @@ def chart_weights(squared_nc: np.ndarray, width: float) -> np.ndarray:
     array([[0.707, 0.707],
            [1.   , 0.   ]])
     """
+    # Relative to the nearest chart: far from all of them, every weight would underflow.
     least_n1 = squared_nc.min(axis=1, keepdims=True)
     weights_nc = np.exp((least_n1 - squared_nc) / (2 * width**2))
     weights_nc[weights_nc < 1e-3] = 0
@@ -132,6 +135,7 @@ def atlas_kernel(
     kernel = np.zeros((len(points[0]), len(points[1])))
     for chart in range(len(atlas.centres)):
         x, y = (np.flatnonzero(side[:, chart]) for side in weights)
+        # scikit-learn computes no distances of empty sets.
         if not len(x) or not len(y):
             continue
         inside = [

@@ -24,6 +24,7 @@ from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
 from dbal_tf.core import InputError
 
+# The paper's widths are not known; the medians give the order of magnitude only.
 _FACTORS = (0.25, 0.5, 1.0)  # of the median distances, as widths
 _BLOCK = 2000  # images that are predicted at once
 
@@ -97,18 +98,22 @@ class AtlasRbf:
                 "one for each principal component; lower their number or give larger images."
             )
         session.say("AtlasRBF: a reconstruction from a partial description")
+        # Fewer dimensions make every distance to a chart cheaper.
         pca = PCA(self.components, svd_solver="covariance_eigh").fit(rows)
         points = pca.transform(rows)
         kept = session.stage("atlas_rbf_charts", lambda: self._charts(points, seed))
         atlas = Atlas(kept["centres"], kept["bases"])
         squared = atlas.squared_distances(points[:2000]).min(axis=1)
+        # Not 0, which would be no width, where all points lie in their charts.
         chart_width = float(np.sqrt(np.median(squared) + 1e-12))
         width = float(np.sqrt(typical_squared_distance(atlas.coordinates(points, 0))))
         labelled_points = points[: len(labelled)]
+        # The machine and its scale stand in until the widths are chosen.
         start = AtlasRbfPredictor(pca, atlas, labelled_points, chart_width, width, SVC(), 1.0)
         return self._choose(start, labelled.classes, validation)
 
     def _charts(self, points: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+        # Trees are no faster than brute force in so many dimensions.
         search = NearestNeighbors(n_neighbors=self.num_neighbors, algorithm="brute").fit(points)
         neighbours = search.kneighbors(return_distance=False)
         atlas = learn_atlas(

@@ -26,6 +26,7 @@ class TiedAutoencoder(keras.layers.Layer):
         super().__init__()
         glorot = keras.initializers.GlorotUniform(seed)
         self.activation = keras.activations.get(activation)
+        # Also the decoder's, as Rifai et al. have it; Lee does not say if his are tied.
         self.kernel = self.add_weight(shape=[inputs, units], initializer=glorot)
         self.bias = self.add_weight(shape=[units], initializer="zeros")
         self.decoder_bias = self.add_weight(shape=[inputs], initializer="zeros")
@@ -43,6 +44,7 @@ class TiedAutoencoder(keras.layers.Layer):
 def reconstruction_loss(inputs_nd: tf.Tensor, logits_nd: tf.Tensor) -> tf.Tensor:
     """Returns the mean over images of the cross-entropy summed over pixels, nats."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=inputs_nd, logits=logits_nd)
+    # Summed over pixels: the weights of the penalties are relative to nats per image.
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
 
 
@@ -117,6 +119,7 @@ def contractive_loss(
         key: Seed of the noise, int64 `[2]`.
     """
     kernel_dh, code_nh = autoencoder.kernel.value, autoencoder(inputs_nd)
+    # One sample is enough: its noise averages out over the images and steps.
     moved_nd = inputs_nd + noise * tf.random.stateless_normal(tf.shape(inputs_nd), key)
     change_n = jacobian_change(kernel_dh, code_nh, autoencoder(moved_nd))
     penalty_n = contraction * jacobian_norm(kernel_dh, code_nh) + curvature * change_n

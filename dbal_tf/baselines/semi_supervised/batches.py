@@ -20,6 +20,7 @@ def rows(seed: int, step: tf.Tensor, count: int, size: int) -> tf.Tensor:
     # Rows beyond the last whole batch wait for an epoch whose order brings them.
     per_epoch = max(1, count // size)
     epoch, place = step // per_epoch, tf.cast(step % per_epoch, tf.int32)
+    # Computed again in each step: an order that is kept would be state to restore.
     order = tf.random.experimental.stateless_shuffle(
         tf.range(count), tf.stack([tf.constant(seed, tf.int64), epoch])
     )

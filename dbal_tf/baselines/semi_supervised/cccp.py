@@ -62,6 +62,8 @@ def functions(
     features_nd: np.ndarray, weights_dc: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
     """Returns f, float64 `[n, c]`; the product is in the features' float type."""
+    # The large product in float32 for time and memory, what follows in float64: the line
+    # search of L-BFGS compares objectives that hardly differ.
     product = features_nd @ weights_dc.astype(features_nd.dtype)
     return product.astype(np.float64) + offsets
 
@@ -102,6 +104,7 @@ def convex_round(
     active = None
     if costs.unlabelled:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
+        # Elsewhere the tangent is flat: an image far on one side is not pulled to the other.
         active = (f > problem.ramp, -f > problem.ramp)
 
     def tangent(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -113,6 +116,7 @@ def convex_round(
         weights_dc.ravel(),
         jac=True,
         method="L-BFGS-B",
+        # Twice SciPy's memory of 10 steps costs little beside a product with all features.
         options={"maxiter": iterations, "maxcor": 20},
     )
     better = found.x.reshape(weights_dc.shape)

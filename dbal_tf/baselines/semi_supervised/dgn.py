@@ -73,6 +73,7 @@ class Dgn:
     def faithful(cls) -> "Dgn":
         """The paper's networks and 3,000 epochs of M2; ten hours on two cores."""
         phase1 = Phase(150_000, 1000, 3e-4, 3e-4)
+        # 3,000 epochs of 200 steps, each of 5 labelled and 245 other images.
         phase2 = Phase(600_000, 245, 3e-4, 3e-4)
         return cls((500, 500), (500,), 50, 0.1, phase1, phase2, 5)
 
@@ -127,6 +128,7 @@ class Dgn:
             x = tf.cast(tf.gather(flat, rows), tf.float32) / 255
             drawn = tf.random.stateless_uniform([size, x.shape[1]], batches.key(seed, step, 1))
             noise = tf.random.stateless_normal([size, self.latent], batches.key(seed, step, 2))
+            # p(x|z1) is Bernoulli. Pixels drawn anew, as by the authors, not rounded once.
             return -tf.reduce_mean(m1.bound(tf.cast(drawn < x, tf.float32), noise))
 
         _train("dgn_m1", self.phase1, m1.networks, loss, count, session, dict)
@@ -147,6 +149,7 @@ class Dgn:
         def draw(rows: tf.Tensor, step: tf.Tensor, site: int) -> tf.Tensor:
             mean, log_variance = (tf.gather(part, rows) for part in values)
             noise = tf.random.stateless_normal(tf.shape(mean), batches.key(seed, step, site))
+            # The authors train M2 on samples, too; on the means alone it overfits.
             return sampled(mean, log_variance, noise)
 
         def loss(step: tf.Tensor) -> tf.Tensor:
@@ -194,6 +197,8 @@ def m2_loss(
         alpha: Weight of the classifier's log-likelihood.
     """
     x, onehot, _ = labelled
+    # The labelled bound does not contain q(y|x): without this term the classifier would learn
+    # nothing from labels.
     cross_entropy = tf.nn.softmax_cross_entropy_with_logits(onehot, m2.classifier(x))
     return (
         -share * tf.reduce_mean(m2.bound(*labelled))

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     """Returns KL(N(mean, variance) || N(0, 1)), summed over the last axis."""
+    # In closed form: an estimate from samples would add noise to the gradient.
     terms = tf.exp(log_variance) + mean**2 - 1 - log_variance
     return 0.5 * tf.reduce_sum(terms, axis=-1)
 
@@ -33,6 +34,7 @@ def sampled(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Te
 
 def network(inputs: int, hidden: tuple[int, ...], outputs: int, seed: int) -> keras.Model:
     """Returns a built network with softplus units and linear outputs."""
+    # The authors start with a deviation of 0.001, from which softplus units learn slowly.
     init = keras.initializers.GlorotUniform
     layers = [
         keras.layers.Dense(units, "softplus", kernel_initializer=init(seed + depth))
@@ -123,10 +125,13 @@ class M2:
             noise: Of each class, shape `[c, n, latent]`.
         """
         count, classes = tf.shape(x)[0], self.num_classes
+        # All classes are tried, so that no gradient has to pass through a drawn class.
         onehot = tf.repeat(tf.eye(classes), count, axis=0)
         each = self.bound(
             tf.tile(x, [classes, 1]), onehot, tf.reshape(noise, [classes * count, -1])
         )
         bounds_nc = tf.transpose(tf.reshape(each, [classes, count]))
+        # No stop_gradient: the classifier learns from the bounds of the classes, and its
+        # probabilities weigh what each bound teaches.
         log_probs = tf.nn.log_softmax(self.classifier(x))
         return tf.reduce_sum(tf.exp(log_probs) * (bounds_nc - log_probs), axis=-1)

@@ -37,6 +37,7 @@ def near_loss(first_nc: tf.Tensor, second_nc: tf.Tensor) -> tf.Tensor:
 
 def far_loss(first_nc: tf.Tensor, second_nc: tf.Tensor, margin: float) -> tf.Tensor:
     """Returns the mean of max(0, margin - |f_i - f_j|)^2 over pairs, `[n, c]` each."""
+    # The margin is what keeps neighbours' pull from moving all outputs to one point.
     squared_n = tf.reduce_sum(tf.square(first_nc - second_nc), axis=-1)
     # The root's slope at zero, where a pair is one image twice, is infinite.
     distances_n = tf.sqrt(squared_n + 1e-12)
@@ -112,6 +113,7 @@ class Embedding:
     ) -> EmbeddingPredictor:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, max(self.pairs, self.neighbors))
+        # No test images: with them in the graph the system would be transductive.
         inputs_nd = np.concatenate([pixels(labelled.images), pixels(unlabelled)])
         # The graph takes a minute on MNIST, and all choices of weight and margin share it.
         kept = session.stage("neighbors", lambda: {"rows": nearest(inputs_nd, self.neighbors)})
@@ -156,6 +158,8 @@ class _Step:
             found = self._network(tf.gather(self._inputs_nd, rows), training=True)
             own, here, near, far = tf.split(found, [labelled, pairs, pairs, pairs])
             classes = tf.gather(self._classes_n, rows[:labelled])
+            # The authors take the terms in turn, a pair at a time; batches are faster. On
+            # linear outputs: probabilities would be smoothed too much.
             embedding = near_loss(here, near) + far_loss(here, far, margin)
             return hinge_loss(own, classes) + weight * embedding
 
@@ -169,6 +173,7 @@ class _Step:
         here = loops.draw(self._seed, now, 1, count, system.pairs)
         column = loops.draw(self._seed, now, 2, width, system.pairs)
         near = tf.gather_nd(self._neighbors_nk, tf.stack([here, column], axis=1))
+        # Any others: among tens of thousands of images hardly any pair are neighbours.
         far = loops.draw(self._seed, now, 3, count, system.pairs)
         return tf.concat([own, here, near, far], axis=0)
 

@@ -14,9 +14,9 @@ def compiled(step: Step) -> Callable[[int, int], dict[str, tf.Tensor]]:
     """Returns the `run` that `Session.train` takes.
 
     Args:
-        step: Does a training step, given its number, int64 scalar, and returns
-            its measures, float32 scalars by name. Is traced once; may only use
-            random numbers that depend on the step's number.
+        step: A function of the step's number, int64 scalar, that does the step
+            and returns its measures, float32 scalars by name. It is traced once,
+            so random numbers must be derived from the step's number.
 
     Returns:
         `run(first, last)` does the steps `first` to `last` - 1 in one call and
@@ -26,6 +26,7 @@ def compiled(step: Step) -> Callable[[int, int], dict[str, tf.Tensor]]:
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)] * 2)
     def run(first: tf.Tensor, last: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Outside of the loop: a compiled loop needs to know its variables before it starts.
         sums = dict(traced(first))
         for number in tf.range(first + 1, last):
             measures = traced(number)
@@ -33,6 +34,7 @@ def compiled(step: Step) -> Callable[[int, int], dict[str, tf.Tensor]]:
         return {name: total / tf.cast(last - first, tf.float32) for name, total in sums.items()}
 
     def call(first: int, last: int) -> dict[str, tf.Tensor]:
+        # As tensors: given Python numbers, tf.function would trace anew for each pair.
         return run(tf.constant(first, tf.int64), tf.constant(last, tf.int64))
 
     return call
@@ -57,6 +59,7 @@ def draw(seed: int, step: tf.Tensor, site: int, count: int, size: int) -> tf.Ten
 
 def cosine_adam(rate: float, steps: int) -> keras.optimizers.Optimizer:
     """Returns Adam with a rate that falls to zero along half a cosine in `steps` steps."""
+    # For training whose published rates are not known: only the first is left to choose.
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
 

@@ -40,5 +40,6 @@ def best_scale(margins_nc: np.ndarray, classes_n: np.ndarray) -> float:
             np.mean(scipy.special.logsumexp(scale * margins_nc, axis=1) - scale * chosen_n)
         )
 
+    # Bounded: if every label has the largest margin, the best scale is infinite.
     found = scipy.optimize.minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded")
     return float(np.exp(found.x))

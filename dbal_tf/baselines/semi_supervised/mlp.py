@@ -36,8 +36,10 @@ class Mlp(keras.layers.Layer):
         self.means, self.deviations = [], []
         for layer, (ins, outs) in enumerate(zip([inputs, *units], units, strict=False)):
             scaled = scale_hidden or layer == len(units) - 1
+            # A seed for each layer: layers of one shape would start with equal weights.
             self.kernels.append(self.add_weight((ins, outs), normal(seed + layer)))
             self.scales.append(self.add_weight((outs,), "ones", trainable=scaled))
+            # In place of a bias, which normalisation would subtract again.
             self.shifts.append(self.add_weight((outs,), "zeros"))
             self.means.append(self.add_weight((outs,), "zeros", trainable=False))
             self.deviations.append(self.add_weight((outs,), "ones", trainable=False))
@@ -65,12 +67,14 @@ class Mlp(keras.layers.Layer):
         Exactly, layer after layer: those of a layer depend on those below it.
         """
         for layer in range(len(self.kernels)):
+            # In float64, for the difference of two large numbers below.
             total, squares = np.float64(0), np.float64(0)
             for chunk in _chunks(images):
                 values = self._before(layer, chunk).numpy().astype(np.float64)
                 total = total + values.sum(axis=0)
                 squares = squares + np.square(values).sum(axis=0)
             mean = total / len(images)
+            # Rounding can bring the variance of a constant unit below 0.
             variance = np.maximum(squares / len(images) - np.square(mean), 0)
             self.means[layer].assign(mean)
             self.deviations[layer].assign(np.sqrt(variance + EPSILON))
@@ -89,6 +93,7 @@ class Mlp(keras.layers.Layer):
 
 def normal(seed: int) -> keras.initializers.Initializer:
     """Returns the initializer of normal weights with variance 1 / fan-in."""
+    # Untruncated, as the authors of VAT and of the ladder draw them.
     return keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed)
 
 
@@ -106,5 +111,6 @@ class MlpPredictor:
 
 def _chunks(images: np.ndarray) -> Iterator[tf.Tensor]:
     """Yields rows of pixels, float32 `[at most 2000, d]`, at least one chunk."""
+    # A chunk even of no images: np.concatenate does not take an empty list.
     for start in range(0, max(1, len(images)), _CHUNK):
         yield tf.constant(pixels(images[start : start + _CHUNK]))

@@ -22,6 +22,7 @@ def moments(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     The deviation is sqrt(variance + 1e-6), never 0.
     """
     mean = tf.reduce_mean(values, axis=0, keepdims=True)
+    # Not E[x^2] - E[x]^2, a difference that loses digits in float32.
     variance = tf.reduce_mean(tf.square(values - mean), axis=0, keepdims=True)
     return mean, tf.sqrt(variance + EPSILON)
 

@@ -24,6 +24,7 @@ def landmarks(points_nd: np.ndarray, count: int, seed: int) -> np.ndarray:
     """
     if count >= len(points_nd):
         return points_nd
+    # Few iterations: landmarks need to cover the images, not to be the best centres.
     means = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=5, random_state=seed)
     return means.fit(points_nd).cluster_centers_
 
@@ -34,6 +35,7 @@ def typical_squared_distance(points_nd: np.ndarray) -> float:
     some = points_nd[:: max(1, len(points_nd) // 1000)]
     squared = euclidean_distances(some, squared=True)
     positive = squared[np.triu_indices(len(some), 1)]
+    # Copies of an image say nothing about the width.
     positive = positive[positive > 0]
     return float(np.median(positive)) if positive.size else 1.0
 

@@ -25,6 +25,7 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar."""
         left = (self._steps - tf.cast(step, tf.float32)) / (self._steps - self._hold)
+        # Never below 0, after the last step, where training would climb the loss.
         return self._rate * tf.clip_by_value(left, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Session:
         state: Mapping[str, Any],
         chunk: int = 500,
     ) -> None:
-        """Does training steps 0 to `steps` - 1, those that are not done yet.
+        """Does those of the training steps 0 to `steps` - 1 that are not done yet.
 
         Args:
             name: Of the part; names its checkpoints.
@@ -65,7 +65,7 @@ class Session:
             chunk: Steps between two looks at the clock.
 
         Raises:
-            ArithmeticError: A measure is not finite.
+            ArithmeticError: A measure is not finite. The checkpoint is from before.
         """
         # In the checkpoint with the weights: one cannot be kept without the other.
         done = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -109,6 +109,7 @@ class Session:
         arrays = compute()
         self._say(f"{name}: {duration(time.monotonic() - start)}")
         if path is not None:
+            # Half a file would look like a stage that is done.
             write_atomically(path, _npz(arrays))
         return arrays
 

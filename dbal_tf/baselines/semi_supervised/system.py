@@ -98,6 +98,7 @@ def check(labelled: LabelledImages, unlabelled: np.ndarray, least_unlabelled: in
 def pixels(images: np.ndarray) -> np.ndarray:
     """Returns images as rows of values 0 to 1, float32 `[n, h * w * k]`."""
     flat = np.reshape(images, (len(images), math.prod(images.shape[1:])))
+    # Not centred: autoencoders and the pixels of M1 take values as probabilities.
     return flat.astype(np.float32) / 255
 
 

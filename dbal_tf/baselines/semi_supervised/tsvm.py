@@ -33,9 +33,9 @@ class Tsvm:
     tens of thousands. Here Nystrom features stand for it, on landmarks found
     by k-means; objective and minimisation are those of `cccp`.
 
-    The width is that with which a machine of the labelled images alone has the
-    lowest validation error. For each C, the fit starts from that machine, and C*
-    grows in stages; the weights with the lowest validation error are kept.
+    The width is chosen first, by the validation error of a support vector machine
+    of the labelled images alone. Then, for each C, the fit starts from such a machine
+    and C* grows in stages. The weights with the lowest validation error are kept.
 
     Collobert, Sinz, Weston and Bottou, "Large Scale Transductive SVMs", JMLR
     2006. 5.38 % at 1,000 labels of MNIST: Weston, Ratle, Mobahi and Collobert,
@@ -65,6 +65,7 @@ class Tsvm:
     @classmethod
     def faithful(cls) -> "Tsvm":
         """The most landmarks, and rounds until few images change sides; half an hour."""
+        # A ramp of s = 0 is the default of UniverSVM, the authors' program.
         return cls(4000, (0.5, 1, 2, 4), (1, 10, 100), (0.1, 0.3, 1, 3, 10), 0.0, 10, 100)
 
     @classmethod
@@ -107,6 +108,7 @@ class Tsvm:
         held = features(pixels(validation.images)) - mean
         weights = self._descend(problem, held, validation.classes, session)
         margins = functions(held, weights, problem.offsets)
+        # On validation images: the margins of labelled ones are better than those to come.
         scale = best_scale(margins, validation.classes)
         return TsvmPredictor(features, mean, weights, problem.offsets, scale)
 
@@ -158,8 +160,11 @@ class Tsvm:
             value, wrong = 0.0, 0.0
             for step in range(first, last):
                 cost, place = self.costs[step // per_cost], step % per_cost
+                # Each C starts from the labels, so their order does not matter.
                 if not place:
                     keep(_supervised(problem, cost, self.iterations))
+                # Small at first: the objective is not convex, and the labels shall decide on
+                # which side of the margin most unlabelled images begin.
                 weight = self.path[place // self.rounds]
                 costs = Costs.of(problem, cost, weight)
                 better = convex_round(problem, costs, weights.numpy(), self.iterations)
@@ -185,6 +190,7 @@ class _Data:
     def problem(self, features: NystromFeatures) -> tuple[Problem, np.ndarray]:
         """Returns the problem on centred features, and their mean, `[d]`."""
         phi_u = features(self.rows_u)
+        # In float64: sums of 60,000 float32 values lose digits.
         mean = phi_u.mean(axis=0, dtype=np.float64).astype(phi_u.dtype)
         # Centred on the unlabelled images: then a fixed offset is the balance constraint.
         phi_u -= mean
@@ -192,6 +198,8 @@ class _Data:
         is_class = self.labelled.classes[:, np.newaxis] == np.arange(self.num_classes)
         # One machine a class against the rest, all at once in the columns.
         signs = np.where(is_class, 1.0, -1.0)
+        # The balance constraint: one class has few of the images, so without it all
+        # unlabelled images may drift to the side of the rest.
         return Problem(phi_l, signs, phi_u, signs.mean(axis=0), self.ramp), mean
 
 

@@ -54,6 +54,7 @@ class Vat:
     @classmethod
     def faithful(cls) -> "Vat":
         """Returns the authors' settings; epsilon is chosen from a grid."""
+        # The authors' epsilon for 1,000 labels is not known; they, too, tuned it.
         return cls(epsilons=(0.3, 0.5, 1.0, 1.5, 2.0, 3.0))
 
     @classmethod
@@ -99,9 +100,10 @@ class Vat:
             ]
             return {"errors": np.array(errors)}
 
-        # Fits of a few hundred steps rank epsilons roughly, at a fraction of a whole fit.
+        # Short fits rank epsilons roughly, at a fraction of a whole fit.
         chosen = 0
         if len(self.epsilons) > 1:
+            # A stage, so that a fit that is stopped later does not repeat the comparison.
             chosen = int(session.stage("vat_epsilons", compare)["errors"].argmin())
         best = dataclasses.replace(self, epsilons=(self.epsilons[chosen],))
         return best._train(labelled, unlabelled, seed, session, "vat")
@@ -128,6 +130,7 @@ class Vat:
             self.rate, self.steps, self.decay
         )
         optimizer = keras.optimizers.Adam(schedule)
+        # Now: a compiled step may not create variables, and checkpoints restore them.
         optimizer.build(mlp.trainable_variables)
         step = self._step(mlp, optimizer, labelled, everything, seed)
         session.train(
@@ -226,6 +229,8 @@ def adversarial(
     weighted = probs * (slopes - tf.reduce_sum(probs * slopes, axis=1, keepdims=True))
     gradient = tape.gradient(outputs, images, output_gradients=tf.stop_gradient(weighted))
     change = epsilon * _normalised(gradient)
+    # Without a gradient: the weights shall predict the same for x + r as for x. They must not
+    # reach it by moving p(y|x) towards the worse prediction, or by choosing r.
     return tf.stop_gradient(outputs), tf.stop_gradient(change)
 
 
