@@ -19,7 +19,7 @@ from dbal_tf.experiments.registry import EXPERIMENTS
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
+from dbal_tf.store.layout import CURVE_FILE, EXPORT_DIR, FLAGS_FILE, STORE_FILE
 from dbal_tf.store.published import is_published
 from dbal_tf.store.recovery import save_what_is_left
 from dbal_tf.store.run_dir import check_flags, check_run_dir
@@ -108,7 +108,7 @@ def _write_curve(result: Result) -> None:
 def _unless_exported(result: Result) -> str:
     """Says how a run that was ended early gets its SavedModel; empty if it has one."""
     folder = pathlib.Path(result.cell.config.run_dir)
-    if is_published(folder) or any(folder.glob("export/[0-9]*/saved_model.pb")):
+    if is_published(folder) or any(folder.glob(f"{EXPORT_DIR}/[0-9]*/saved_model.pb")):
         return ""
     return f", but no model was exported; --rounds={len(result.outcome.curve)} exports one"
 

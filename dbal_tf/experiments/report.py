@@ -13,6 +13,7 @@ from dbal_tf.experiments.paper import authors_curve
 from dbal_tf.reporting import page, tables
 from dbal_tf.reporting.plots import Lines, Panel, plot_panels
 from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import CURVE_PLOT
 
 PANEL_TITLES = {
     "error": "the network",
@@ -26,7 +27,7 @@ def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -
     """Draws `curve.png`; returns the lines of a table that compares the techniques."""
     del experiment  # Has one variant and neither title nor captions.
     groups = group_results(results)
-    plot = pathlib.Path(config.run_dir, "curve.png")
+    plot = pathlib.Path(config.run_dir, CURVE_PLOT)
     # The names say which line is the harmonic solution's, so that all of a run's
     # measures can stand in one plot.
     lines = _lines({group.name: group for group in groups})
