@@ -1,0 +1,61 @@
+"""Settings: how the images to label are chosen."""
+
+import dataclasses
+
+from dbal_tf.config import names as known
+from dbal_tf.config.limits import option
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoiceSettings:
+    """How the images to label are chosen. Each field is a flag of the same name."""
+
+    acquisition: tuple[str, ...] = option(
+        ("var_ratios",),
+        "Acquisition function, or mbr, which queries by expected risk on a similarity graph "
+        "of the images. A comma-separated list runs each and compares them. Paper: all.",
+        choices=known.TECHNIQUES,
+    )
+    var_ratios: str = option(
+        "mean",
+        "Variation ratios as 1 - max of the mean probabilities (mean, the paper's "
+        "equation) or 1 - share of the modal class (votes, the authors' code).",
+        choices=("mean", "votes"),
+    )
+    acquisition_size: int = option(10, "Images labelled per query. Paper: 10.", at_least=1)
+    num_samples: int = option(
+        100,
+        "Posterior samples T per image, for scores and test error. Paper: 100.",
+        at_least=1,
+        at_most=1_000_000,
+    )
+    pool_subset: int = option(
+        0,
+        "Number of pool images to score, a new random subset each round; 0: the whole pool. "
+        "The authors' code: 2000.",
+        at_least=0,
+    )
+    refine: int = option(
+        0,
+        "Score in two passes: all images with the fast gaussian_dropout, then this many of "
+        "the best with exact mc_dropout; 0: one pass. 500 works well.",
+        at_least=0,
+    )
+    refine_samples: int = option(
+        2000,
+        "Posterior samples T per image in the second pass of --refine.",
+        at_least=1,
+        at_most=1_000_000,
+    )
+    graph_neighbors: int = option(
+        10,
+        "Nearest neighbours that mbr's graph joins each image to; 0: all other images.",
+        at_least=0,
+    )
+    graph_scale: float = option(
+        0.0,
+        "Width of the kernel of mbr's graph, a Euclidean distance between images with pixel "
+        "values from 0 to 1; 0: the median length of the graph's edges.",
+        at_least=0.0,
+        at_most=1e6,
+    )

@@ -1,0 +1,68 @@
+"""Settings: the network, its posterior and its training."""
+
+import dataclasses
+
+from dbal_tf.config import names as known
+from dbal_tf.config.limits import option
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """The network, its posterior and its training. Each field is a flag of the same name."""
+
+    model: str = option(
+        "bayesian_cnn",
+        "Network: bayesian_cnn, or package.module:function for your own function of image "
+        "shape, number of classes and seed that returns a Keras model. Paper: bayesian_cnn.",
+        choices=known.MODELS,
+        or_function=True,
+    )
+    kernel_size: int = option(
+        4,
+        "Height and width of the kernels, for bayesian_cnn only. Paper: 4; the authors' code "
+        "for Table 1: 3.",
+        at_least=1,
+        at_most=14,
+    )
+    initializer: str = option(
+        "glorot_uniform",
+        "Initial weights, for bayesian_cnn only. early_keras: Glorot uniform as in the "
+        "authors' Keras of 2015, which starts convolutions with larger weights.",
+        choices=known.INITIALIZERS,
+    )
+    posterior: str = option(
+        "mc_dropout",
+        "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
+        "and is faster. Paper: mc_dropout; deterministic in section 5.2.",
+        choices=known.POSTERIORS,
+    )
+    epochs: int = option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
+    batch_size: int = option(128, "Images per training step. Paper: 128.", at_least=1)
+    remainder: str = option(
+        "merge",
+        "What to do with an epoch's last batch if it has fewer than 16 images: merge it into "
+        "the batch before, or keep it, as the authors' code does.",
+        choices=("merge", "keep"),
+    )
+    learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
+    # Text, because it may be a word instead of a number.
+    weight_decay: str = option(
+        "2.5",
+        "c of the penalty (c/N) * sum of squares on the first dense layer, or "
+        "auto: chosen on the validation set. The authors' code: 2.5.",
+        number_or="auto",
+    )
+    # Devices change the rounding of sums, but not what is computed.
+    strategy: str = option(
+        "auto",
+        "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "
+        "those of all processes in TF_CONFIG (multi_worker).",
+        choices=known.STRATEGIES,
+        identity=False,
+    )
+    mixed_precision: bool = option(
+        False,
+        "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
+        "with bfloat16 units.",
+    )
+    jit_compile: bool = option(False, "Compile with XLA; slower on CPUs.")
