@@ -10,12 +10,13 @@
         store.tell(oracle.run(query), ...)                   # commits its labels y
         labels = store.reader.labels()
 
-`loop.py` is this loop with resume and reporting. The last round has no query. A
+`loop/` is this loop with resume and reporting. The last round has no query. A
 component is a frozen dataclass of its parameters with `from_config` and one method
 `run`; `artifacts.py` defines what components exchange.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 # For types only: every module imports this one, also before TensorFlow is imported.
@@ -96,6 +97,9 @@ class AcquisitionFunction(Protocol):
         """Returns `scores_n`, float64 `[n]`; higher is better."""
 
 
+Say = Callable[[str], Any]
+"""Shows a line to the user."""
+
 SeedFor = Callable[[str], int]
 """Maps a purpose, such as `"masks"`, to a round's seed for it."""
 
@@ -125,5 +129,11 @@ class Oracle(Protocol):
 
     annotator: ClassVar[str]
 
+    def check(self) -> None:
+        """Checks before anything is trained that queries can be answered."""
+
+    def attend(self, say: Say) -> AbstractContextManager[None]:
+        """Returns a context in which queries are answered, such as one with a page."""
+
     def run(self, query: "Query") -> "Labels":
-        """Returns answers to some or all of the query's items."""
+        """Returns answers to some or all of the query's items; none if none is there yet."""

@@ -89,13 +89,13 @@ RULES: dict[Callable[[Source], list[str]], tuple[tuple[str, str], ...]] = {
     only_the_oracle_sees_hidden_labels: (
         ("components/trainer.py", "labels = dataset.hidden"),
         ("components/trainer.py", "labels = dataset.hidden.classes[0]"),
-        ("loop.py", "getattr(dataset, 'hidden')"),
+        ("loop/asking.py", "getattr(dataset, 'hidden')"),
     ),
-    files_are_short: (("main.py", "\n" * 100), ("loop.py", "\n" * 351)),
-    functions_are_short: (("loop.py", "def f():\n" + "    f()\n" * 50),),
+    files_are_short: (("main.py", "\n" * 100), ("loop/asking.py", "\n" * 351)),
+    functions_are_short: (("loop/asking.py", "def f():\n" + "    f()\n" * 50),),
     no_option_lets_pickles_in: (
-        ("loop.py", "np.load(path, allow_pickle=True)"),
-        ("loop.py", "keras.models.load_model(path, safe_mode=False)"),
+        ("loop/asking.py", "np.load(path, allow_pickle=True)"),
+        ("loop/asking.py", "keras.models.load_model(path, safe_mode=False)"),
     ),
 }
 WELL_BEHAVED = Source(

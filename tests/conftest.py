@@ -172,7 +172,7 @@ def finished_run(tmp_path: pathlib.Path) -> pathlib.Path:
             ]
             store.ask(point, query, executions, artifacts)
             if query is not None:
-                store.tell(index, Labels(query.ids[:2], np.array([1, 2])), "dataset", 0.5)
+                store.tell(Labels(query.ids[:2], np.array([1, 2])), "dataset", 0.5)
                 rows = [row for row in store.reader.label_rows() if row.round == index]
                 path = folder / f"rounds/{index:04d}/query.csv"
                 path.parent.mkdir(parents=True)

@@ -30,7 +30,11 @@ def flags_are_those_of_the_run(facts: Facts) -> Iterator[str]:
 def measures_are_in_range(facts: Facts) -> Iterator[str]:
     """Measures are finite and not negative; shares are at most 1."""
     for row in facts.rounds:
-        for name, value in row.point.evaluation.measures().items():
+        evaluation = row.point.evaluation
+        # A person may not have labelled a test item yet: then nothing is measured.
+        if facts.config.oracle != "dataset" and not evaluation.reliability:
+            continue
+        for name, value in evaluation.measures().items():
             # `not <=`, because a comparison with NaN is always false.
             if not 0 <= value <= (1 if name in _SHARES else math.inf):
                 yield f"round {row.point.round} has {name} {value}"
@@ -97,6 +101,7 @@ def _since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
     yield asked_in(facts, index)
     told = [answer for answer in facts.answers if answer.round == index]
     asked = [row for row in facts.asked if row.round == index]
+    # A person may go on with the reserve, or correct, while the next round is trained.
     size = facts.config.acquisition_size
     for count in range(min(size, len(asked)), len(told)):
         rows = label_records(told[:count], asked)

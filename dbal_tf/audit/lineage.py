@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
-from dbal_tf.audit.shared import labels_of_model
+from dbal_tf.audit.shared import answers_of_model, labels_of_model
 from dbal_tf.config.flagfile import identity_lines
 from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.rows import AnswerRecord, RoundRecord, known_before, labels_digest
+from dbal_tf.store.rows import AnswerRecord, RoundRecord, labels_digest
 
 _WIDTH = 80
 _INDENT = 16
@@ -80,7 +80,7 @@ def _corrections(facts: Facts, index: int) -> dict[str, str]:
     """Lists the corrections that a round was trained on, with the earlier answers."""
     answers = {answer.id: answer for answer in facts.answers}
     texts = []
-    for answer in known_before(facts.answers, index):
+    for answer in answers_of_model(facts, index):
         if answer.corrects is not None:
             before, name = answers[answer.corrects], _class_name
             texts.append(

@@ -15,7 +15,7 @@ from dbal_tf.audit.shared import (
     technique,
 )
 from dbal_tf.config import GRAPH_TECHNIQUES
-from dbal_tf.store.rows import LABELLED, LabelRecord, ids_digest, labels_digest
+from dbal_tf.store.rows import LABELLED, WITHDRAWN, LabelRecord, ids_digest, labels_digest
 
 _ROUNDING = 1e-5  # of float32 scores
 
@@ -53,10 +53,14 @@ def _asked_in_vain(facts: Facts) -> Iterator[str]:
             yield f"round {index} asked {count} times for {item}"
     first: dict[str, int] = {}
     for answer in facts.answers:
-        first.setdefault(answer.item, -1 if answer.round is None else answer.round)
+        first.setdefault(answer.item, _number(answer.round))
     for row in facts.asked:
-        if first.get(row.item, row.round) < row.round:
+        if first.get(row.item, _number(row.round)) < _number(row.round):
             yield f"round {row.round} asked for {row.item}, which already had an answer"
+
+
+def _number(round_index: int | None) -> int:
+    return -1 if round_index is None else round_index
 
 
 def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
@@ -67,17 +71,23 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
     size = facts.config.acquisition_size
     initial = len(asked_in(facts, None))
     wanted = facts.config.initial_per_class * len(facts.run.class_names)
-    if wanted and initial != wanted:
+    # A person begins with what is labelled already, and skips what they like.
+    if wanted and initial != wanted and facts.config.oracle == "dataset":
         yield f"there are {initial} initial labels, expected {wanted}"
     for row in facts.rounds:
         index = row.point.round
         yield from _wrong_query(facts, index, size)
         if row.point.labels != (known := len(labels_of_model(facts, index))):
             yield f"round {index} counts {row.point.labels} labels, there are {known}"
+    latest, states = -1, dict[str, str]()
     for answer in facts.answers:
+        index, item = _number(answer.round), answer.item
         if answer.round is not None and answer.rank is None and answer.corrects is None:
-            index, item = answer.round, answer.item
             yield f"round {index} has an answer for {item}, which it had not asked for"
+        # A correction is of the round that was the last one when it was given.
+        if index < latest and states.get(item, WITHDRAWN) != WITHDRAWN:
+            yield f"answer {answer.id} to {item} is of round {index}, before round {latest}"
+        latest, states[item] = max(latest, index), answer.state
 
 
 def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
@@ -110,7 +120,7 @@ def labels_are_classes(facts: Facts) -> Iterator[str]:
     if facts.has_store and not facts.run.class_names:
         yield "the names of the classes are missing"
     for row in facts.answers:
-        if row.state not in LABEL_STATES:
+        if row.state not in (*LABEL_STATES, WITHDRAWN):
             yield f"{row.item} is in the state '{row.state}'"
         elif row.state == LABELLED and (row.label is None or not 0 <= row.label < classes):
             yield f"{row.item} has class {row.label}"
@@ -128,11 +138,15 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
             ids_digest(row.ids),
         ):
             yield f"the ids of {name} were changed"
+    start = {row.item for row in facts.asked if row.round is None}
     for label in facts.labels:
-        wanted = "initial" if label.round is None else "pool"
-        if label.item not in ids.get(wanted, ()):
-            where = [name for name, of_use in ids.items() if label.item in of_use]
-            yield f"{label.item} was bought but is {' and '.join(where) or 'in no'} split"
+        is_initial = label.round is None and label.item not in start
+        if label.item not in ids.get("initial" if is_initial else "pool", ()):
+            yield f"{label.item} was bought but is {_where(label.item, ids)} split"
+    for one in facts.asked:
+        # At the start, test items are asked for, too.
+        if one.round is not None and one.item not in ids.get("pool", ()):
+            yield f"{one.item} was asked for but is {_where(one.item, ids)} split"
     labelled = {row.item for row in facts.labels}
     if missing := {"initial", "validation", "pool", "test"} - ids.keys():
         yield f"the ids of {' and '.join(sorted(missing))} are missing"
@@ -143,6 +157,10 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
     train = facts.splits.get("train")
     if train is None or ids_digest(together) != train.sha256:
         yield "labelled, unlabelled and validation items are not all items"
+
+
+def _where(item: str, ids: dict[str, set[str]]) -> str:
+    return " and ".join(name for name, of_use in ids.items() if item in of_use) or "in no"
 
 
 def scores_are_in_range(facts: Facts) -> Iterator[str]:

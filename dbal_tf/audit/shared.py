@@ -2,7 +2,7 @@
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
-from dbal_tf.store.rows import LabelRecord, known_before, labels_from_answers
+from dbal_tf.store.rows import AnswerRecord, LabelRecord, known_before, labels_from_answers
 
 
 class NotRecorded(Exception):
@@ -21,7 +21,13 @@ def needs_store(facts: Facts, what: str) -> None:
 
 def labels_of_model(facts: Facts, index: int) -> Labels:
     """Returns the labels that a round's model was trained on."""
-    return labels_from_answers(known_before(facts.answers, index))
+    return labels_from_answers(answers_of_model(facts, index))
+
+
+def answers_of_model(facts: Facts, index: int) -> list[AnswerRecord]:
+    """Returns the answer to each item, as a round's model knew it."""
+    last = next((row.last_answer for row in facts.rounds if row.point.round == index), None)
+    return known_before(facts.answers, index, last)
 
 
 def asked_in(facts: Facts, index: int | None) -> list[LabelRecord]:

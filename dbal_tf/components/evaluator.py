@@ -1,6 +1,7 @@
 """Evaluation of a model on all test items."""
 
 import dataclasses
+import math
 from typing import Self
 
 from dbal_tf.artifacts import Dataset, Evaluation, Model
@@ -22,8 +23,14 @@ class Evaluator:
         return cls(config.posterior, config.num_samples)
 
     def run(self, model: Model, dataset: Dataset, seed: int) -> Evaluation:
-        """Returns the model's evaluation by the posterior and without dropout."""
+        """Returns the model's evaluation by the posterior and without dropout.
+
+        Without test items, all measures are NaN.
+        """
         images, classes = dataset.test.images, dataset.test_labels.classes
+        if not len(classes):
+            nothing = math.nan
+            return Evaluation(nothing, nothing, nothing, nothing, nothing, nothing)
         predictor = predictor_for(model.network, self.posterior)
         probs = predictor.statistics(images, self.num_samples, seed).mean_probs
         point = (

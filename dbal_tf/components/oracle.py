@@ -1,12 +1,15 @@
-"""The oracle of experiments: it alone reads the hidden labels of a data set."""
+"""Oracles: whoever answers queries. The data set's own labels are read here alone."""
 
+import contextlib
 import dataclasses
 from typing import ClassVar
 
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Query
-from dbal_tf.core import InputError
+from dbal_tf.components.page import PageOracle
+from dbal_tf.config import Config
+from dbal_tf.core import InputError, Oracle, Say
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,13 +26,73 @@ class DatasetOracle:
         Raises:
             InputError: An item has none, so that a query for it could not be answered.
         """
-        pool = self.dataset.hidden.select(self.dataset.splits.pool_ids)
-        if unknown := int(np.count_nonzero(pool.classes < 0)):
+        pool = self.dataset.splits.pool_ids
+        if unknown := len(unknown_ids(self.dataset, pool)):
             raise InputError(
                 f"{unknown} of the {len(pool)} images of the pool have no label; expected one "
                 "for each, as the data set is asked for them; label them or leave them out."
             )
 
+    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
+        """Does nothing: the answers are there."""
+        del say
+        return contextlib.nullcontext()
+
     def run(self, query: Query) -> Labels:
         """Returns the labels of the query's items, in the query's order."""
         return self.dataset.hidden.select(query.ids)
+
+
+def make_oracle(config: Config, dataset: Dataset) -> Oracle:
+    """Returns the oracle that `--oracle` names."""
+    if config.oracle == "web":
+        return PageOracle.from_config(config)
+    return DatasetOracle(dataset)
+
+
+def unknown_ids(dataset: Dataset, ids: np.ndarray) -> np.ndarray:
+    """Returns those of some training items whose class the data set does not know."""
+    return ids[dataset.hidden.select(ids).classes < 0]
+
+
+def known_validation_labels(dataset: Dataset, told: Labels) -> Labels:
+    """Returns the labels of the validation items, where they are known.
+
+    Args:
+        dataset: The data set, which may know their classes.
+        told: What a person has said of some of them, which counts more.
+
+    Raises:
+        InputError: None is known.
+    """
+    ids = dataset.splits.validation_ids
+    labels = _known(dataset.hidden.select(ids), told)
+    if not len(labels):
+        raise InputError(
+            "No validation image has a label; expected some for --weight_decay=auto; label "
+            "one, or give a number."
+        )
+    return labels
+
+
+def with_known_test_items(dataset: Dataset, told: Labels) -> Dataset:
+    """Returns the data set with only those test items whose class is known.
+
+    Args:
+        dataset: The data set, which may know their classes.
+        told: What a person has said of some of them, which counts more.
+    """
+    labels = _known(dataset.test_labels, told)
+    if len(labels) == len(dataset.test) and not len(told):
+        return dataset
+    return dataclasses.replace(
+        dataset, test=dataset.test.select(labels.ids), test_labels=labels
+    )
+
+
+def _known(labels: Labels, told: Labels) -> Labels:
+    """Returns the labels, as they were told where they were, without unknown ones."""
+    classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
+    classes |= dict(zip(told.ids.tolist(), told.classes.tolist(), strict=True))
+    known = {item: label for item, label in classes.items() if label >= 0}
+    return Labels(np.array(list(known), np.str_), np.array(list(known.values()), np.int64))

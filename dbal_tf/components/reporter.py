@@ -1,24 +1,25 @@
 """The output of a run: files, TensorBoard, and lines for the user."""
 
+import datetime
 import io
+import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query, Scores
 from dbal_tf.config import Config
+from dbal_tf.core import Say
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store import csv_files, layout
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.rows import LABELLED
 from dbal_tf.store.writer import Store
-
-Say = Callable[[str], Any]
 
 
 class Reporter:
@@ -78,6 +79,19 @@ class Reporter:
         np.savez_compressed(content, ids=scores.ids, values=scores.values)
         write_atomically(self._folder / uri, content.getvalue())
         return {"scores": uri}
+
+    def show_state(self, state: str, index: int) -> None:
+        """Writes what the run is doing, for the page where a person labels.
+
+        Args:
+            state: `training`, `asking` or `done`.
+            index: The round.
+        """
+        if self._config.oracle == "dataset":
+            return
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        text = json.dumps({"state": state, "round": index, "time": now})
+        write_atomically(self._folder / layout.STATE_FILE, text)
 
     def show_end(self, index: int) -> None:
         """Shows a round that has all its answers: writes its `query.csv`.

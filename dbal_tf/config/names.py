@@ -24,6 +24,9 @@ SEMI_SUPERVISED = (
 )
 SCHEDULES = ("faithful", "light", "tiny")
 POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
+# Who answers; all but the first are people.
+ORACLES = ("dataset", "web", "csv", "label_studio")
+SHOW_PREDICTIONS = ("never", "after", "before")
 DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn",)
 INITIALIZERS = ("glorot_uniform", "early_keras")

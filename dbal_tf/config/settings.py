@@ -14,6 +14,7 @@ from dbal_tf.config import names as known
 from dbal_tf.config.choice import ChoiceSettings
 from dbal_tf.config.data import DataSettings
 from dbal_tf.config.experiments import ExperimentSettings
+from dbal_tf.config.labelling import LabellingSettings
 from dbal_tf.config.limits import check_limits
 from dbal_tf.config.training import TrainingSettings
 from dbal_tf.core import InputError
@@ -22,7 +23,9 @@ _NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings):
+class Config(
+    LabellingSettings, TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings
+):
     """The settings of an experiment; every field is a flag of the same name."""
 
     def __post_init__(self) -> None:
@@ -35,6 +38,7 @@ class Config(TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings)
                     f"--{name}={','.join(names)} names a {noun} twice; name each once."
                 )
         self._check_labels_from()
+        self._check_oracle()
         if len(self.classes) == 1:
             raise InputError(
                 f"--classes={self.classes[0]} is one class; expected at least two, or none "
@@ -65,6 +69,21 @@ class Config(TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings)
             raise InputError(
                 f"--labels={self.labels} was given without --labels_from; expected the folder "
                 "of the run that bought them; for a balanced set use --initial_per_class."
+            )
+
+    def _check_oracle(self) -> None:
+        if self.oracle == "dataset":
+            return
+        given = f"--oracle={self.oracle} cannot be used with"
+        if self.experiment != "run" or len(self.acquisition) > 1 or self.repetitions > 1:
+            raise InputError(
+                f"{given} several runs, which ask for the same images again; use "
+                "--experiment=run with one --acquisition and --repetitions=1."
+            )
+        if self.acquisition[0] in known.GRAPH_TECHNIQUES:
+            raise InputError(
+                f"{given} --acquisition={self.acquisition[0]}, whose graph needs the labels of "
+                "all test images; use another acquisition function."
             )
 
     def _default_run_dir(self) -> str:

@@ -24,6 +24,7 @@ def begin_or_resume(
     oracle: Oracle,
     versions: dict[str, str],
     say: Callable[[str], Any],
+    query: Query | None = None,
 ) -> None:
     """Begins a run in its store, or checks that the run there can be resumed.
 
@@ -37,6 +38,7 @@ def begin_or_resume(
         oracle: Labels the initial set.
         versions: Versions of code and libraries; see `changed_since`.
         say: Called with a sentence about each change that may alter the results.
+        query: What a person labels before the first model; None: nothing.
 
     Raises:
         InputError: Settings, data or labels differ from those of the run.
@@ -44,7 +46,7 @@ def begin_or_resume(
     flags, ids = config.to_flags(), dataset.splits.initial_ids
     initial = oracle.run(Query(ids, np.zeros(len(ids))))
     record = RunRecord(flags, dataset.checksum, versions, dataset.class_names)
-    store.start(record, initial, oracle.annotator, dataset.ids_by_use())
+    store.start(record, initial, oracle.annotator, dataset.ids_by_use(), query)
     check_continuity(store.reader, config, dataset, oracle)
     for notice in changed_since(store.reader, versions):
         say(notice)

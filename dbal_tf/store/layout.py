@@ -4,6 +4,8 @@
     metadata.db             the store: a run is resumed from it alone
     curve.csv, curve.png    the learning curve
     rounds/0007/            query.csv, and scores.npz with --keep_scores
+                            and predictions.npz if a person labels
+    state.json              what the run is doing, if a person labels
     tensorboard/            events
     export/<version>/       SavedModel, complete if it has complete.json
 
@@ -27,6 +29,7 @@ CURVE_PLOT = "curve.png"
 LOCK_FILE = ".lock"
 TENSORBOARD_DIR = "tensorboard"
 EXPORT_DIR = "export"
+STATE_FILE = "state.json"
 EXPORT_MARKER = "complete.json"
 PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"
@@ -43,6 +46,11 @@ def query_file(round_index: int) -> str:
 def scores_file(round_index: int) -> str:
     """Returns the file of a round's scores, written with --keep_scores."""
     return f"rounds/{round_index:04d}/scores.npz"
+
+
+def predictions_file(round_index: int) -> str:
+    """Returns the file of a round's predictions, written if a person labels."""
+    return f"rounds/{round_index:04d}/predictions.npz"
 
 
 def how_to_go_on(run_dir: str) -> str:

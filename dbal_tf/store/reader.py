@@ -1,9 +1,11 @@
 """Read access to a run's store."""
 
 import contextlib
+import functools
 import json
 import pathlib
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,10 @@ from dbal_tf.store import schema
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.rows import (
     LABELLED,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    WITHDRAWN,
     AnswerRecord,
     ArtifactRecord,
     AskedRecord,
@@ -87,34 +93,59 @@ class RunReader:
             flags, checksum, json.loads(versions), tuple(json.loads(names)), started
         )
 
-    def answers(self) -> list[AnswerRecord]:
-        """Returns all answers, in the order in which they were given."""
-        rows = self._all(
-            "SELECT id, a.item, class, state, a.round, annotator, seconds, time, corrects, rank"
-            " FROM answers a LEFT JOIN queries q ON q.round = a.round AND q.item = a.item"
-            " ORDER BY id"
-        )
-        return [AnswerRecord(*row) for row in rows]
-
-    def labels(self, before: int | None = None) -> Labels:
-        """Returns the labels to train on, in the order in which they were asked for.
+    def answers(self, use: str = TRAIN) -> list[AnswerRecord]:
+        """Returns all answers for a use, in the order in which they were given.
 
         Args:
-            before: Round whose model is trained: only answers from before its query
-                count; None: all count.
+            use: `TRAIN`, or `TEST` or `VALIDATION`: of the items of that split.
         """
-        return labels_from_answers(known_before(self.answers(), before))
+        rows = self._all(
+            "SELECT id, a.item, class, state, a.round, annotator, seconds, time, corrects, rank"
+            " FROM answers a LEFT JOIN queries q ON q.round IS a.round AND q.item = a.item"
+            " ORDER BY id"
+        )
+        uses = self._uses
+        return [AnswerRecord(*row) for row in rows if uses.get(row[1], TRAIN) == use]
+
+    @functools.cached_property
+    def _uses(self) -> dict[str, str]:
+        """The use of the items that no model is trained on; a run never changes it."""
+        splits = self.splits()
+        return {
+            item: use
+            for use in (TEST, VALIDATION)
+            if use in splits
+            for item in splits[use].ids or ()
+        }
+
+    def use(self, item: str) -> str:
+        """Returns what an item's answer is used for: `TRAIN`, `TEST` or `VALIDATION`."""
+        return self._uses.get(item, TRAIN)
+
+    def labels(self, before: int | None = None, use: str = TRAIN) -> Labels:
+        """Returns the labels for a use, in the order in which they were asked for.
+
+        Args:
+            before: Round whose model is trained: only answers from before its
+                training count; None, or a round that has not begun: all count.
+            use: `TRAIN`, `TEST` or `VALIDATION`.
+        """
+        begun = self._all("SELECT round, last_answer FROM begun")
+        last_answer = None if before is None else dict(begun).get(before)
+        return labels_from_answers(known_before(self.answers(use), None, last_answer))
 
     def answered_ids(self) -> np.ndarray:
         """Returns the ids of all items that were labelled, skipped or left unsure."""
-        rows = self._all("SELECT item FROM answers GROUP BY item ORDER BY MIN(id)")
-        return np.array([item for (item,) in rows], np.str_)
+        rows = self._all(
+            "SELECT item, state, MAX(id) FROM answers GROUP BY item ORDER BY MIN(id)"
+        )
+        return np.array([item for item, state, _ in rows if state != WITHDRAWN], np.str_)
 
     def asked(self) -> list[AskedRecord]:
         """Returns all queries, each with its reserve, by round and rank."""
         rows = self._all(
             "SELECT round, rank, item, score, standard_error, entropy FROM queries"
-            " ORDER BY round, rank"
+            " ORDER BY round, rank"  # NULL, the start, comes first.
         )
         return [AskedRecord(*row) for row in rows]
 
@@ -122,8 +153,12 @@ class RunReader:
         """Returns the answered items, each with its answer when its round ended."""
         return label_records(self.answers(), self.asked())
 
-    def query(self, round_index: int) -> Query:
-        """Returns a round's query and its reserve, ranked; empty if it has no query."""
+    def query(self, round_index: int | None) -> Query:
+        """Returns a round's query and its reserve, ranked; empty if it has no query.
+
+        Args:
+            round_index: The round; None: what is asked for before the first model.
+        """
         rows = [row for row in self.asked() if row.round == round_index]
 
         def column(name: str) -> np.ndarray | None:
@@ -132,7 +167,7 @@ class RunReader:
 
         return Query(
             np.array([row.item for row in rows], np.str_),
-            np.array([row.score for row in rows], np.float64),
+            np.array([row.score or 0.0 for row in rows], np.float64),
             column("standard_error"),
             column("entropy"),
         )
@@ -141,23 +176,46 @@ class RunReader:
         """Returns the items that the last round still waits for, best first.
 
         The next item of the reserve replaces one that was skipped. Empty if the
-        round has all its labels, or nothing is left to ask for.
+        round has all its labels, or nothing is left to ask for. Before the first
+        round, returns what is to be labelled at the start.
 
         Args:
             size: Number of labels per round: `--acquisition_size`.
         """
-        ((last,),) = self._all("SELECT COALESCE(MAX(round), -1) FROM rounds")
-        query = self.query(last)
-        # A later answer replaces an earlier one, so an item that was skipped and then
-        # labelled counts as labelled.
-        given = {row.item: row for row in self.answers() if row.round == last}
-        # Only labels of this query count: not skipped items, for which the reserve is
-        # there, and not corrections of earlier rounds, which add no label.
-        labelled = sum(
-            item in given and given[item].state == LABELLED for item in query.ids.tolist()
+        last = self.last_round()
+        query, states = self.query(last), self._states()
+        # Skipped items do not count, for which the reserve is there.
+        labelled = sum(states.get(item) == LABELLED for item in query.ids.tolist())
+        # The start has no reserve: all of it is asked for.
+        wanted = len(query) if last is None else max(0, size - labelled)
+        return query.take(self._open(query, states)[:wanted])
+
+    def reserve(self, size: int) -> Query:
+        """Returns the unanswered items of the last query that `pending` does not ask for."""
+        query, waited = self.query(self.last_round()), self.pending(size).ids
+        rows = self._open(query, self._states())
+        return query.take(rows[~np.isin(query.ids[rows], waited)])
+
+    def open_items(self, use: str) -> tuple[str, ...]:
+        """Returns the ids of a split, `TEST` or `VALIDATION`, that have no answer."""
+        states = self._states()
+        return tuple(
+            item for item, of in self._uses.items() if of == use and item not in states
         )
-        is_open_k = np.array([item not in given for item in query.ids.tolist()], bool)
-        return query.take(np.flatnonzero(is_open_k)[: max(0, size - labelled)])
+
+    def last_round(self) -> int | None:
+        """Returns the last committed round; None before the first."""
+        ((last,),) = self._all("SELECT MAX(round) FROM rounds")
+        return last
+
+    def _states(self) -> dict[str, str]:
+        """Returns the state of each item that has an answer."""
+        rows = self._all("SELECT item, state, MAX(id) FROM answers GROUP BY item")
+        return {item: state for item, state, _ in rows if state != WITHDRAWN}
+
+    def _open(self, query: Query, states: Mapping[str, str]) -> np.ndarray:
+        """Returns the positions of a query's items that have no answer."""
+        return np.flatnonzero([item not in states for item in query.ids.tolist()])
 
     def curve(self) -> list[CurvePoint]:
         """Returns a point for each committed round, in order."""
@@ -167,17 +225,19 @@ class RunReader:
         """Returns the committed rounds, each with the versions and labels behind it."""
         rows = self._all(
             "SELECT round, labels, evaluation, weight_decay, seconds, versions, labels_sha256,"
-            " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round)"
-            " FROM rounds ORDER BY round"
+            " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round),"
+            " last_answer FROM rounds LEFT JOIN begun USING (round) ORDER BY round"
         )
         records = []
         # Labelling time is summed here, because answers arrive after the round is committed,
         # in any number of parts.
-        for index, labels, evaluation, decay, seconds, versions, digest, asked, label in rows:
+        for index, labels, evaluation, decay, seconds, versions, *rest in rows:
+            digest, asked, label, last_answer = rest
             spent = json.loads(seconds) | ({} if label is None else {"label": label})
             measures = Evaluation(**json.loads(evaluation))
             point = CurvePoint(index, labels, measures, decay, spent)
-            records.append(RoundRecord(point, json.loads(versions), digest, asked))
+            made_by = json.loads(versions)
+            records.append(RoundRecord(point, made_by, digest, asked, last_answer))
         return records
 
     def executions(self) -> list[ExecutionRecord]:

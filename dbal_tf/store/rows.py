@@ -12,6 +12,11 @@ import numpy as np
 from dbal_tf.artifacts import LABEL_STATES, CurvePoint, Labels
 
 LABELLED = LABEL_STATES[0]
+WITHDRAWN = "withdrawn"
+"""The state of an answer that takes the one before it back: the item has none again."""
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+"""What answers are used for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +48,15 @@ class RoundRecord:
         labels_sha256: `labels_digest` of the labels that its model was trained
             on; None in published results.
         asked: When it was committed, UTC, ISO 8601; empty in published results.
+        last_answer: Id of the last answer that its model may know; None in
+            published results.
     """
 
     point: CurvePoint
     versions: dict[str, str]
     labels_sha256: str | None = None
     asked: str = ""
+    last_answer: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,18 +64,18 @@ class AskedRecord:
     """An item of a round's query or of the reserve behind it.
 
     Attributes:
-        round: The round that asked.
+        round: The round that asked; None: the start, before the first model.
         rank: From 0; the reserve follows the query.
         item: Its id.
-        score: Its acquisition score.
+        score: Its acquisition score; None at the start.
         standard_error: Of the score; None if the score is exact.
         entropy: Its predictive entropy in nats, None if there is none.
     """
 
-    round: int
+    round: int | None
     rank: int
     item: str
-    score: float
+    score: float | None
     standard_error: float | None
     entropy: float | None
 
@@ -80,9 +88,9 @@ class AnswerRecord:
         id: Ascending in the order in which the answers were given.
         item: The item's id.
         label: Its class index; None if it was skipped or the annotator unsure.
-        state: One of `LABEL_STATES`.
-        round: The last committed round when the answer was given; models of later
-            rounds are trained on it. None: the initial set.
+        state: One of `LABEL_STATES`, or `WITHDRAWN`.
+        round: The last committed round when the answer was given. None: there was
+            none yet; the initial set.
         annotator: Name of whoever gave it.
         seconds: How long it took; None if not known.
         time: When it was given, UTC, ISO 8601.
@@ -156,34 +164,43 @@ class SplitRecord:
 
 
 def known_before(
-    answers: Iterable[AnswerRecord], round_index: int | None
+    answers: Iterable[AnswerRecord], round_index: int | None, last_answer: int | None = None
 ) -> list[AnswerRecord]:
-    """Returns one answer per item: the last one given before a round's query.
+    """Returns one answer per item: the last one given before a round's training.
 
-    The answers are ordered by the first answer of each item.
+    The answers are ordered by the first answer of each item. An item whose last
+    answer was withdrawn has none.
 
     Args:
         answers: All answers of a run, in the order in which they were given.
         round_index: The round; None: all answers count.
+        last_answer: Id of the last answer that counts; None: all from before the
+            round's query.
     """
     first: dict[str, AnswerRecord] = {}
     last: dict[str, AnswerRecord] = {}
     for answer in answers:
-        if round_index is None or answer.round is None or answer.round < round_index:
+        if last_answer is not None:
+            counts = answer.id <= last_answer
+        else:
+            counts = round_index is None or answer.round is None or answer.round < round_index
+        if counts:
             first.setdefault(answer.item, answer)
             last[answer.item] = answer
     # A correction keeps the place of the first answer: the seeded shuffle of the training
     # then sees the images in the order that it would have without the correction.
-    return [last[one.item] for one in sorted(first.values(), key=_place)]
+    known = [last[one.item] for one in sorted(first.values(), key=_place)]
+    return [answer for answer in known if answer.state != WITHDRAWN]
 
 
-def _place(answer: AnswerRecord) -> tuple[int, int]:
+def _place(answer: AnswerRecord) -> tuple[int, bool, int]:
     """Returns the sort key of an item among the labels: its round, then its rank."""
     # By rank, not by time: whoever answers a query in another order trains the same model.
-    if answer.round is None:
-        return -1, answer.id
-    # An item without a rank was answered although no query had asked for it.
-    return answer.round, answer.id if answer.rank is None else answer.rank
+    # What was known from the beginning has no rank and comes first; in a round, an item
+    # without one was answered although no query had asked for it.
+    if answer.rank is None:
+        return -1 if answer.round is None else answer.round, answer.round is not None, answer.id
+    return -1 if answer.round is None else answer.round, answer.round is None, answer.rank
 
 
 def labels_from_answers(answers: Iterable[AnswerRecord]) -> Labels:
@@ -202,14 +219,15 @@ def label_records(
 
     Corrections that were given in later rounds are left out.
     """
-    initial = [answer for answer in answers if answer.round is None]
+    initial = known_before([answer for answer in answers if answer.round is None], None)
     in_round = {(answer.round, answer.item): answer for answer in answers}
     rows = [
         LabelRecord(answer.item, answer.label, None, rank, None, None, answer.state)
         for rank, answer in enumerate(initial)
     ]
     for one in asked:
-        if answer := in_round.get((one.round, one.item)):
+        answer = in_round.get((one.round, one.item))
+        if one.round is not None and answer and answer.state != WITHDRAWN:
             place = one.round, one.rank, one.score, one.entropy
             error = one.standard_error
             rows.append(LabelRecord(one.item, answer.label, *place, answer.state, error))

@@ -7,11 +7,12 @@ from typing import Any
 
 from dbal_tf.core import InputError
 
-VERSION = 3
+VERSION = 4
 
 # Executions, artifacts and events as in TFX's ML Metadata. Answers are append-only, so
 # that the labels of every past model can be listed: a correction is another row that
-# refers to the first. `corrects` is UNIQUE, so that corrections form a chain.
+# refers to the first. `corrects` is UNIQUE, so that corrections form a chain. A round of
+# NULL is the start: what was known, and what was asked for, before the first model.
 _TABLES = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -34,8 +35,11 @@ CREATE TABLE rounds (
     weight_decay REAL NOT NULL,
     seconds TEXT NOT NULL,
     versions TEXT NOT NULL);
+CREATE TABLE begun (
+    round INTEGER PRIMARY KEY,
+    last_answer INTEGER NOT NULL);
 CREATE TABLE queries (
-    round INTEGER NOT NULL REFERENCES rounds (round),
+    round INTEGER REFERENCES rounds (round),
     rank INTEGER NOT NULL,
     item TEXT NOT NULL,
     score REAL,

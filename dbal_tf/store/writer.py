@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from dbal_tf.artifacts import CurvePoint, Labels, Query
 from dbal_tf.core import InputError
 from dbal_tf.runtime.interrupts import finish_first
@@ -22,7 +24,7 @@ from dbal_tf.store.files import digest
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.recovery import save_what_is_left
-from dbal_tf.store.rows import RunRecord, ids_digest, labels_digest, pack_ids
+from dbal_tf.store.rows import WITHDRAWN, RunRecord, ids_digest, labels_digest, pack_ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +39,10 @@ class Execution:
 class Store:
     """The metadata store of one run folder.
 
-    Tables: `runs` (one row), `splits`, `rounds`, `queries`, `answers` (round
-    NULL: the initial set), `executions`, `artifacts`, `events`; see
-    `schema.py`. To read only, use `reader.RunReader`.
+    Tables: `runs` (one row), `splits`, `rounds`, `begun`, `queries`, `answers`
+    (round NULL: from before the first model), `executions`, `artifacts`,
+    `events`; see `schema.py`. To read only, use `reader.RunReader`. Several
+    processes may write to one store: a run, and the page where a person labels.
 
     Args:
         run_dir: The run's folder; its `metadata.db` is created if there is none.
@@ -89,6 +92,7 @@ class Store:
         initial: Labels,
         annotator: str,
         splits: Mapping[str, Sequence[str]],
+        query: Query | None = None,
     ) -> None:
         """Begins the run with its initial labels, or checks that it has the same data.
 
@@ -98,6 +102,7 @@ class Store:
             annotator: Name of whoever gave them.
             splits: Ids by split, for the audit; for `train`, which the others make
                 up, only the digest is kept.
+            query: What is to be labelled before the first model; None: nothing.
 
         Raises:
             InputError: The data differ from those that the run began with.
@@ -125,7 +130,18 @@ class Store:
                 packed = None if name == "train" else pack_ids(ids)
                 row = (name, len(ids), ids_digest(ids), packed)
                 execute("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
-            _insert_answers(execute, initial, None, annotator, None)
+            _insert_answers(execute, initial, annotator, None)
+            if query is not None:
+                _insert_query(execute, query, None)
+
+    def begin(self, round_index: int) -> None:
+        """Fixes the answers that a round may know: those that are there now.
+
+        If the round has begun before, as in a process that was killed, nothing
+        changes: it then learns from the same labels as it did.
+        """
+        with finish_first(), self._transaction() as execute:
+            _begin(execute, round_index)
 
     def ask(
         self,
@@ -137,7 +153,8 @@ class Store:
         """Commits a round up to its query, in one transaction.
 
         The last round has no query. If the run is given more rounds, it is done
-        again with one; answers that were given in between are kept.
+        again with one; answers that were given in between are kept. Items that
+        were answered while the query was chosen are left out of it.
 
         Args:
             point: The round's point on the learning curve.
@@ -145,6 +162,7 @@ class Store:
             executions: The calls of components.
             artifacts: What the round wrote: a path by kind.
         """
+        self.begin(point.round)
         trained_on = labels_digest(self._reader.labels(before=point.round))
         kept = [(kind, uri, self._digest(uri)) for kind, uri in artifacts.items()]
         values = (
@@ -170,30 +188,34 @@ class Store:
             if query is not None:
                 _insert_query(execute, query, point.round)
             for one in executions:
-                execute(
-                    "INSERT INTO executions (round, component, seeds, seconds)"
-                    " VALUES (?, ?, ?, ?)",
-                    (point.round, one.component, json.dumps(dict(one.seeds)), one.seconds),
-                )
+                _insert_execution(execute, point.round, one)
             for kind, uri, sha256 in kept:
                 _insert_artifact(execute, point.round, kind, uri, sha256)
 
-    def tell(
-        self, round_index: int, labels: Labels, annotator: str, seconds: float | None = None
-    ) -> None:
+    def tell(self, labels: Labels, annotator: str, seconds: float | None = None) -> None:
         """Commits answers, in one transaction.
 
         An answer to an item that already has one is a correction: the earlier
-        answer is kept, and only rounds after `round_index` use the new one.
+        answer is kept, and only rounds that begin later use the new one.
 
         Args:
-            round_index: The last committed round.
-            labels: The answers, for items of the run's queries.
+            labels: The answers.
             annotator: Name of whoever gave them.
             seconds: Time spent on all of them together; None if not known.
         """
         with finish_first(), self._transaction() as execute:
-            _insert_answers(execute, labels, round_index, annotator, seconds)
+            _insert_answers(execute, labels, annotator, seconds)
+
+    def withdraw(self, item: str, annotator: str) -> None:
+        """Takes the last answer to an item back: it is asked for again.
+
+        Args:
+            item: Its id; it has an answer.
+            annotator: Name of whoever takes it back.
+        """
+        taken_back = Labels(np.array([item]), np.array([-1]), np.array([WITHDRAWN]))
+        with finish_first(), self._transaction() as execute:
+            _insert_answers(execute, taken_back, annotator, None)
 
     def add_artifact(self, round_index: int, kind: str, uri: str) -> None:
         """Records a file that a round wrote after it was committed."""
@@ -240,35 +262,65 @@ class Store:
             raise
 
 
-def _insert_query(execute: Any, query: Query, round_index: int) -> None:
+def _begin(execute: Any, round_index: int) -> None:
+    execute(
+        "INSERT OR IGNORE INTO begun SELECT ?, COALESCE(MAX(id), 0) FROM answers",
+        (round_index,),
+    )
+
+
+def _insert_query(execute: Any, query: Query, round_index: int | None) -> None:
+    is_open = [not _has_answer(execute, item) for item in query.ids.tolist()]
+    query = query.take(np.flatnonzero(is_open))
     nothing = [None] * len(query)
     errors, entropies = (
         nothing if values is None else values.tolist()
         for values in (query.standard_errors, query.entropies)
     )
-    rows = zip(query.ids.tolist(), query.scores.tolist(), errors, entropies, strict=True)
+    # Before the first model there are no scores.
+    scores = nothing if round_index is None else query.scores.tolist()
+    rows = zip(query.ids.tolist(), scores, errors, entropies, strict=True)
     for rank, row in enumerate(rows):
         execute("INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?)", (round_index, rank, *row))
+
+
+def _insert_execution(execute: Any, round_index: int, one: Execution) -> None:
+    execute(
+        "INSERT INTO executions (round, component, seeds, seconds) VALUES (?, ?, ?, ?)",
+        (round_index, one.component, json.dumps(dict(one.seeds)), one.seconds),
+    )
 
 
 def _insert_answers(
     execute: Any,
     labels: Labels,
-    round_index: int | None,
     annotator: str,
     seconds: float | None,
 ) -> None:
     if len(set(labels.ids.tolist())) < len(labels):
         raise ValueError("An item is given twice; expected one answer to each.")
     each = None if seconds is None else seconds / max(1, len(labels))
+    ((last,),) = execute("SELECT MAX(round) FROM rounds")
     for item, label, state in labels.rows():
         (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
+        # A first answer belongs to the query that asked, though the next may be there by now.
+        asked = execute("SELECT MAX(round), COUNT(*) FROM queries WHERE item = ?", (item,))
+        in_round, count = asked.fetchone()
+        round_index = in_round if count and not _has_answer(execute, item) else last
         execute(
             "INSERT INTO answers"
             " (item, class, state, round, annotator, seconds, time, corrects)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (item, label, state, round_index, annotator, each, _now(), earlier),
         )
+
+
+def _has_answer(execute: Any, item: str) -> bool:
+    """Says whether an item has an answer that was not withdrawn."""
+    row = execute(
+        "SELECT state FROM answers WHERE item = ? ORDER BY id DESC LIMIT 1", (item,)
+    ).fetchone()
+    return row is not None and row[0] != WITHDRAWN
 
 
 def _insert_artifact(execute: Any, round_index: int, kind: str, uri: str, sha256: str) -> None:

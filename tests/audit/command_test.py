@@ -137,7 +137,7 @@ def test_a_store_of_another_schema_is_bad_input(finished_run, capsys, version):
     assert audit.main([str(finished_run)]) == 2
     assert capsys.readouterr().err == (
         f"dbal_tf: {finished_run / STORE_FILE} has schema {version}, this version of dbal_tf "
-        "reads schema 3; use the version that wrote it or choose another --run_dir.\n"
+        "reads schema 4; use the version that wrote it or choose another --run_dir.\n"
     )
 
 

@@ -51,12 +51,12 @@ _CORRUPTIONS = {
     "a test item bought": (
         _rename("train-8", "test-1"),
         "items are in their split",
-        "test-1 was bought but is test split",
+        "test-1 was asked for but is test split",
     ),
     "a validation item bought": (
         _rename("train-8", "train-3"),
         "items are in their split",
-        "train-3 was bought but is validation split",
+        "train-3 was asked for but is validation split",
     ),
     "an item of nowhere bought": (
         _rename("train-8", "foreign"),
@@ -91,12 +91,12 @@ _CORRUPTIONS = {
     "a label moved to an earlier round": (
         _sql("UPDATE answers SET round = 0 WHERE item = 'train-8'"),
         "labels are as they were learnt",
-        "the labels that round 1 learnt from were changed",
+        "the labels that round 2 learnt from were changed",
     ),
     "a correction that claims to be of an earlier round": (
         _answer("train-5", 4, number=0),
-        "labels are as they were learnt",
-        "the labels that round 1 learnt from were changed",
+        "every round has its labels",
+        "answer 8 to train-5 is of round 0, before round 1",
     ),
     "a correction of another item's answer": (
         _answer("train-5", 5),

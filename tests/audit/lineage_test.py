@@ -80,13 +80,15 @@ def test_a_correction_shows_in_the_rounds_that_learn_it_alone(finished_run):
     before = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
     told = {"train-5": 0, "train-7": "unsure"}
     with Store(finished_run) as store:
-        store.tell(1, Labels.from_answers(told), "person", 3.0)
+        store.tell(Labels.from_answers(told), "person", 3.0)
+        # As if round 2 had begun after that.
+        store._connection.execute("UPDATE begun SET last_answer = 9 WHERE round = 2")
     for index in range(2):
         assert lineage(read_facts(finished_run), f"model/{index}") == before[index]
     _, entries = _entries(finished_run, "model/2")
     assert entries["corrected"] == (
-        "train-5 is low (person, told in round 1), was middle (dataset); "
-        "train-7 is unsure (person, told in round 1), was middle (dataset)"
+        "train-5 is low (person, told in round 2), was middle (dataset); "
+        "train-7 is unsure (person, told in round 2), was middle (dataset)"
     )
     assert entries["labels"].startswith("6: 3 initial, 3 bought;")
     # Round 2 was committed before: it did not learn what it is now said to know.
@@ -96,6 +98,6 @@ def test_a_correction_shows_in_the_rounds_that_learn_it_alone(finished_run):
 def test_a_correction_of_an_initial_label_told_at_the_end_changes_no_lineage(finished_run):
     before = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
     with Store(finished_run) as store:
-        store.tell(2, Labels.from_answers({"train-0": 1}), "person")
+        store.tell(Labels.from_answers({"train-0": 1}), "person")
     after = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
     assert after == before

@@ -40,7 +40,7 @@ class Waiting:
         """Commits answers to `train_10` and so on; writes no file."""
         given = {name.replace("_", "-"): answer for name, answer in answers.items()}
         with Store(self.folder) as store:
-            store.tell(index, Labels.from_answers(given), "person", seconds)
+            store.tell(Labels.from_answers(given), "person", seconds)
 
     def write_curve(self) -> None:
         """Writes `curve.csv`, as a run does after each commit."""

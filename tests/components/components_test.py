@@ -14,16 +14,20 @@ from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.example_gen import ExampleGen
 from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
 from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.components.page import PageOracle
 from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.posterior_choice import PosteriorChooser
+from dbal_tf.components.predictions import Predictions
 from dbal_tf.components.push_gate import PushGate
 from dbal_tf.components.pusher import Pusher
+from dbal_tf.components.start import Start
 from dbal_tf.components.trainer import Trainer
 from dbal_tf.config import Config
 
 COMPONENTS = (
     *(Acquirer, DatasetOracle, Evaluator, ExampleGen, GraphChooser, ImageGraph),
-    *(PoolScorer, PosteriorChooser, PushGate, Pusher, Trainer),
+    *(PageOracle, PoolScorer, PosteriorChooser, Predictions, PushGate, Pusher),
+    *(Start, Trainer),
 )
 # Fields that are no setting; each is tested where its component is.
 MADE = {
@@ -61,6 +65,11 @@ CHANGED = Config(
     export_every=2,
     bless_max_error=0.25,
     run_dir="somewhere/else",
+    weight_decay="auto",
+    port=8000,
+    show_predictions="never",
+    expose=True,
+    oracle="web",
 )
 
 

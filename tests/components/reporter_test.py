@@ -113,7 +113,7 @@ def test_scores_are_kept_if_they_shall_be(reporter, config, store, toy):
 
 def test_a_round_that_ends_is_shown_once(reporter, config, store, toy, lines):
     first, second, _ = _ask(store, toy, 0)
-    store.tell(0, Labels.from_answers({first: 2, second: 0}), "person", 1.5)
+    store.tell(Labels.from_answers({first: 2, second: 0}), "person", 1.5)
     reporter.show_end(0)
     path = _file(config, "rounds/0000/query.csv")
     assert path.read_text() == (
@@ -142,8 +142,8 @@ def test_what_was_skipped_has_no_class_and_is_not_drawn(
     drawn = []
     monkeypatch.setattr(reporter._log, "write_query", lambda *given: drawn.append(given))
     first, second, third = _ask(store, toy, 0)
-    store.tell(0, Labels.from_answers({second: "skipped", third: 1}), "person")
-    store.tell(0, Labels.from_answers({first: 2}), "person")
+    store.tell(Labels.from_answers({second: "skipped", third: 1}), "person")
+    store.tell(Labels.from_answers({first: 2}), "person")
     reporter.show_end(0)
     assert _file(config, "rounds/0000/query.csv").read_text() == (
         f"{_QUERY_HEADER}{first},0.5,0.1,1,high\n{second},0.25,0.01,2,\n"
@@ -157,7 +157,7 @@ def test_what_was_skipped_has_no_class_and_is_not_drawn(
 
 def test_a_round_of_skipped_items_alone_has_nothing_to_draw(reporter, config, store, toy):
     answers = dict.fromkeys(_ask(store, toy, 0), "unsure")
-    store.tell(0, Labels.from_answers(answers), "person")
+    store.tell(Labels.from_answers(answers), "person")
     reporter.show_end(0)
     text = _file(config, "rounds/0000/query.csv").read_text()
     assert [line.rpartition(",")[2] for line in text.splitlines()] == ["label", "", "", ""]
@@ -166,10 +166,10 @@ def test_a_round_of_skipped_items_alone_has_nothing_to_draw(reporter, config, st
 
 def test_a_round_shows_its_own_answers_as_they_were_when_it_ended(reporter, config, store, toy):
     first, second, _ = _ask(store, toy, 0)
-    store.tell(0, Labels.from_answers({first: 2, second: 0}), "person")
+    store.tell(Labels.from_answers({first: 2, second: 0}), "person")
     other, another, _ = _ask(store, toy, 1, labels=8)
     answers = {other: 1, another: 1, first: 0}
-    store.tell(1, Labels.from_answers(answers), "person")
+    store.tell(Labels.from_answers(answers), "person")
     for index in (0, 1):
         reporter.show_end(index)
     for index, expected in (

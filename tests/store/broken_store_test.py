@@ -56,7 +56,7 @@ def large(tmp_path):
         initial = _labels(*(f"item-{n:05d}" for n in range(2000)))
         store.start(_RUN, initial, "dataset", {})
         _ask(store, "y", "b")
-        store.tell(0, _labels("y", "b"), "dataset")
+        store.tell(_labels("y", "b"), "dataset")
     return tmp_path
 
 
@@ -118,7 +118,7 @@ def test_a_full_disk_undoes_the_transaction_and_says_so(store, tmp_path):
     many = [f"item-{number}" for number in range(2000)]
     for act in (
         lambda: _ask(store, *many),
-        lambda: store.tell(0, _labels(*many), "dataset"),
+        lambda: store.tell(_labels(*many), "dataset"),
     ):
         limit(pages())
         before = _everything(tmp_path)

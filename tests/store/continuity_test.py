@@ -44,7 +44,7 @@ def _tell(store, toy, annotator):
     ids = toy.splits.pool_ids[:4]
     point = CurvePoint(0, 6, Evaluation(0.5, 1.0, 0.5, 0.25, 0.5, 1.0), 2.5, {})
     store.ask(point, Query(ids, np.zeros(len(ids))), [], {})
-    store.tell(0, toy.hidden.select(ids), annotator)
+    store.tell(toy.hidden.select(ids), annotator)
 
 
 def test_what_a_run_began_with_goes_on(check, tiny):
@@ -104,7 +104,7 @@ def test_a_correction_is_not_compared_but_what_it_corrects_is(check, store, toy)
     initial = toy.splits.initial_ids
     corrections = toy.hidden.select(initial)
     _tell(store, toy, "dataset")
-    store.tell(0, Labels(initial, (corrections.classes + 1) % 3), "person")
+    store.tell(Labels(initial, (corrections.classes + 1) % 3), "person")
     check()
     with pytest.raises(InputError, match=r"of the 10 labels of the run"):
         check(dataset=_flipped(toy))
@@ -113,7 +113,7 @@ def test_a_correction_is_not_compared_but_what_it_corrects_is(check, store, toy)
 def test_what_was_skipped_has_no_label_to_compare(check, store, toy):
     ids = toy.splits.initial_ids
     _tell(store, toy, "person")
-    store.tell(0, Labels.from_answers(dict.fromkeys(ids.tolist(), "skipped")), "dataset")
+    store.tell(Labels.from_answers(dict.fromkeys(ids.tolist(), "skipped")), "dataset")
     check()
 
 

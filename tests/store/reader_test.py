@@ -110,7 +110,7 @@ def test_a_query_is_kept_with_its_reserve(finished_run):
 
 def test_answers_say_where_they_stood_in_the_query(finished_run):
     with Store(finished_run) as store:
-        store.tell(2, Labels.from_answers({"train-7": "skipped"}), "person", 2.0)
+        store.tell(Labels.from_answers({"train-7": "skipped"}), "person", 2.0)
         answers = store.reader.answers()
     assert [(row.item, row.round, row.rank) for row in answers[2:]] == [
         *(("train-2", None, None), ("train-5", 0, 0), ("train-6", 0, 1)),
@@ -125,7 +125,7 @@ def test_answers_say_where_they_stood_in_the_query(finished_run):
 
 def test_what_is_answered_is_so_whatever_the_answer(finished_run):
     with Store(finished_run) as store:
-        store.tell(2, Labels.from_answers({"train-7": "skipped", "train-0": 2}), "person")
+        store.tell(Labels.from_answers({"train-7": "skipped", "train-0": 2}), "person")
         assert store.reader.answered_ids().tolist() == [
             f"train-{number}" for number in (0, 1, 2, 5, 6, 7, 8)
         ]
@@ -166,7 +166,7 @@ def _asking(folder):
 def test_a_round_waits_for_what_is_missing_best_first(tmp_path, told, waits_for):
     with _asking(tmp_path) as store:
         for answers in told:
-            store.tell(0, Labels.from_answers(answers), "person")
+            store.tell(Labels.from_answers(answers), "person")
         pending = store.reader.pending(2)
         assert pending.ids.tolist() == waits_for
         scores = dict(zip(_QUERY.ids.tolist(), _QUERY.scores.tolist(), strict=True))
@@ -203,7 +203,7 @@ def test_what_is_pending_is_that_of_the_model(told, size):
     last = {}
     with tempfile.TemporaryDirectory() as folder, _asking(pathlib.Path(folder)) as store:
         for answers in told:
-            store.tell(0, Labels.from_answers(answers), "person")
+            store.tell(Labels.from_answers(answers), "person")
             last |= answers
             missing = size - sum(isinstance(answer, int) for answer in last.values())
             expected = [item for item in _QUERY.ids.tolist() if item not in last]

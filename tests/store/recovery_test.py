@@ -34,7 +34,7 @@ def test_all_of_a_whole_store_is_saved(finished_run):
 
 def test_a_correction_is_saved_with_what_it_corrects(finished_run):
     with Store(finished_run) as store:
-        store.tell(2, Labels.from_answers({"train-5": "unsure"}), "person")
+        store.tell(Labels.from_answers({"train-5": "unsure"}), "person")
     assert "; 8 labels and 3 rounds" in save_what_is_left(finished_run, "torn page")
     with open(finished_run / "recovered.csv") as file:
         [row] = [row for row in csv.DictReader(file) if row["corrects"]]

@@ -3,7 +3,6 @@ import sqlite3
 
 import pytest
 
-from dbal_tf.artifacts import Labels
 from dbal_tf.core import InputError
 from dbal_tf.store import schema
 from dbal_tf.store.layout import STORE_FILE
@@ -11,7 +10,7 @@ from dbal_tf.store.reader import RunReader
 from dbal_tf.store.writer import Store
 
 _OF_ROUNDS = ("queries", "answers", "executions", "artifacts")
-_TABLES = ("runs", "splits", "rounds", "events", *_OF_ROUNDS)
+_TABLES = ("runs", "splits", "rounds", "begun", "events", *_OF_ROUNDS)
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def test_an_empty_database_becomes_a_store(database, tmp_path):
     assert not schema.is_empty(database)
     names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     assert {name for (name,) in names} == set(_TABLES)
-    assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,) == (3,)
+    assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,) == (4,)
     schema.check(database, tmp_path)
 
 
@@ -54,7 +53,7 @@ def test_a_store_of_another_version_is_refused_in_a_sentence(finished_run, versi
         with pytest.raises(InputError) as error:
             open_store(finished_run)
         assert str(error.value) == (
-            f"{path} has schema {version}, this version of dbal_tf reads schema 3; use the "
+            f"{path} has schema {version}, this version of dbal_tf reads schema 4; use the "
             "version that wrote it or choose another --run_dir."
         )
     assert path.read_bytes() == before
@@ -98,7 +97,9 @@ def test_reading_leaves_no_file_and_writes_none(finished_run):
 @pytest.mark.parametrize(
     "write",
     [
-        lambda store: store.tell(7, Labels.from_answers({"train-9": 0}), "person"),
+        lambda store: store._connection.execute(
+            "INSERT INTO answers VALUES (99, 'train-9', 0, 'labelled', 7, '', 0, '', NULL)"
+        ),
         lambda store: store.add_artifact(7, "query", "rounds/0001/query.csv"),
         lambda store: store._connection.execute(
             "INSERT INTO queries VALUES (7, 0, 'train-9', 0, 0, 0)"

@@ -40,7 +40,7 @@ def _ask(store, index, *ids, artifacts=None):
 def _commit(store, index, *ids):
     _ask(store, index, *ids)
     if ids:
-        store.tell(index, _labels(*ids), "dataset")
+        store.tell(_labels(*ids), "dataset")
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ def test_other_data_are_refused(store, tmp_path):
 
 def test_labels_come_in_the_order_in_which_they_were_asked_for(store):
     _ask(store, 0, "y", "b", "x")
-    store.tell(0, Labels(np.array(["x", "b"]), np.array([2, 1])), "person")
-    store.tell(0, Labels(np.array(["y"]), np.array([0])), "person")
+    store.tell(Labels(np.array(["x", "b"]), np.array([2, 1])), "person")
+    store.tell(Labels(np.array(["y"]), np.array([0])), "person")
     _commit(store, 1, "k", "c")
     _commit(store, 2)
     assert _ids(store) == ["z", "a", "y", "b", "x", "k", "c"]
@@ -134,7 +134,7 @@ def test_a_round_is_kept_with_all_its_facts(store, tmp_path):
     query = Query(np.array(["y", "b"]), np.array([1.0, 0.0]), np.array([0.5, 0.25]))
     executions = [Execution("Trainer", {"fit": 11}, 0.25), Execution("Chooser", {}, 0.5)]
     store.ask(_point(0), query, executions, {"scores": "scores"})
-    store.tell(0, Labels.from_answers({"b": 4, "y": "unsure"}), "person", 3.0)
+    store.tell(Labels.from_answers({"b": 4, "y": "unsure"}), "person", 3.0)
     kept = _everything(tmp_path)
     assert kept["queries"] == [(0, 0, "y", 1.0, 0.5, None), (0, 1, "b", 0.0, 0.25, None)]
     answers = [(*row[1:7], row[8]) for row in kept["answers"][2:]]
@@ -152,11 +152,11 @@ def test_a_round_is_kept_with_all_its_facts(store, tmp_path):
 def test_the_seconds_of_a_rounds_answers_are_those_of_its_label_phase(store):
     _commit(store, 0, "y", "b", "x")
     assert "label" not in store.reader.curve()[0].seconds
-    store.tell(0, _labels("y", "b"), "person", 3.0)
-    store.tell(0, _labels("x"), "person", 0.5)
+    store.tell(_labels("y", "b"), "person", 3.0)
+    store.tell(_labels("x"), "person", 0.5)
     _ask(store, 1)
-    store.tell(1, _labels("b"), "person", 7.0)
-    store.tell(1, _labels(), "person", 9.0)
+    store.tell(_labels("b"), "person", 7.0)
+    store.tell(_labels(), "person", 9.0)
     assert [point.seconds.get("label") for point in store.reader.curve()] == [3.5, 7.0]
 
 
@@ -164,7 +164,7 @@ def test_an_item_is_told_once_at_a_time_and_all_or_nothing(store, tmp_path):
     _ask(store, 0, "y", "b")
     before = _everything(tmp_path)
     with pytest.raises(ValueError, match="An item is given twice; expected one answer"):
-        store.tell(0, _labels("b", "y", "b"), "person")
+        store.tell(_labels("b", "y", "b"), "person")
     assert _everything(tmp_path) == before
 
 
@@ -186,14 +186,14 @@ def test_a_round_asks_once(store, tmp_path):
             with pytest.raises(ValueError, match=r"Round 0 has asked already\."):
                 _ask(store, 0, *ids)
         assert _everything(tmp_path) == before
-        store.tell(0, _labels("y"), "dataset")
+        store.tell(_labels("y"), "dataset")
 
 
 def test_another_answer_to_an_item_corrects_the_last_one(store, tmp_path):
     _commit(store, 0, "y", "b")
     _ask(store, 1, "k")
-    store.tell(1, Labels.from_answers({"y": 5, "k": 2, "a": 0}), "person")
-    store.tell(1, Labels.from_answers({"y": 6}), "person")
+    store.tell(Labels.from_answers({"y": 5, "k": 2, "a": 0}), "person")
+    store.tell(Labels.from_answers({"y": 6}), "person")
     chain = [(row[0], row[1], row[2], row[8]) for row in _rows(tmp_path, "answers")]
     assert chain == [
         *((1, "z", 3, None), (2, "a", 1, None), (3, "y", 0, None), (4, "b", 1, None)),
@@ -233,7 +233,7 @@ def test_a_last_round_that_only_measured_is_asked_again_with_a_query(store, tmp_
     (tmp_path / "x").touch()
     _commit(store, 0, "y")
     _ask(store, 1, artifacts={"saved_model": "x"})
-    store.tell(1, Labels.from_answers({"y": 5, "z": "skipped"}), "person", 4.0)
+    store.tell(Labels.from_answers({"y": 5, "z": "skipped"}), "person", 4.0)
     corrected = _rows(tmp_path, "answers")
     later = CurvePoint(1, 3, _EVALUATION, 1.5, {"train": 9.0})
     executions = [Execution("Evaluator", {"test": 3}, 1.0)]
@@ -248,7 +248,7 @@ def test_a_last_round_that_only_measured_is_asked_again_with_a_query(store, tmp_
     assert store.reader.rounds()[1].labels_sha256 == labels_digest(
         store.reader.labels(before=1)
     )
-    store.tell(1, _labels("n", "k"), "dataset")
+    store.tell(_labels("n", "k"), "dataset")
     assert _ids(store) == ["a", "y", "n", "k"]
     assert store.reader.labels(before=1).ids.tolist() == ["z", "a", "y"]
     with pytest.raises(ValueError, match="Round 1 has asked already"):
@@ -265,7 +265,7 @@ def test_events_are_noted_with_their_time(store, tmp_path):
 
 def test_what_is_committed_survives_a_process_that_never_closes(store, tmp_path):
     _ask(store, 0, "y", "b")
-    store.tell(0, _labels("y"), "person")
+    store.tell(_labels("y"), "person")
     with Store(tmp_path) as other:
         assert _ids(other) == ["z", "a", "y"]
         assert other.reader.pending(2).ids.tolist() == ["b"]
@@ -312,7 +312,7 @@ def test_splits_are_kept_whatever_their_order(tmp_path):
 @pytest.mark.parametrize("state", ["skipped", "unsure"])
 def test_only_what_is_labelled_is_learnt_and_nothing_is_asked_again(store, state):
     _ask(store, 0, "y", "b")
-    store.tell(0, Labels.from_answers({"y": state, "b": 1}), "person")
+    store.tell(Labels.from_answers({"y": state, "b": 1}), "person")
     assert _ids(store) == ["z", "a", "b"]
     assert store.reader.answered_ids().tolist() == ["z", "a", "y", "b"]
 
@@ -327,8 +327,8 @@ def test_a_clock_that_is_set_back_changes_no_order(tmp_path, monkeypatch):
         store.start(_RUN, _INITIAL, "dataset", {})
         for index, items in enumerate([("y", "b"), ("x", "k"), ()]):
             _commit(store, index, *items)
-        store.tell(2, Labels.from_answers({"y": 7}), "person")
-        store.tell(2, Labels.from_answers({"y": 8}), "person")
+        store.tell(Labels.from_answers({"y": 7}), "person")
+        store.tell(Labels.from_answers({"y": 8}), "person")
         assert _ids(store) == ["z", "a", "y", "b", "x", "k"]
         assert store.reader.labels().classes.tolist()[2] == 8
         assert [point.round for point in store.reader.curve()] == [0, 1, 2]

@@ -24,7 +24,7 @@ from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.trainer import WEIGHT_DECAYS
 from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
-from dbal_tf.loop import Run
+from dbal_tf.loop import Run, learner
 from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files, lock
@@ -265,13 +265,13 @@ def test_other_data_change_nothing(finished):
 def errors(monkeypatch):
     """Makes the models' test errors what a test wants, round by round."""
     wanted = {}
-    measure = loop.Evaluator.run
+    measure = learner.Evaluator.run
 
     def run(self, model, dataset, seed):
         error = wanted[model.num_labels // 10]
         return dataclasses.replace(measure(self, model, dataset, seed), error=error)
 
-    monkeypatch.setattr(loop.Evaluator, "run", run)
+    monkeypatch.setattr(learner.Evaluator, "run", run)
     return wanted
 
 
@@ -285,7 +285,7 @@ def pushed(monkeypatch):
         (self.folder / str(version)).mkdir(parents=True)
         return self.folder / str(version)
 
-    monkeypatch.setattr(loop.Pusher, "run", push)
+    monkeypatch.setattr(learner.Pusher, "run", push)
     return versions
 
 
@@ -334,7 +334,7 @@ def test_the_last_export_of_a_run_goes_when_the_run_grows(small, toy, monkeypatc
         (self.folder / str(version)).mkdir(parents=True)
         return self.folder / str(version)
 
-    monkeypatch.setattr(loop.Pusher, "run", push)
+    monkeypatch.setattr(learner.Pusher, "run", push)
     for rounds in (1, 2):
         _run(small.replace(rounds=rounds), toy)
     folder = pathlib.Path(small.run_dir, "export")
@@ -359,7 +359,7 @@ def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkey
         asked.append((len(labels), validation.ids.tolist(), seed))
         return next(chosen)
 
-    monkeypatch.setattr(loop.Trainer, "choose_weight_decay", choose)
+    monkeypatch.setattr(learner.Trainer, "choose_weight_decay", choose)
     config = small.replace(weight_decay="auto", rounds=3, acquisition_size=10)
     curve, _ = _run(config, toy)
     assert [(p.labels, p.weight_decay) for p in curve] == [
@@ -467,8 +467,8 @@ def test_as_long_as_it_waits_a_run_asks_the_same_and_trains_nothing(
         raise AssertionError("it waits, and should not train")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Trainer, "fitter", train)
-        patch.setattr(loop.Trainer, "run", train)
+        patch.setattr(learner.Trainer, "fitter", train)
+        patch.setattr(learner.Trainer, "run", train)
         with Run.open(small, toy) as again:
             query = again.ask()
             assert query.ids.tolist() == rest.ids.tolist()
@@ -576,7 +576,7 @@ def test_a_network_whose_file_has_changed_is_said(small, toy, no_export, monkeyp
     lines = []
     with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
         assert not lines
-    monkeypatch.setattr(loop, "source_digest", lambda factory: "f" * 64)
+    monkeypatch.setattr("dbal_tf.loop.asking.source_digest", lambda factory: "f" * 64)
     with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
         assert len(lines) == 1
         assert "The file that defines the model has changed" in lines[0]

@@ -1,0 +1,60 @@
+"""Predictions of a round's model, for the page and for files that a person labels in."""
+
+import dataclasses
+import io
+import pathlib
+from typing import Self
+
+import numpy as np
+
+from dbal_tf.artifacts import Dataset, Examples, Model
+from dbal_tf.bayesian.inference import predictor_for
+from dbal_tf.config import Config
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import predictions_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Writes what a model predicts; see the flags of the same names."""
+
+    run_dir: str
+    posterior: str
+    num_samples: int
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Builds the component from the settings."""
+        return cls(config.run_dir, config.posterior, config.num_samples)
+
+    def run(
+        self, model: Model, dataset: Dataset, ids: np.ndarray, index: int, seed: int
+    ) -> dict[str, str]:
+        """Writes the mean probabilities of some items; returns the file by its kind.
+
+        The file holds `ids`, `[n]`, and `probs`, float32 `[n, c]`.
+
+        Args:
+            model: The round's model.
+            dataset: Holds the images.
+            ids: Items, training or test, in any order.
+            index: The round.
+            seed: Seed of the posterior samples.
+        """
+        is_test = np.isin(ids, dataset.test.ids)
+        parts = [dataset.train.select(ids[~is_test]), dataset.test.select(ids[is_test])]
+        parts = [part for part in parts if len(part)]
+        probs = [self._probs(model, part, seed) for part in parts]
+        content, uri = io.BytesIO(), predictions_file(index)
+        np.savez_compressed(
+            content,
+            ids=np.concatenate([part.ids for part in parts]),
+            probs=np.concatenate(probs).astype(np.float32),
+        )
+        write_atomically(pathlib.Path(self.run_dir, uri), content.getvalue())
+        return {"predictions": uri}
+
+    def _probs(self, model: Model, items: Examples, seed: int) -> np.ndarray:
+        predictor = predictor_for(model.network, self.posterior)
+        statistics = predictor.statistics(items.images, self.num_samples, seed)
+        return np.asarray(statistics.mean_probs)

@@ -1,0 +1,55 @@
+"""What a person labels before the first model."""
+
+import dataclasses
+from typing import Self
+
+import numpy as np
+
+from dbal_tf.artifacts import Dataset, Query
+from dbal_tf.components.oracle import unknown_ids
+from dbal_tf.config import Config
+
+_TO_MEASURE = 20  # items of a split that are labelled before the first model
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Chooses what is labelled before the first model, at random.
+
+    Nothing if the data set answers: it has an initial set, and its test items have
+    classes.
+
+    See the flags of the same names.
+    """
+
+    oracle: str
+    initial_per_class: int
+    weight_decay: str
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Builds the component from the settings."""
+        return cls(config.oracle, config.initial_per_class, config.weight_decay)
+
+    def run(self, dataset: Dataset, seed: int) -> Query | None:
+        """Returns items of the pool, then some of the test set; None: nothing is needed.
+
+        Labels that are known already count towards `--initial_per_class`.
+
+        Args:
+            dataset: The data set.
+            seed: Seed of the choice.
+        """
+        if self.oracle == "dataset":
+            return None
+        splits, test = dataset.splits, dataset.test_labels
+        wanted = self.initial_per_class * len(dataset.class_names) - len(splits.initial_ids)
+        parts = [(splits.pool_ids, max(0, wanted))]
+        # Without any, the first model could not be measured; the others come while it trains.
+        parts.append((test.ids[test.classes < 0], _TO_MEASURE))
+        if self.weight_decay == "auto":
+            parts.append((unknown_ids(dataset, splits.validation_ids), _TO_MEASURE))
+        # PCG64 by name, because NumPy may change the generator that default_rng uses.
+        rng = np.random.Generator(np.random.PCG64(seed))
+        drawn = np.concatenate([rng.permutation(ids)[:count] for ids, count in parts])
+        return Query(drawn, np.zeros(len(drawn))) if len(drawn) else None

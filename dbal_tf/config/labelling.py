@@ -1,0 +1,41 @@
+"""Settings: who labels, and the page where a person does."""
+
+import dataclasses
+
+from dbal_tf.config import names as known
+from dbal_tf.config.limits import option
+
+
+@dataclasses.dataclass(frozen=True)
+class LabellingSettings:
+    """Who labels, and the page where a person does. Each field is a flag of the same name."""
+
+    # Whoever answers, the run asks for the same; and a person may change the way.
+    oracle: str = option(
+        "dataset",
+        "Who labels: the data set itself, whose labels are known (dataset); or a person, on a "
+        "page in the browser (web) or in a file that the program writes and, given the same "
+        "command again, reads (csv, label_studio). Paper: dataset.",
+        choices=known.ORACLES,
+        identity=False,
+    )
+    show_predictions: str = option(
+        "after",
+        "Whether the page of --oracle=web shows what the model predicts: before the answer, "
+        "which biases it; after; or never.",
+        choices=known.SHOW_PREDICTIONS,
+        identity=False,
+    )
+    port: int = option(
+        0,
+        "Port of the page of --oracle=web; 0: any that is free.",
+        at_least=0,
+        at_most=65535,
+        identity=False,
+    )
+    expose: bool = option(
+        False,
+        "Let other machines reach the page of --oracle=web. Whoever has the printed address "
+        "can see the images and answer; it is not encrypted.",
+        identity=False,
+    )

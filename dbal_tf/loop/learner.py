@@ -1,0 +1,186 @@
+"""The rounds of a run: training, evaluation, export, choice of the query."""
+
+import dataclasses
+import functools
+
+import numpy as np
+from absl import logging
+
+from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model
+from dbal_tf.bayesian.fitting import Fitter
+from dbal_tf.components.evaluator import Evaluator
+from dbal_tf.components.graph_choice import GraphChooser
+from dbal_tf.components.oracle import known_validation_labels, with_known_test_items
+from dbal_tf.components.posterior_choice import PosteriorChooser
+from dbal_tf.components.predictions import Predictions
+from dbal_tf.components.push_gate import PushGate
+from dbal_tf.components.pusher import Pusher
+from dbal_tf.components.reporter import Reporter
+from dbal_tf.components.trainer import Trainer, is_choice_due
+from dbal_tf.config import GRAPH_TECHNIQUES, Config
+from dbal_tf.core import Chooser, InputError
+from dbal_tf.reporting import tables
+from dbal_tf.seeds import seed_for
+from dbal_tf.store.clock import Clock
+from dbal_tf.store.rows import TEST, VALIDATION
+from dbal_tf.store.writer import Store
+
+
+@dataclasses.dataclass(eq=False)
+class Learner:
+    """Does the rounds of a run, each from training to the committed query."""
+
+    config: Config
+    dataset: Dataset
+    trainer: Trainer
+    store: Store
+    reporter: Reporter
+    has_begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._evaluator = Evaluator.from_config(self.config)
+        self._gate = PushGate.from_config(self.config)
+        self._pusher = Pusher.from_config(self.config)
+        self._predictions = Predictions.from_config(self.config)
+
+    # Built by the first round that needs them, because compiling the network or building
+    # a graph takes seconds: a run that is only waiting for answers restarts at once.
+    @functools.cached_property
+    def _fitter(self) -> Fitter:
+        return self.trainer.fitter(self.dataset)
+
+    @functools.cached_property
+    def _chooser(self) -> Chooser:
+        config = self.config
+        if config.acquisition[0] in GRAPH_TECHNIQUES:
+            return GraphChooser.from_config(config, self.dataset)
+        return PosteriorChooser.from_config(config)
+
+    def next_round(self) -> int | None:
+        """Returns the round to do now; None if all are done."""
+        reader = self.store.reader
+        done = len(reader.curve())
+        if done > self.config.rounds:
+            return None
+        if done and not len(reader.query(done - 1)):
+            # A finished run with more --rounds repeats its last round, now with a query.
+            return done - 1 if len(self._unlabelled()) else None
+        return done
+
+    def _unlabelled(self) -> np.ndarray:
+        return self.dataset.unlabelled(self.store.reader.answered_ids())
+
+    def _begin(self, index: int) -> None:
+        """Records the start or resume before the first round of this process."""
+        if self.has_begun:
+            return
+        self.has_begun = True
+        self.store.record_event("resume" if index else "start", f"round {index}")
+        self._pusher.clean()
+        self.reporter.say(tables.progress_header())
+
+    def run(self, index: int) -> None:
+        """Trains, evaluates, exports if due, scores, and commits the query."""
+        self._begin(index)
+        config, dataset, trainer = self.config, self.dataset, self.trainer
+        clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
+        # What a person answers from now on is for the next round, also if this one is killed.
+        self.store.begin(index)
+        self.reporter.show_state("training", index)
+        labels = self.store.reader.labels(before=index)
+        if not len(labels):
+            raise InputError(
+                "No image has a label yet; expected at least one to train on; label one that "
+                "was skipped, and give the same command again."
+            )
+        decay = self._weight_decay(clock, labels, index)
+        model = clock(
+            "train",
+            trainer,
+            lambda seed: trainer.run(self._fitter, dataset, labels, decay, seed("fit")),
+        )
+        evaluation = clock(
+            "evaluate",
+            self._evaluator,
+            lambda seed: self._chooser.evaluate(
+                self._evaluator.run(model, self._measured(index), seed("test")), labels
+            ),
+        )
+        evaluation, artifacts = self._push(clock, model, evaluation, index)
+        scores, query = None, None
+        # Skipped items may use up the pool before the last round.
+        if index < config.rounds and len(ids := self._unlabelled()):
+            pool = dataset.train.select(ids)
+            scores, query = clock(
+                "score",
+                self._chooser,
+                lambda seed: self._chooser.run(model, labels, pool, seed),
+            )
+            artifacts |= self.reporter.keep_scores(scores, index)
+        asked = np.array([], np.str_) if query is None else query.ids
+        artifacts |= self._predict(clock, model, asked, index)
+        point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
+        self.reporter.show_point(point, scores)
+        logging.debug("phase: ask")
+        self.store.ask(point, query, clock.executions, artifacts)
+        self.reporter.show_state("done" if query is None else "asking", index)
+
+    def _measured(self, index: int) -> Dataset:
+        """Returns the data set with those test items whose class is known."""
+        told = self.store.reader.labels(before=index, use=TEST)
+        return with_known_test_items(self.dataset, told)
+
+    def _predict(
+        self, clock: Clock, model: Model, asked: np.ndarray, index: int
+    ) -> dict[str, str]:
+        """Writes what the model predicts of the items that a person sees."""
+        if self.config.oracle == "dataset":
+            return {}
+        # The test items, too, of which the person may have a wrong label.
+        ids = np.union1d(asked, self.store.reader.answered_ids())
+        return clock(
+            "score",
+            self._predictions,
+            lambda seed: self._predictions.run(model, self.dataset, ids, index, seed("shown")),
+        )
+
+    def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
+        config, dataset = self.config, self.dataset
+        if config.weight_decay != "auto":
+            return float(config.weight_decay)
+        if index:
+            before = self.store.reader.curve()[index - 1]
+            initial = len(dataset.splits.initial_ids)
+            if not is_choice_due(initial, before.labels, len(labels)):
+                return before.weight_decay
+        told = self.store.reader.labels(before=index, use=VALIDATION)
+        validation = known_validation_labels(dataset, told)
+        return clock(
+            "train",
+            self.trainer,
+            lambda seed: self.trainer.choose_weight_decay(
+                self._fitter, dataset, labels, validation, seed("weight_decay")
+            ),
+        )
+
+    def _push(
+        self, clock: Clock, model: Model, evaluation: Evaluation, index: int
+    ) -> tuple[Evaluation, dict[str, str]]:
+        """Exports the model if an export is due and the gate lets it through."""
+        before = self.store.reader.curve()[:index]
+        evaluation, wanted, refusal = self._gate.run(evaluation, before, index)
+        if refusal:
+            self.store.record_event("refusal", refusal)
+            self.reporter.say(refusal)
+        if not wanted:
+            # Of this round, if it was done before it was killed or given more rounds.
+            self._pusher.discard(index)
+            return evaluation, {}
+        path = clock(
+            "export",
+            self._pusher,
+            lambda seed: self._pusher.run(
+                model, self.dataset, evaluation, index, seed("serving")
+            ),
+        )
+        return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}

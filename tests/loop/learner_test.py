@@ -1,0 +1,185 @@
+"""The rounds of a run whose labels a person gives, while models are trained."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from dbal_tf.artifacts import Dataset, Labels, Splits
+from dbal_tf.audit.command import main as audit
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.loop import Run, learner
+from dbal_tf.store import layout
+from dbal_tf.store.rows import TEST, WITHDRAWN
+from dbal_tf.store.writer import Store
+
+
+class Person:
+    """Knows the true classes, and counts what was asked for."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        parts = dataset.hidden, dataset.test_labels
+        self.classes = {i: int(c) for p in parts for i, c in zip(p.ids, p.classes, strict=True)}
+
+    def answer(self, ids):
+        return Labels.from_answers({str(item): self.classes[str(item)] for item in ids})
+
+
+@pytest.fixture
+def person(toy):
+    return Person(toy)
+
+
+@pytest.fixture
+def unlabelled(toy):
+    """The toy data, of which no class is known."""
+    pool = np.concatenate([toy.splits.initial_ids, toy.splits.pool_ids])
+    nobody = np.array([], np.str_)
+    return dataclasses.replace(
+        toy,
+        splits=Splits(nobody, toy.splits.validation_ids, np.sort(pool)),
+        hidden=Labels(toy.hidden.ids, np.full(60, -1)),
+        test_labels=Labels(toy.test.ids, np.full(31, -1)),
+    )
+
+
+@pytest.fixture
+def config(tmp_path):
+    return Config(
+        dataset="digits",
+        oracle="web",
+        acquisition=("bald",),
+        rounds=2,
+        acquisition_size=3,
+        validation_size=9,
+        kernel_size=2,
+        epochs=3,
+        num_samples=3,
+        run_dir=str(tmp_path / "run"),
+    )
+
+
+def _store(config):
+    return Store(pathlib.Path(config.run_dir))
+
+
+def _finish(config, dataset, person):
+    with Run.open(config, dataset) as run:
+        while query := run.ask():
+            run.tell(person.answer(query.ids))
+        return run.curve()
+
+
+def test_a_run_without_any_label_begins_by_asking_at_random(config, unlabelled, person, capsys):
+    with Run.open(config, unlabelled) as run:
+        start = run.ask()
+        pool = set(unlabelled.splits.pool_ids)
+        assert [item in pool for item in start.ids] == [True] * 6 + [False] * 20
+        assert len(set(start.ids)) == 26
+        run.tell(person.answer(start.ids[:5]))
+        assert run.ask().ids.tolist() == start.ids[5:].tolist(), "nothing is trained yet"
+        assert run.curve() == []
+        run.tell(person.answer(start.ids[5:]))
+        assert len(run.ask()) == 3
+        (point,) = run.curve()
+    assert point.labels == 6
+    measured = sum(count for count, _, _ in point.evaluation.reliability)
+    assert measured == 20, "on the test items whose class was told"
+    assert [row.labels for row in _finish(config, unlabelled, person)] == [6, 9, 12]
+    assert audit([config.run_dir]) == 0, capsys.readouterr().out
+
+
+def test_a_class_that_is_told_counts_more_than_that_of_the_data_set(config, toy, person):
+    with Run.open(config, toy) as run:
+        run.ask()
+        wrong = {str(item): (person.classes[item] + 1) % 3 for item in toy.test.ids}
+        run.tell(person.answer(run.ask().ids))
+        run.tell(Labels.from_answers(wrong))
+        run.ask()
+        right, turned = (point.evaluation for point in run.curve())
+    assert right.error != turned.error
+    with _store(config) as store:
+        assert len(store.reader.labels()) == 9, "no test item is trained on"
+        assert len(store.reader.labels(use=TEST)) == 31
+
+
+def test_without_a_test_label_nothing_is_measured_and_the_run_goes_on(
+    config, unlabelled, person, capsys
+):
+    with Run.open(config, unlabelled) as run:
+        start = run.ask()
+        skipped = dict.fromkeys(start.ids[6:].tolist(), "skipped")
+        run.tell(person.answer(start.ids[:6]))
+        run.tell(Labels.from_answers(skipped))
+    curve = _finish(config, unlabelled, person)
+    assert np.isnan([point.evaluation.error for point in curve]).all()
+    assert audit([config.run_dir]) == 0, capsys.readouterr().out
+
+
+def test_without_a_label_to_train_on_a_sentence_says_so(config, unlabelled):
+    with Run.open(config, unlabelled) as run:
+        run.tell(Labels.from_answers(dict.fromkeys(run.ask().ids.tolist(), "skipped")))
+        with pytest.raises(InputError, match="No image has a label yet; expected at least one"):
+            run.ask()
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["goes on", "killed and done again"])
+def test_answers_given_while_a_model_is_trained_are_for_the_next(
+    config, toy, person, monkeypatch, capsys, is_killed
+):
+    """Whoever goes on with the reserve changes nothing for the round that is trained."""
+    train = learner.Trainer.run
+    told = []
+
+    def answer_meanwhile(self, fitter, dataset, labels, decay, seed):
+        model = train(self, fitter, dataset, labels, decay, seed)
+        if len(labels) == 9 and not told:
+            with _store(config) as page:
+                told.extend(page.reader.reserve(3).ids[:2].tolist())
+                page.tell(person.answer(told), "page")
+            if is_killed:
+                raise KeyboardInterrupt
+        return model
+
+    monkeypatch.setattr(learner.Trainer, "run", answer_meanwhile)
+    if is_killed:
+        with pytest.raises(KeyboardInterrupt):
+            _finish(config, toy, person)
+    curve = _finish(config, toy, person)
+    assert [point.labels for point in curve] == [6, 9, 14]
+    with _store(config) as store:
+        assert len(set(told) & set(store.reader.labels(before=1).ids)) == 0
+        assert set(told) <= set(store.reader.labels(before=2).ids)
+        assert not set(told) & set(store.reader.query(1).ids), "they are not asked for again"
+    assert audit([config.run_dir]) == 0, capsys.readouterr().out
+
+
+def test_what_was_taken_back_is_asked_for_again(config, toy, person):
+    with Run.open(config, toy) as run:
+        query = run.ask()
+        run.tell(person.answer(query.ids[:2]))
+        with _store(config) as page:
+            page.withdraw(str(query.ids[0]), "person")
+            assert page.reader.answers()[-1].state == WITHDRAWN
+        assert run.ask().ids.tolist() == query.ids[[0, 2]].tolist()
+        run.tell(person.answer(query.ids[[0, 2]]))
+        run.ask()
+        assert [point.labels for point in run.curve()] == [6, 9]
+
+
+def test_the_page_is_told_what_the_model_predicts_and_what_the_run_does(config, toy, person):
+    folder = pathlib.Path(config.run_dir)
+    with Run.open(config, toy) as run:
+        query = run.ask()
+        state = json.loads((folder / layout.STATE_FILE).read_text())
+        assert (state["state"], state["round"]) == ("asking", 0)
+        with np.load(folder / layout.predictions_file(0), allow_pickle=False) as shown:
+            ids, probs = shown["ids"], shown["probs"]
+        assert set(query.ids) <= set(ids)
+        assert set(toy.splits.initial_ids) <= set(ids)
+        np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
+    _finish(config, toy, person)
+    assert json.loads((folder / layout.STATE_FILE).read_text())["state"] == "done"
