@@ -113,7 +113,7 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
 def collect_fit(fit: pathlib.Path, out: pathlib.Path) -> FitResult:
     """Copies what came of a fit, and its flags; returns the result."""
     result, flags = read_result(fit), kept_flags(fit, out)
-    # Flags leave out the run that labels were bought by, and the system's name.
+    # The flags alone do not say which system it is, nor who bought its labels.
     before = read_result(out)
     if before and _identity(before) != _identity(result):
         raise SystemExit(f"{out} holds another fit than {fit}; give each an --out of its own.")
@@ -128,12 +128,11 @@ def _identity(result: FitResult) -> tuple[str, ...]:
 
 def kept_flags(run: pathlib.Path, out: pathlib.Path) -> str:
     """Returns the lines of a flags.cfg that mean something on another machine."""
+    text, kept = (run / FLAGS_FILE).read_text(), out / FLAGS_FILE
+    lines = text.splitlines(keepends=True)
     # Without folders of this machine, which tell nobody anything.
-    lines = (run / FLAGS_FILE).read_text().splitlines(keepends=True)
     flags = "".join(line for line in lines if not line.startswith(FOLDERS))
-    kept = out / FLAGS_FILE
-    # --labels says how many of --labels_from, and is refused without it.
-    if kept.exists() and differing_flags(from_flagfile(flags), kept.read_text()):
+    if kept.exists() and differing_flags(from_flagfile(text), kept.read_text()):
         raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
     return flags
 
