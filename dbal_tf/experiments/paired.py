@@ -53,6 +53,19 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
     )
 
 
+def same_technique(groups: Sequence[Group]) -> list[list[Group]]:
+    """Returns the variants of each technique that begin with equally many labels.
+
+    Only these have equal first labels, and so pairs.
+    """
+    alike: dict[tuple[str, int], list[Group]] = {}
+    for group in groups:
+        if group.is_network:
+            start = group.results[0].curve[0].labels
+            alike.setdefault((group.acquisition, start), []).append(group)
+    return list(alike.values())
+
+
 def _statistics(
     experiment: Experiment, groups: Sequence[Group]
 ) -> dict[str, tuple[Statistic, float, str]]:
@@ -96,7 +109,12 @@ def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:
     and other initial weights.
     """
     counts = _checkpoints(experiment, groups)
-    rows = [[group.name, *(_deviation(group, count) for count in counts)] for group in groups]
+    # The harmonic solution is not fitted from random weights.
+    rows = [
+        [group.name, *(_deviation(group, count) for count in counts)]
+        for group in groups
+        if group.is_network
+    ]
     return Table(
         "A single fit's standard deviation, in points",
         ["technique", *(f"at {count}" for count in counts)],
@@ -107,7 +125,7 @@ def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:
             "root of half the mean square of what neighbouring rounds differ by, over all "
             f"repetitions and the {WINDOW} labels around the number. Where the curve falls, "
             "its slope adds to it, so the early values are upper bounds. A dash: the curve "
-            f"does not fill these labels, or has fewer than {_FEWEST} neighbours there.",
+            f"does not hold these labels, or has fewer than {_FEWEST} neighbours there.",
         ),
     )
 

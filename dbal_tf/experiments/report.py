@@ -140,7 +140,7 @@ def _tables(
     groups: Sequence[Group],
     results: Sequence[Result],
 ) -> list[page.Table]:
-    panels = _by_panel(experiment, groups).values()
+    panels = [list(panel.values()) for panel in _by_panel(experiment, groups).values()]
     stamp = account.stamp(config, results)
     made = [
         comparison.summary(experiment, groups),
@@ -148,7 +148,7 @@ def _tables(
         against_paper.authors_errors(experiment, config, groups),
         comparison.saved(experiment, groups),
         *(make(config, results) for make in experiment.tables),
-        paired.differences(experiment, [list(panel.values()) for panel in panels]),
+        paired.differences(experiment, [*panels, *paired.same_technique(groups)]),
         paired.single_fits(experiment, groups),
     ]
     # Each table says by itself what it is of: tables are copied out of reports.

@@ -138,12 +138,13 @@ def around(line: Line, count: int, width: int) -> np.ndarray:
 
     Returns:
         Errors, float64 `[r, p]`; without points if the curves do not reach
-        `count` or do not fill the window.
+        `count` or begin within the window.
     """
     labels_p = line.labels_p
-    if not len(labels_p) or not labels_p[0] <= count <= labels_p[-1]:
+    if not len(labels_p) or count > labels_p[-1]:
         return line.errors_rp[:, :0]
-    first = max(labels_p[0], min(count - width // 2, labels_p[-1] - width))
-    if first + width > labels_p[-1]:
+    first = min(count - width // 2, labels_p[-1] - width)
+    # A window moved on from the start would be of other numbers of labels.
+    if first < labels_p[0]:
         return line.errors_rp[:, :0]
     return line.errors_rp[:, (labels_p >= first) & (labels_p <= first + width)]

@@ -1,8 +1,15 @@
 """What is chance, worked out by hand."""
 
+import pytest
+
+from dbal_tf.artifacts import CurvePoint, Evaluation
 from dbal_tf.config import Config
 from dbal_tf.experiments import paired
 from dbal_tf.experiments.figure1 import EXPERIMENT
+from dbal_tf.experiments.grid import Result, cells
+from dbal_tf.experiments.groups import group_results
+from dbal_tf.experiments.outcome import Outcome
+from dbal_tf.experiments.table1 import EXPERIMENT as TABLE1
 
 # At 20, 120, 220, 320 and 420 labels.
 RANDOM = ((0.4, 0.2, 0.1, 0.083, 0.05), (0.4, 0.3, 0.12, 0.061, 0.03))
@@ -46,17 +53,54 @@ def test_what_cannot_be_compared_is_a_dash_or_left_out(make_groups):
 
 
 def test_a_single_fits_deviation(make_groups):
-    config = Config(experiment="figure1", rounds=10)
+    config = Config(experiment="figure1", rounds=20)
     # Steps of -2, 2, -2, ... points: the root of half of 4.
-    zigzag = tuple(0.3 - 0.02 * (i % 2) for i in range(11))
-    flat = (0.3,) * 11
+    zigzag = tuple(0.3 - 0.02 * (i % 2) for i in range(21))
+    flat = (0.3,) * 21
     groups = make_groups(
         config=config, random=(zigzag, flat), bald=(zigzag,), mean_std=(flat[:3],)
     )
     table = paired.single_fits(EXPERIMENT, groups)
-    assert table.header == ["technique", "at 100", "at 120"]
+    assert table.header == ["technique", "at 100", "at 220"]
     assert table.rows == [["random", "1.00", "1.00"], ["bald", "1.41", "1.41"]]
 
 
 def test_queries_that_are_far_apart_have_no_deviation(make_groups):
     assert paired.single_fits(EXPERIMENT, make_groups(random=RANDOM)).rows == []
+
+
+def test_a_graph_is_not_fitted_again():
+    config = Config(experiment="figure1", acquisition=("mbr",), rounds=12)
+    [cell] = cells(EXPERIMENT, config, pytest.fail)
+    on_graph = Evaluation(0.3, 0, 0, 0, 0.2, 0, graph_error=0.05, graph_mass_error=0.04)
+    curve = [CurvePoint(i, 20 + 10 * i, on_graph, 2.5, {}) for i in range(13)]
+    groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
+    assert [row[0] for row in paired.single_fits(EXPERIMENT, groups).rows] == ["mbr"]
+
+
+def test_variants_of_a_technique_are_paired_if_they_begin_with_as_many_labels():
+    config = Config(experiment="table1", acquisition=("bald", "random"), rounds=98)
+    results = [
+        Result(
+            cell,
+            Outcome(
+                [
+                    CurvePoint(0, start, Evaluation(0.3, 0, 0, 0, 0.3, 0), 2.5, {}),
+                    CurvePoint(1, start + 5, Evaluation(0.2, 0, 0, 0, 0.2, 0), 2.5, {}),
+                ],
+                *({}, "", ""),
+            ),
+        )
+        for cell in cells(TABLE1, config, lambda: 10)
+        for start in [10 * cell.config.initial_per_class]
+    ]
+    names = [
+        [group.name for group in panel]
+        for panel in paired.same_technique(group_results(results))
+    ]
+    assert names == [
+        ["start 20, bald"],
+        ["start 20, random"],
+        ["start 100, bald", "start 100, as released, bald"],
+        ["start 100, random", "start 100, as released, random"],
+    ]

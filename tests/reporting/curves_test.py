@@ -118,11 +118,11 @@ def test_a_repetition_without_the_statistic_leaves_no_selection():
     ("count", "width", "inside"),
     [
         (40, 30, [0.3, 0.2]),  # From 25 to 55.
-        # Moved so that the curve fills it: from 40 to 60, and from 20 to 40.
-        (60, 20, [0.2, 0.1]),
-        (20, 20, [0.4, 0.3, 0.2]),
+        (60, 20, [0.2, 0.1]),  # Moved to where the curve ends: from 40.
+        (30, 20, [0.4, 0.3, 0.2]),
+        # From 10, where there is no curve yet, and behind its end.
+        (20, 20, []),
         (61, 20, []),
-        (10, 20, []),
     ],
 )
 def test_the_window_around_a_number_of_labels(count, width, inside):
