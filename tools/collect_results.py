@@ -5,8 +5,9 @@
 
 Kept are curve.csv, flags.cfg, picks.csv (round, rank, id, class, score) and
 versions.json of each finished run, with `--unfinished` of every run. The runs of
-a grid keep their places in it, so that `--report_only` can report what is kept.
-Of single runs a curve.png is drawn, of all that the folder then holds. The table
+a grid keep their places in it, so that `--report_only` can report what is kept. Of
+fits of semi-supervised systems (`--experiment=table2`) result.json and flags.cfg
+are kept. Of single runs a curve.png is drawn, of all that the folder then holds. The table
 is in Markdown.
 """
 
@@ -17,13 +18,23 @@ import pathlib
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import find_runs
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
+from dbal_tf.experiments.fit_result import FitResult, read_result
 from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
-from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, PICKS_FILE, VERSIONS_FILE
+from dbal_tf.store.layout import (
+    CURVE_FILE,
+    FLAGS_FILE,
+    PICKS_FILE,
+    RESULT_FILE,
+    STORE_FILE,
+    VERSIONS_FILE,
+)
 from dbal_tf.store.published import picks_csv
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import LABELLED
+
+FOLDERS = ("--run_dir=", "--data_dir=", "--labels_from=")
 
 
 def main() -> None:
@@ -35,15 +46,35 @@ def main() -> None:
     parser.add_argument("--unfinished", action="store_true", help="runs under way too")
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
     options = parser.parse_args()
+    for folder in options.runs:
+        for fit in sorted(path.parent for path in folder.rglob(RESULT_FILE)):
+            name = str(fit.relative_to(folder))
+            result = collect_fit(fit, options.out / (fit.name if name == "." else name))
+            print(f"{name}: {100 * result.error:.2f} %, {result.seconds / 60:.1f} min")
+    runs = [(folder, run) for folder in options.runs for run in runs_in(folder)]
+    if runs:
+        collect_runs(runs, options)
+
+
+def runs_in(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the runs in a folder, of which there must be one unless it holds fits."""
+    has_fits = any(folder.rglob(RESULT_FILE))
+    has_runs = any(any(folder.rglob(name)) for name in (STORE_FILE, PICKS_FILE))
+    return [] if has_fits and not has_runs else find_runs(folder)
+
+
+def collect_runs(
+    runs: list[tuple[pathlib.Path, pathlib.Path]], options: argparse.Namespace
+) -> None:
+    """Copies runs, each given with the folder that it lies in; prints their table."""
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(PHASES)} | commit |")
     print("|---" * (2 + len(options.at) + len(PHASES)) + "|")
-    for folder in options.runs:
-        for run in find_runs(folder):
-            name = str(run.relative_to(folder))
-            name = run.name.removeprefix("mnist-") if name == "." else name
-            if options.unfinished or is_finished(run):
-                curve, versions = collect(run, options.out / name)
-                print(row(name, curve, options.at, versions["commit"]))
+    for folder, run in runs:
+        name = str(run.relative_to(folder))
+        name = run.name.removeprefix("mnist-") if name == "." else name
+        if options.unfinished or is_finished(run):
+            curve, versions = collect(run, options.out / name)
+            print(row(name, curve, options.at, versions["commit"]))
     # Runs of a grid lie deeper and have their report instead.
     curves = {
         path.parent.name: [read_curve_csv(path.read_text())]
@@ -63,12 +94,7 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     """Copies a run's results; returns its curve and the versions that made it."""
     reader = RunReader.open(run)
     curve, versions = reader.curve(), reader.run().versions
-    # Without folders of this machine, which tell nobody anything.
-    lines = (run / FLAGS_FILE).read_text().splitlines(keepends=True)
-    flags = "".join(x for x in lines if not x.startswith(("--run_dir=", "--data_dir=")))
-    kept = out / FLAGS_FILE
-    if kept.exists() and differing_flags(from_flagfile(flags), kept.read_text()):
-        raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
+    flags = kept_flags(run, out)
     # The run may go on meanwhile, so the curve read above decides what belongs to it.
     # What a query has been told so far is no result as long as it waits for the rest.
     waits = bool(len(reader.pending(from_flagfile(flags).acquisition_size)))
@@ -82,6 +108,33 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     write_atomically(out / CURVE_FILE, curve_csv(curve))
     write_atomically(out / FLAGS_FILE, flags)
     return curve, versions
+
+
+def collect_fit(fit: pathlib.Path, out: pathlib.Path) -> FitResult:
+    """Copies what came of a fit, and its flags; returns the result."""
+    result, flags = read_result(fit), kept_flags(fit, out)
+    # The flags alone do not say which system it is, nor who bought its labels.
+    before = read_result(out)
+    if before and _identity(before) != _identity(result):
+        raise SystemExit(f"{out} holds another fit than {fit}; give each an --out of its own.")
+    write_atomically(out / RESULT_FILE, result.to_json())
+    write_atomically(out / FLAGS_FILE, flags)
+    return result
+
+
+def _identity(result: FitResult) -> tuple[str, ...]:
+    return result.system, result.bought_by, result.labels_sha256
+
+
+def kept_flags(run: pathlib.Path, out: pathlib.Path) -> str:
+    """Returns the lines of a flags.cfg that mean something on another machine."""
+    text, kept = (run / FLAGS_FILE).read_text(), out / FLAGS_FILE
+    lines = text.splitlines(keepends=True)
+    # Without folders of this machine, which tell nobody anything.
+    flags = "".join(line for line in lines if not line.startswith(FOLDERS))
+    if kept.exists() and differing_flags(from_flagfile(text), kept.read_text()):
+        raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
+    return flags
 
 
 def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from dbal_tf.config import Config
-from dbal_tf.experiments.comparison import DASH, errors_at
-from dbal_tf.experiments.grid import Experiment
+from dbal_tf.experiments.comparison import DASH, crossing, errors_at
+from dbal_tf.experiments.grid import Experiment, Variant
 from dbal_tf.experiments.groups import Group
 from dbal_tf.experiments.paper import Published, authors_curve
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
+from dbal_tf.reporting.uncertainty import t_half_width
 
 ERROR_TOLERANCE = 0.3  # Points.
 LABELS_TOLERANCE = 0.1  # Share of all labels, but one query at least.
@@ -20,9 +23,12 @@ def comparable(config: Config, group: Group) -> Published | None:
 
     They can if they are of a network, on the same images and classes.
     """
-    published = group.variant.published
-    if not group.is_network:
-        return None
+    return published_results(config, group.variant) if group.is_network else None
+
+
+def published_results(config: Config, variant: Variant) -> Published | None:
+    """Returns a variant's published results; None if the images or classes are others."""
+    published = variant.published
     same = config.dataset == "mnist" and published and set(config.classes) == published.classes
     return published if same else None
 
@@ -81,7 +87,10 @@ def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
             "5 % on 10,000 images has a standard deviation of 0.12 to 0.22), "
             f"{100 * LABELS_TOLERANCE:.0f} % of their labels, those of the start included, and "
             "at least one query; meant for means of three repetitions. Rounding alone, on "
-            "another machine, moves one repetition by as much.",
+            "another machine, moves one repetition by as much. ±: half of the 95 % t interval "
+            "of our mean, of first crossings that of the repetitions' own; theirs is taken as "
+            "exact, since their runs are no pairs of ours. ± -: one repetition, which has "
+            "none, or one that does not get there.",
             *(f"Not a target: {defect}." for defect in defects if defect),
         ),
     )
@@ -100,14 +109,17 @@ def _against(group: Group, published: Published) -> list[list[str]]:
             # A crossing is seen once a query, so nothing below one can be told apart.
             tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
             what = f"{noun} to {100 * threshold:.0f} %"
-            cells = _compared(group, published, counts, theirs, tolerance, "{:.0f}")
+            each = curves.by_repetition(lines[1], crossing(threshold))
+            cells = _compared(group, published, counts, theirs, tolerance, ".0f", each)
             rows.append([group.name, what, *cells])
     if numbers.error_at_1000 is not None:
         errors = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
         percent = [None if error is None else 100 * error for error in errors]
-        cells = _compared(
-            group, published, percent, numbers.error_at_1000, ERROR_TOLERANCE, "{:.2f}"
+        each = 100 * curves.by_repetition(
+            lines[1], lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, 1000)
         )
+        target = numbers.error_at_1000
+        cells = _compared(group, published, percent, target, ERROR_TOLERANCE, ".2f", each)
         rows.append([group.name, "error (%) at 1000", *cells])
     return rows
 
@@ -119,18 +131,21 @@ def _compared(
     theirs: float,
     tolerance: float,
     form: str,
+    each: np.ndarray,
 ) -> list[str]:
     # The second of ours, without dropout, is measured as theirs is.
-    shown = [DASH if value is None else form.format(value) for value in ours]
+    shown = [DASH if value is None else format(value, form) for value in ours]
     if ours[1] is None:
         reached = "not reached" if group.is_finished else "not finished"
-        return [*shown, form.format(theirs), DASH, reached]
+        return [*shown, format(theirs, form), DASH, reached]
     difference = ours[1] - theirs
     if published.numbers[group.acquisition].defect:
         word = "not a target"
     else:
         word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
-    return [*shown, form.format(theirs), form.replace(":", ":+").format(difference), word]
+    half = t_half_width(each)
+    width = DASH if half is None else format(half, form)
+    return [*shown, format(theirs, form), f"{difference:+{form}} ± {width}", word]
 
 
 def verdict(difference: float, tolerance: float) -> str:

@@ -1,6 +1,5 @@
 """Tables that compare the techniques of an experiment with each other."""
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,20 +9,17 @@ from dbal_tf.experiments.groups import Group
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
+from dbal_tf.reporting.uncertainty import CONFIDENCE, t_half_width
 
 DASH = "-"
+HALF_WIDTH = f"half of the {100 * CONFIDENCE:.0f} % t interval of this mean"
 
 
 def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns errors, first crossings and mean errors of all techniques."""
     end, thresholds = max(group.last for group in groups), experiment.thresholds
     checkpoints = [*(count for count in experiment.checkpoints if count < end), end]
-    # Early labels lower the error most, so a mean over other labels would say
-    # where a curve begins rather than how good it is.
-    common = (
-        max(int(group.line.labels_p[0]) for group in groups),
-        min(group.last for group in groups),
-    )
+    common = mean_range(experiment, groups)
     header = [
         "technique",
         "runs",
@@ -39,9 +35,19 @@ def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
         (
             "Mean over the repetitions (least to most); between two rounds, of the round "
             "before. First crossing of the mean curve, in labels (of the repetitions' own); a "
-            "curve may rise again. Mean error: area under the curve, over the labels that all "
-            "rows have. Dropout off: one pass, as the authors' code measures.",
+            "curve may rise again. Mean error: area under the curve, over its labels. Dropout "
+            "off: one pass, as the authors' code measures.",
         ),
+    )
+
+
+def mean_range(experiment: Experiment, groups: Sequence[Group]) -> tuple[int, int]:
+    """Returns the numbers of labels between which mean errors are taken."""
+    # Early labels lower the error most, so a mean over other labels would say
+    # where a curve begins rather than how good it is.
+    return experiment.mean_over or (
+        max(int(group.line.labels_p[0]) for group in groups),
+        min(group.last for group in groups),
     )
 
 
@@ -57,7 +63,7 @@ def _summary_row(
         group.name,
         str(len(line.repetitions)),
         *(errors_at(line, count) for count in checkpoints),
-        *(_crossing(line, threshold) for threshold in thresholds),
+        *(crossing_cell(line, threshold) for threshold in thresholds),
         spread([area for area in areas if area is not None]),
         # The harmonic solution has no dropout that could be off.
         errors_at(group.line_by("deterministic_error"), group.last)
@@ -84,7 +90,11 @@ def spread(errors: Sequence[float]) -> str:
     return f"{percent.mean():.2f}{several}"
 
 
-def _crossing(line: Line, threshold: float) -> str:
+def crossing_cell(line: Line, threshold: float) -> str:
+    """Returns a cell: first crossing of the mean curve, least and most of the repetitions'.
+
+    A dash where the mean curve does not reach the error.
+    """
     count = curves.first_crossing(line.labels_p, line.mean_p, threshold)
     each = [curves.first_crossing(line.labels_p, e, threshold) for e in line.errors_rp]
     if count is None:
@@ -123,10 +133,9 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
         (
             "Of the labels that random needs, by first crossings of the mean curves of the "
             "common repetitions. >: random does not reach the error; a dash: the technique "
-            "does not, or random is not finished. In brackets the "
-            f"{100 * curves.CONFIDENCE:.0f} % bootstrap interval "
-            f"over these repetitions ({curves.RESAMPLES} draws; of fewer than four, simply "
-            "their range). Without: one repetition, or a draw that does not reach the error.",
+            "does not, or random is not finished. In brackets the mean of what the pairs save, "
+            f"a pair a repetition, ± {HALF_WIDTH}; ± -: one pair, which has none. Without: in "
+            "some pair an error is not reached.",
         ),
     )
 
@@ -151,39 +160,28 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
         return DASH
     if needed is None:
         return f"> {last - ours} of > {last}"
-    interval = curves.labels_saved_interval(*pair, threshold)
-    several = f" [{interval[0]} to {interval[1]}]" if interval else ""
+    each = -curves.paired_differences(*pair, crossing(threshold))
+    several = f" ({with_interval(each, '.0f')})" if len(each) else ""
     return f"{needed - ours} of {needed}{several}"
 
 
-def differences(panels: Sequence[Sequence[Group]]) -> Table:
-    """Returns paired differences between the techniques of each panel."""
-    # Random stands in several panels: a pair of its lines is shown once.
-    pairs: dict[frozenset[str], tuple[Group, Group]] = {}
-    for panel in panels:
-        for one, other in itertools.combinations(panel, 2):
-            pairs.setdefault(frozenset((one.name, other.name)), (one, other))
-    rows = []
-    for one, other in pairs.values():
-        last = min(one.last, other.last)
-        points = 100 * curves.paired_differences(one.line, other.line, last)
-        if len(points):
-            rows.append(
-                [
-                    f"{one.name} - {other.name}",
-                    str(last),
-                    str(len(points)),
-                    f"{points.mean():+.2f}",
-                    f"{points.min():+.2f} to {points.max():+.2f}",
-                ]
-            )
-    return Table(
-        "Paired differences of test error, in points",
-        ["difference", "at labels", "pairs", "mean", "least to most"],
-        rows,
-        (
-            "Within a repetition: the same split and first labels, and in rounds of the same "
-            "number the same initial weights and masks, but for another machine's or commit's "
-            "rounding. Negative: the first is better.",
-        ),
-    )
+def crossing(threshold: float) -> curves.Statistic:
+    """Returns the statistic that is a curve's first crossing of an error."""
+    return lambda labels_p, errors_p: curves.first_crossing(labels_p, errors_p, threshold)
+
+
+def with_interval(values: np.ndarray, form: str) -> str:
+    """Returns a cell: the mean and half of its 95 % t interval; of none a dash.
+
+    One value has no interval: a dash stands for it.
+
+    Args:
+        values: Independent values, `[n]`.
+        form: How numbers are written, such as `+.2f`.
+    """
+    if not len(values):
+        return DASH
+    half = t_half_width(values)
+    # Half of an interval has no sign.
+    width = DASH if half is None else format(half, form.lstrip("+"))
+    return f"{format(np.mean(values), form)} ± {width}"

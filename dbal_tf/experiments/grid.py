@@ -16,6 +16,7 @@ from dbal_tf.core import InputError
 from dbal_tf.experiments.outcome import Outcome
 from dbal_tf.experiments.paper import Published
 from dbal_tf.reporting.curves import THRESHOLDS
+from dbal_tf.reporting.page import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +132,9 @@ class Experiment:
         checkpoints: Numbers of labels at which the tables show errors.
         thresholds: Test errors, shares 0 to 1, whose first crossing the tables
             show.
+        mean_over: Numbers of labels between which mean errors are taken; None:
+            all that every row of the table has.
+        tables: Makes further tables of the report.
     """
 
     title: str
@@ -140,6 +144,8 @@ class Experiment:
     captions: tuple[str, ...] = ()
     checkpoints: tuple[int, ...] = (100, 300, 1000)
     thresholds: tuple[float, ...] = THRESHOLDS
+    mean_over: tuple[int, int] | None = None
+    tables: tuple[Callable[[Config, Sequence[Result]], Table], ...] = ()
 
 
 def cells(

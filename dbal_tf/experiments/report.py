@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dbal_tf.config import Config
-from dbal_tf.experiments import account, against_paper, comparison
+from dbal_tf.experiments import account, against_paper, comparison, paired
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.experiments.groups import Group, group_results
 from dbal_tf.experiments.paper import authors_curve
@@ -140,14 +140,16 @@ def _tables(
     groups: Sequence[Group],
     results: Sequence[Result],
 ) -> list[page.Table]:
-    panels = _by_panel(experiment, groups).values()
+    panels = [list(panel.values()) for panel in _by_panel(experiment, groups).values()]
     stamp = account.stamp(config, results)
     made = [
         comparison.summary(experiment, groups),
         against_paper.published_numbers(config, groups),
         against_paper.authors_errors(experiment, config, groups),
         comparison.saved(experiment, groups),
-        comparison.differences([list(panel.values()) for panel in panels]),
+        *(make(config, results) for make in experiment.tables),
+        paired.differences(experiment, [*panels, *paired.same_technique(groups)]),
+        paired.single_fits(experiment, groups),
     ]
     # Each table says by itself what it is of: tables are copied out of reports.
     stamped = [

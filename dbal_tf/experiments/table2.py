@@ -3,6 +3,7 @@
     <run_dir>/flags.cfg
     <run_dir>/vat/0/            a fit: system and repetition
     <run_dir>/active/bald/0/    a run of figure1, or its published results, copied here
+    <run_dir>/bought/bald/vat/0/    a fit on labels that bald bought, copied here
     <run_dir>/report.html, report.md
 
 Each fit has its own folder, so some can be done elsewhere (`--only`) and be
@@ -19,6 +20,7 @@ from dbal_tf.config import SEMI_SUPERVISED, Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments import table2_report
 from dbal_tf.experiments.active_rows import ACTIVE_DIR, read_active
+from dbal_tf.experiments.bought_rows import BOUGHT_DIR, read_bought_fits
 from dbal_tf.experiments.fit import VARIED, Fit
 from dbal_tf.experiments.fit_result import FitResult, read_result
 from dbal_tf.experiments.grid import chosen
@@ -49,8 +51,9 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
     # Fits take hours: whatever can be found wrong is found before the first.
     check_folders(config, grid)
     ended = _results(grid)
-    # For its errors alone; the report reads again, as runs may be copied here meanwhile.
+    # For their errors alone; the report reads again, as runs may be copied here meanwhile.
     read_active(config)
+    read_bought_fits(config)
     sets = _sets(to_do, grid)
     systems = {fit.path: _make(fit) for fit in to_do if fit.path not in ended}
     if to_do or ended:
@@ -65,7 +68,8 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
         else:
             fit.run(systems[fit.path], sets[fit.config.repetition], say)
     ended = _results(grid)
-    for line in table2_report.write(config, grid, ended, read_active(config)):
+    beside = read_active(config), read_bought_fits(config)
+    for line in table2_report.write(config, grid, ended, *beside):
         say(line)
     return ended
 
@@ -96,7 +100,7 @@ def check_folders(config: Config, grid: Sequence[Fit]) -> None:
             f"--run_dir={folder} holds a single run; expected a new folder, or one of "
             "--experiment=table2; choose another."
         )
-    check_run_dir(config, free=VARIED, beside=(*SEMI_SUPERVISED, ACTIVE_DIR))
+    check_run_dir(config, free=VARIED, beside=(*SEMI_SUPERVISED, ACTIVE_DIR, BOUGHT_DIR))
     for fit in grid:
         fit.check_folder()
 

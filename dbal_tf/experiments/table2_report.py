@@ -8,6 +8,7 @@ import numpy as np
 from dbal_tf.config import ACQUISITIONS, Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.active_rows import ActiveRun
+from dbal_tf.experiments.bought_rows import labels_table
 from dbal_tf.experiments.comparison import DASH, spread
 from dbal_tf.experiments.fit import Fit
 from dbal_tf.experiments.fit_result import FitResult
@@ -34,6 +35,7 @@ def write(
     grid: Sequence[Fit],
     ended: Mapping[str, FitResult],
     active: Sequence[ActiveRun],
+    bought: Sequence[FitResult] = (),
 ) -> list[str]:
     """Writes `report.html` and `report.md` of the fits that have ended.
 
@@ -42,6 +44,7 @@ def write(
         grid: All fits.
         ended: What came of those that have ended, by their paths.
         active: Runs of active learning to stand beside them.
+        bought: Fits on labels that active learning bought, to compare with them.
 
     Returns:
         The lines of a table, what is missing, and where the report is.
@@ -55,11 +58,16 @@ def write(
             "there, then report them."
         )
     folder, table = pathlib.Path(config.run_dir), main_table(config, ended, active)
+    of_labels = labels_table([*ended.values(), *bought])
     shown = page.Page(
         f"Table 2: semi-supervised and active learning, {config.dataset}",
         status(grid, ended),
         _captions(config, ended),
-        [table, *([hyper_parameters(ended), cost(ended)] if ended else [])],
+        [
+            table,
+            *([of_labels] if of_labels.rows else []),
+            *([hyper_parameters(ended), cost(ended)] if ended else []),
+        ],
     )
     write_atomically(folder / "report.html", page.to_html(shown))
     write_atomically(folder / "report.md", page.to_markdown(shown))

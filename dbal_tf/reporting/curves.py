@@ -13,8 +13,6 @@ from dbal_tf.artifacts import CurvePoint
 THRESHOLDS = (0.10, 0.05)
 """Test errors to which the paper's Table 1 counts labels."""
 
-RESAMPLES = 2000
-CONFIDENCE = 0.95
 _ROUNDING = 1e-9  # The mean of three errors of 0.1 is more than 0.1.
 
 
@@ -102,70 +100,51 @@ def mean_error(
     return float(np.trapezoid(np.interp(at, labels_p, errors_p), at) / (last - first))
 
 
-def labels_saved(line: Line, baseline: Line, threshold: float) -> int | None:
-    """Returns how many fewer labels a line needs than a baseline to reach an error.
-
-    The first crossings of the two mean curves are compared. None if one of
-    them does not reach the error.
-    """
-    ours = first_crossing(line.labels_p, line.mean_p, threshold)
-    theirs = first_crossing(baseline.labels_p, baseline.mean_p, threshold)
-    return None if ours is None or theirs is None else theirs - ours
+Statistic = Callable[[np.ndarray, np.ndarray], float | None]
+"""A number of a curve, given its labels `[p]` and errors `[p]`; None: it has none."""
 
 
-def labels_saved_interval(
-    line: Line, baseline: Line, threshold: float, seed: int = 0
-) -> tuple[int, int] | None:
-    """Returns the 95 % bootstrap interval of `labels_saved` over repetitions.
+def paired_differences(line: Line, other: Line, statistic: Statistic) -> np.ndarray:
+    """Returns `line - other` by a statistic, for each repetition that both have.
 
-    Percentile bootstrap (Efron, 1979) over the repetitions that both lines
-    have.
+    Args:
+        line: The first curves.
+        other: Those to compare with.
+        statistic: What is compared, such as the error at a number of labels.
 
     Returns:
-        The interval's ends; None with fewer than two common repetitions, or
-        if the error is not reached in some draw.
-    """
-    # A repetition's runs share split and seeds, so they are drawn as a pair.
-    common = [number for number in line.repetitions if number in baseline.repetitions]
-    return _bootstrap(
-        lambda draw: labels_saved(line.select(draw), baseline.select(draw), threshold),
-        common,
-        seed,
-    )
-
-
-def _bootstrap(
-    statistic: Callable[[list[int]], int | None], repetitions: Sequence[int], seed: int
-) -> tuple[int, int] | None:
-    if len(repetitions) < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    draws = rng.choice(repetitions, (RESAMPLES, len(repetitions)))
-    # Three repetitions make only ten different draws: each is computed once.
-    different, counts = np.unique(np.sort(draws, axis=1), axis=0, return_counts=True)
-    values = [statistic(draw) for draw in different.tolist()]
-    reached = [value for value in values if value is not None]
-    # Leaving the other draws out would make the interval too narrow.
-    if len(reached) < len(values):
-        return None
-    tail = (1 - CONFIDENCE) / 2
-    # An end is a number of labels that some draw saved, never a value between two.
-    low, high = np.quantile(np.repeat(reached, counts), (tail, 1 - tail), method="inverted_cdf")
-    return int(low), int(high)
-
-
-def paired_differences(line: Line, other: Line, count: int) -> np.ndarray:
-    """Returns `line - other` at a number of labels, for each repetition that both have.
-
-    Returns:
-        Differences of errors, float64 `[r]`; empty if a line does not reach
-        that far.
+        Differences, float64 `[r]`; empty if a repetition of either lacks the
+        statistic, for those that have it would be a selection.
     """
     common = [number for number in line.repetitions if number in other.repetitions]
-    pairs = [
-        [error_at(one.labels_p, errors_p, count) for errors_p in one.select(common).errors_rp]
-        for one in (line, other)
-    ]
-    if any(error is None for errors in pairs for error in errors):
-        return np.zeros(0)
-    return np.array(pairs[0]) - np.array(pairs[1])
+    ours, theirs = (by_repetition(one.select(common), statistic) for one in (line, other))
+    return ours - theirs if len(ours) and len(theirs) else np.zeros(0)
+
+
+def by_repetition(line: Line, statistic: Statistic) -> np.ndarray:
+    """Returns a statistic of each repetition, float64 `[r]`; empty if one lacks it."""
+    values = [statistic(line.labels_p, errors_p) for errors_p in line.errors_rp]
+    return np.zeros(0) if None in values else np.array(values, np.float64)
+
+
+def around(line: Line, count: int, width: int) -> np.ndarray:
+    """Returns the errors within a window of labels that holds a number of them.
+
+    Args:
+        line: The curves.
+        count: The number of labels: the middle of the window, unless the
+            curves end sooner.
+        width: The window's width in labels.
+
+    Returns:
+        Errors, float64 `[r, p]`; without points if the curves do not reach
+        `count` or begin within the window.
+    """
+    labels_p = line.labels_p
+    if not len(labels_p) or count > labels_p[-1]:
+        return line.errors_rp[:, :0]
+    first = min(count - width // 2, labels_p[-1] - width)
+    # A window moved on from the start would be of other numbers of labels.
+    if first < labels_p[0]:
+        return line.errors_rp[:, :0]
+    return line.errors_rp[:, (labels_p >= first) & (labels_p <= first + width)]

@@ -1,6 +1,7 @@
 """What tools/collect_results.py keeps of a run is enough to report and to audit it."""
 
 import contextlib
+import json
 import pathlib
 import runpy
 import shutil
@@ -10,6 +11,8 @@ import sys
 import pytest
 
 from dbal_tf.audit import command as audit
+from dbal_tf.config import Config
+from dbal_tf.experiments.fit_result import read_result
 from dbal_tf.experiments.outcome import read_run
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.published import is_published
@@ -85,3 +88,62 @@ def test_another_run_is_not_overwritten(finished_run, tmp_path, collect):
     kept.write_text(kept.read_text().replace("--seed=7", "--seed=8"))
     with pytest.raises(SystemExit, match="holds another run than"):
         collect(out, finished_run)
+
+
+_KEPT_FIT = pathlib.Path(__file__).parents[2] / "docs" / "results" / "table2" / "light"
+
+
+@pytest.fixture
+def fits(tmp_path):
+    """A folder of two fits, the second on the first 500 labels that a run bought."""
+    for path, changes in (
+        ("tsvm/0", {}),
+        ("bought/bald/tsvm/0", {"bought_by": "bald, repetition 0, seed 0", "labels": 500}),
+    ):
+        folder = tmp_path / "fits" / path
+        folder.mkdir(parents=True)
+        result = json.loads((_KEPT_FIT / "tsvm" / "0" / "result.json").read_text()) | changes
+        (folder / "result.json").write_text(json.dumps(result))
+        config = Config(
+            experiment="table2",
+            data_dir="/data/mnist",
+            run_dir=str(tmp_path / "fits"),
+            **({"labels_from": "/runs/bald/0", "labels": 500} if changes else {}),
+        )
+        (folder / "flags.cfg").write_text(config.to_flags())
+        (folder / "begun.json").write_text("{}")
+    return tmp_path / "fits"
+
+
+def test_fits_keep_their_result_and_their_flags_without_folders(
+    fits, tmp_path, collect, capsys
+):
+    out = tmp_path / "out"
+    collect(out, fits)
+    collect(out, fits)
+    assert "tsvm/0: 4.49 %, 5.6 min\n" in capsys.readouterr().out
+    for path in ("tsvm/0", "bought/bald/tsvm/0"):
+        assert {file.name for file in (out / path).iterdir()} == {"result.json", "flags.cfg"}
+        assert read_result(out / path) == read_result(fits / path)
+        flags = (out / path / "flags.cfg").read_text()
+        assert not any(f"--{n}=" in flags for n in ("run_dir", "data_dir", "labels_from"))
+        assert "--experiment=table2\n" in flags
+
+
+def test_a_fit_and_a_run_of_one_folder_are_both_kept(finished_run, fits, tmp_path, collect):
+    shutil.copytree(finished_run, fits / "active" / "bald" / "0")
+    collect(tmp_path / "out", fits)
+    assert is_published(tmp_path / "out" / "active" / "bald" / "0")
+    assert read_result(tmp_path / "out" / "tsvm" / "0")
+
+
+def test_one_fit_is_kept_under_its_own_name(fits, tmp_path, collect):
+    collect(tmp_path / "out", fits / "tsvm" / "0")
+    assert read_result(tmp_path / "out" / "0")
+
+
+def test_another_fit_is_not_overwritten(fits, tmp_path, collect):
+    out = tmp_path / "out"
+    collect(out, fits / "tsvm" / "0")
+    with pytest.raises(SystemExit, match="holds another fit than"):
+        collect(out, fits / "bought" / "bald" / "tsvm" / "0")

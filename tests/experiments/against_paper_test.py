@@ -64,15 +64,15 @@ def test_ours_beside_the_papers(make_groups):
     }
     table = against_paper.published_numbers(config, make_groups(config=config, **errors))
     assert table.rows == [
-        ["var_ratios", "labels to 10 %", "160", "160", "180", "-20", "no, better"],
-        ["var_ratios", "labels to 5 %", "380", "380", "340", "+40", "no, worse"],
-        ["var_ratios", "error (%) at 1000", "0.94", "1.94", "1.64", "+0.30", "yes"],
-        ["bald", "labels to 10 %", "230", "230", "250", "-20", "yes"],
-        ["bald", "labels to 5 %", "420", "420", "370", "+50", "no, worse"],
-        ["bald", "error (%) at 1000", "0.49", "1.49", "1.80", "-0.31", "no, better"],
-        ["mean_std", "labels to 10 %", "100", "100", "280", "-180", "not a target"],
-        ["mean_std", "labels to 5 %", "300", "300", "690", "-390", "not a target"],
-        ["mean_std", "error (%) at 1000", "0.80", "1.80", "4.13", "-2.33", "not a target"],
+        ["var_ratios", "labels to 10 %", "160", "160", "180", "-20 ± -", "no, better"],
+        ["var_ratios", "labels to 5 %", "380", "380", "340", "+40 ± -", "no, worse"],
+        ["var_ratios", "error (%) at 1000", "0.94", "1.94", "1.64", "+0.30 ± -", "yes"],
+        ["bald", "labels to 10 %", "230", "230", "250", "-20 ± -", "yes"],
+        ["bald", "labels to 5 %", "420", "420", "370", "+50 ± -", "no, worse"],
+        ["bald", "error (%) at 1000", "0.49", "1.49", "1.80", "-0.31 ± -", "no, better"],
+        ["mean_std", "labels to 10 %", "100", "100", "280", "-180 ± -", "not a target"],
+        ["mean_std", "labels to 5 %", "300", "300", "690", "-390 ± -", "not a target"],
+        ["mean_std", "error (%) at 1000", "0.80", "1.80", "4.13", "-2.33 ± -", "not a target"],
     ]
     assert "0.3 points of error" in table.notes[0]
     assert table.notes[1].startswith("Not a target: the authors' Mean STD is of one pass")
@@ -81,8 +81,8 @@ def test_ours_beside_the_papers(make_groups):
 def test_what_is_not_reached_is_said(make_groups):
     rows = against_paper.published_numbers(CONFIG, make_groups(bald=(ERRORS,))).rows
     assert rows == [
-        ["bald", "labels to 10 %", "320", "320", "250", "+70", "yes"],
-        ["bald", "labels to 5 %", "420", "420", "370", "+50", "yes"],
+        ["bald", "labels to 10 %", "320", "320", "250", "+70 ± -", "yes"],
+        ["bald", "labels to 5 %", "420", "420", "370", "+50 ± -", "yes"],
         ["bald", "error (%) at 1000", "-", "-", "1.80", "-", "not reached"],
     ]
 
@@ -91,8 +91,8 @@ def test_table_1_counts_what_was_bought(make_groups):
     config = CONFIG.replace(experiment="table1", acquisition_size=10, rounds=98)
     groups = make_groups(TABLE1, config, bald=(_curve_through(170, 360, 0.0194),))
     assert against_paper.published_numbers(config, groups).rows == [
-        ["start 20, bald", "bought to 10 %", "150", "150", "145", "+5", "other protocol"],
-        ["start 20, bald", "bought to 5 %", "340", "340", "335", "+5", "other protocol"],
+        ["start 20, bald", "bought to 10 %", "150", "150", "145", "+5 ± -", "other protocol"],
+        ["start 20, bald", "bought to 5 %", "340", "340", "335", "+5 ± -", "other protocol"],
     ]
 
 
@@ -108,14 +108,14 @@ def test_the_tolerance_counts_the_labels_of_the_start():
     groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
     # 10 % of 165 bought and 100 at the start.
     assert against_paper.published_numbers(config, groups).rows[0][3:] == [
-        *("195", "165", "+30", "no, worse"),
+        *("195", "165", "+30 ± -", "no, worse"),
     ]
     curve[38] = dataclasses.replace(curve[38], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
     assert curve[38].labels == 290
     curve[37] = dataclasses.replace(curve[37], evaluation=Evaluation(0.2, 0, 0, 0, 0.09, 0))
     groups = group_results([Result(cell, Outcome(curve, {}, "", ""))])
     assert against_paper.published_numbers(config, groups).rows[0][3:] == [
-        *("185", "165", "+20", "yes"),
+        *("185", "165", "+20 ± -", "yes"),
     ]
 
 

@@ -1,5 +1,8 @@
 """The tables that compare techniques with each other, worked out by hand."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from dbal_tf.artifacts import CurvePoint, Evaluation
@@ -76,18 +79,22 @@ def test_labels_saved_against_random(make_groups):
         ),
     )
     assert table.rows == [
-        # Random needs 320 and 420 labels; its draws 220 or 320 and 420 labels.
-        ["bald", "200 of 320 [100 to 200]", "100 of 420 [100 to 100]", "100 of 420"],
+        # The mean of random needs 320 and 420 labels; its repetitions 220 and 320 until
+        # 10 %, and 420 and 420 until 5 %. Saved: 100 and 200, with t = 12.706.
+        ["bald", "200 of 320 (150 ± 635)", "100 of 420 (100 ± 0)", "100 of 420"],
         # Of the one repetition that both have: random reaches 10 % at 220, 5 % at 420.
-        ["mean_std", "0 of 220", "0 of 420", "0 of 420"],
+        ["mean_std", "0 of 220 (0 ± -)", "0 of 420 (0 ± -)", "0 of 420 (0 ± -)"],
     ]
-    assert "95 % bootstrap" in table.notes[0]
+    assert "95 % t interval" in table.notes[0]
+    assert "± -: one pair, which has none" in table.notes[0]
 
 
 def test_random_need_not_reach_the_error(make_groups):
     curves = {"random": ((0.4, 0.3, 0.2, 0.15, 0.08),), "bald": ((0.4, 0.3, 0.05, 0.05, 0.05),)}
     table = comparison.saved(EXPERIMENT, make_groups(**curves))
-    assert table.rows == [["bald", "200 of 420", "> 200 of > 420", "200 of 420"]]
+    assert table.rows == [
+        ["bald", "200 of 420 (200 ± -)", "> 200 of > 420", "200 of 420 (200 ± -)"]
+    ]
 
 
 def test_random_under_way_is_no_baseline_and_not_past_reaching(make_groups):
@@ -109,7 +116,7 @@ def test_areas_are_compared_over_the_labels_that_all_have():
     groups = group_results(
         [of(ours, (20, 100, 120), (0.8, 0.2, 0.2)), of(authors, (100, 120), (0.4, 0.2))]
     )
-    table = comparison.summary(TABLE1, groups)
+    table = comparison.summary(dataclasses.replace(TABLE1, mean_over=None), groups)
     column = table.header.index("mean error, 100 to 120")
     assert [row[column] for row in table.rows] == ["20.00", "30.00"]
 
@@ -129,14 +136,15 @@ def test_without_random_nothing_is_saved(make_groups):
     assert comparison.saved(EXPERIMENT, make_groups(bald=RANDOM)).rows == []
 
 
-def test_differences_within_repetitions(make_groups):
-    groups = make_groups(
-        random=RANDOM, bald=((0.4, 0.1, 0.1, 0.1, 0.02), (0.4, 0.1, 0.1, 0.1, 0.04))
-    )
-    random, bald = groups
-    table = comparison.differences([[bald, random], [bald]])
-    assert table.rows == [["bald - random", "420", "2", "-1.00", "-3.00 to +1.00"]]
+def test_mean_errors_are_taken_over_the_labels_that_the_experiment_names(make_groups):
+    groups = make_groups(bald=((0.4, 0.2, 0.2, 0.2, 0.2),))
+    assert comparison.mean_range(EXPERIMENT, groups) == (20, 420)
+    experiment = dataclasses.replace(EXPERIMENT, mean_over=(120, 320))
+    table = comparison.summary(experiment, groups)
+    assert table.rows[0][table.header.index("mean error, 120 to 320")] == "20.00"
 
 
-def test_a_difference_that_cannot_be_taken_is_left_out(make_groups):
-    assert comparison.differences([make_groups(random=RANDOM, bald=((0.4, 0.1),))]).rows == []
+def test_a_mean_with_its_interval():
+    assert comparison.with_interval(np.array([-1.0, -3.0]), "+.2f") == "-2.00 ± 12.71"
+    assert comparison.with_interval(np.array([0.5]), "+.2f") == "+0.50 ± -"
+    assert comparison.with_interval(np.array([]), "+.2f") == "-"

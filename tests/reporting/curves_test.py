@@ -84,44 +84,8 @@ def test_the_mean_error_lies_between_the_least_and_the_most(errors):
     assert min(errors) - 1e-12 <= mean <= max(errors) + 1e-12
 
 
-RANDOM = _line([0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.1, 0.1])
-BETTER = _line([0.4, 0.1, 0.1, 0.1], [0.4, 0.2, 0.1, 0.1])
-
-
-def test_labels_saved_at_equal_error():
-    # Mean curves: 0.4 0.3 0.15 0.1 and, better, 0.4 0.15 0.1 0.1.
-    assert curves.labels_saved(BETTER, RANDOM, 0.15) == 40 - 30
-    assert curves.labels_saved(BETTER, RANDOM, 0.1) == 60 - 40
-    assert curves.labels_saved(RANDOM, BETTER, 0.1) == 40 - 60
-    assert curves.labels_saved(BETTER, RANDOM, 0.05) is None
-
-
-def test_the_interval_covers_what_the_draws_give():
-    # Draws of (0, 0), (0, 1) and (1, 1), with 1/4, 1/2 and 1/4 of the weight, save
-    # 60 - 30, 60 - 40 and 40 - 40 labels until 10 % error.
-    assert curves.labels_saved_interval(BETTER, RANDOM, 0.1) == (0, 30)
-
-
-def test_equal_repetitions_leave_no_doubt():
-    line, random = _line(*[[0.4, 0.1, 0.1, 0.1]] * 3), _line(*[[0.4, 0.3, 0.2, 0.1]] * 3)
-    assert curves.labels_saved_interval(line, random, 0.1) == (30, 30)
-
-
-def test_the_interval_is_that_of_common_repetitions():
-    one = _line([0.4, 0.1, 0.1, 0.1], repetitions=(0,))
-    assert curves.labels_saved_interval(one, RANDOM, 0.1) is None
-    other = _line([0.4, 0.1, 0.1, 0.1], [0.4, 0.1, 0.1, 0.1], repetitions=(7, 8))
-    assert curves.labels_saved_interval(other, RANDOM, 0.1) is None
-
-
-def test_there_is_no_interval_if_a_draw_does_not_reach_the_error():
-    never = _line([0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.2, 0.3])
-    assert curves.labels_saved_interval(BETTER, never, 0.1) is None
-
-
-@given(st.integers(0, 10))
-def test_the_interval_hardly_depends_on_the_seed(seed):
-    assert curves.labels_saved_interval(BETTER, RANDOM, 0.1, seed) == (0, 30)
+def _error_at(count):
+    return lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
 
 
 def test_differences_are_taken_within_repetitions():
@@ -132,8 +96,40 @@ def test_differences_are_taken_within_repetitions():
         repetitions=(2, 1, 3),
     )
     np.testing.assert_allclose(
-        curves.paired_differences(one, other, 30), [0.1 - 0.5, 0.3 - 0.2]
+        curves.paired_differences(one, other, _error_at(30)), [0.1 - 0.5, 0.3 - 0.2]
     )
-    assert curves.paired_differences(one, other, 40).shape == (0,)
+    assert curves.paired_differences(one, other, _error_at(40)).shape == (0,)
     apart = _line([0.4, 0.1], labels=np.array([20, 30]), repetitions=(9,))
-    assert curves.paired_differences(one, apart, 30).shape == (0,)
+    assert curves.paired_differences(one, apart, _error_at(30)).shape == (0,)
+
+
+def test_a_repetition_without_the_statistic_leaves_no_selection():
+    line = _line([0.4, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.2])
+
+    def crossing(labels_p, errors_p):
+        return curves.first_crossing(labels_p, errors_p, 0.1)
+
+    assert curves.by_repetition(line.select([0]), crossing).tolist() == [30]
+    assert curves.by_repetition(line, crossing).shape == (0,)
+    assert curves.paired_differences(line, line, crossing).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "inside"),
+    [
+        (40, 30, [0.3, 0.2]),  # From 25 to 55.
+        (60, 20, [0.2, 0.1]),  # Moved to where the curve ends: from 40.
+        (30, 20, [0.4, 0.3, 0.2]),
+        # From 10, where there is no curve yet, and behind its end.
+        (20, 20, []),
+        (61, 20, []),
+    ],
+)
+def test_the_window_around_a_number_of_labels(count, width, inside):
+    line = _line([0.4, 0.3, 0.2, 0.1])
+    assert curves.around(line, count, width).tolist() == [inside]
+
+
+def test_a_curve_that_is_shorter_than_the_window_has_none():
+    line = _line([0.4, 0.3, 0.2, 0.1])
+    assert curves.around(line, 30, 50).shape == (1, 0)

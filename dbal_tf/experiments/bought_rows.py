@@ -1,0 +1,88 @@
+"""Fits on labels that active learning bought, copied beside Table 2's balanced ones."""
+
+import pathlib
+from collections.abc import Collection
+
+import numpy as np
+
+from dbal_tf.config import SEMI_SUPERVISED, Config
+from dbal_tf.core import InputError
+from dbal_tf.experiments.comparison import DASH, HALF_WIDTH, spread, with_interval
+from dbal_tf.experiments.fit_result import FitResult, read_result
+from dbal_tf.reporting.page import Table
+
+BOUGHT_DIR = "bought"
+BALANCED = "balanced, random"
+
+
+def read_bought_fits(config: Config) -> list[FitResult]:
+    """Returns the fits in `<run_dir>/bought/<any name>/<system>/<repetition>` that ended.
+
+    Raises:
+        InputError: A fit is of another data set or of labels that nobody bought, or
+            it cannot be read.
+    """
+    folder = pathlib.Path(config.run_dir, BOUGHT_DIR)
+    results = []
+    for path in sorted(folder.glob("*/*/[0-9]*")):
+        if result := read_result(path):
+            if result.dataset != config.dataset or not result.bought_by:
+                labels = "labels that were bought" if result.bought_by else "balanced labels"
+                raise InputError(
+                    f"{path} holds a fit of --dataset={result.dataset} on {labels}; expected "
+                    f"--dataset={config.dataset} and --labels_from; move it elsewhere."
+                )
+            results.append(result)
+    return results
+
+
+def labels_table(results: Collection[FitResult]) -> Table:
+    """Returns a row for each system and origin of its labels, paired by seed.
+
+    Systems with labels of one origin alone have no rows.
+
+    Args:
+        results: Fits on balanced labels and on labels that were bought.
+    """
+    by_row: dict[tuple[str, str, int], dict[str, dict[int, float]]] = {}
+    for result in results:
+        key = result.system, result.schedule, result.labels
+        # The technique: its runs, of several repetitions or seeds, are one row.
+        origin = result.bought_by.split(",")[0] or BALANCED
+        by_row.setdefault(key, {}).setdefault(origin, {})[result.seed] = result.error
+    rows = []
+    for key in sorted(by_row, key=lambda one: (SEMI_SUPERVISED.index(one[0]), one)):
+        origins = by_row[key]
+        if len(origins) > 1:
+            balanced = origins.pop(BALANCED, {})
+            first = {BALANCED: balanced} if balanced else {}
+            for origin, errors in (first | origins).items():
+                rows.append(_row(key, origin, errors, balanced))
+    return Table(
+        "The same systems on labels that active learning bought",
+        [
+            *("system", "schedule", "labels", "labels from", "runs", "test error (%)"),
+            *("pairs", "minus balanced"),
+        ],
+        rows,
+        (
+            "Mean over the seeds (least to most). Difference in points, a pair a seed: mean "
+            f"± {HALF_WIDTH}; ± -: one pair, which has none. Negative: the labels that were "
+            "bought are better.",
+        ),
+    )
+
+
+def _row(
+    key: tuple[str, str, int],
+    origin: str,
+    errors: dict[int, float],
+    balanced: dict[int, float],
+) -> list[str]:
+    system, schedule, labels = key
+    cells = [system, schedule, str(labels), origin, str(len(errors))]
+    error = spread(list(errors.values()))
+    if origin == BALANCED:
+        return [*cells, error, DASH, DASH]
+    pairs = [100 * (errors[seed] - balanced[seed]) for seed in errors if seed in balanced]
+    return [*cells, error, str(len(pairs)), with_interval(np.array(pairs), "+.2f")]
