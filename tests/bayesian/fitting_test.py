@@ -127,7 +127,7 @@ def test_a_loss_that_overflows_is_an_error() -> None:
 def test_batches(count: int, merge: bool, expected: list, monkeypatch) -> None:
     seen: list[np.ndarray] = []
 
-    def record(self, images, classes, rows, penalty) -> tf.Tensor:
+    def record(self, images, classes, rows, *others) -> tf.Tensor:
         tf.py_function(lambda x: seen.append(x.numpy()), [tf.gather(classes, rows)], [])
         return tf.constant(1.0)
 
@@ -185,7 +185,8 @@ def test_the_penaltys_gradient_by_hand() -> None:
     for penalty in (0.0, 0.3):
         fitter._optimizer = _Recorder()
         arguments = images.astype(np.float32), classes, np.arange(12), np.float32(penalty)
-        fitter._step(*map(tf.constant, arguments))
+        others = tf.ones(3), tf.zeros([0, *SHAPE], tf.uint8), tf.constant([0, 0], tf.int64)
+        fitter._step(*map(tf.constant, arguments), *others)
         gradients.append(fitter._optimizer.gradients)
     without, penalised = gradients
     np.testing.assert_allclose(penalised[0] - without[0], 0.6 * kernel, atol=1e-6)

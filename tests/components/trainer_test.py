@@ -130,20 +130,22 @@ def test_the_settings_of_the_training_reach_the_fitter(toy, monkeypatch):
     monkeypatch.setattr(trainer_module, "Fitter", lambda *given: made.append(given))
     for changes in (
         {"batch_size": 7, "learning_rate": 0.02},
-        {"remainder": "keep", "mixed_precision": True},
+        {"remainder": "keep", "mixed_precision": True, "augment": ("flip",)},
     ):
         Trainer.from_config(Config(**changes)).fitter(toy)
     assert [given[1:] for given in made] == [
-        ((8, 8, 1), 3, 0.02, 7, True, "float32"),
-        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16"),
+        ((8, 8, 1), 3, 0.02, 7, True, "float32", None, ()),
+        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16", None, ("flip",)),
     ]
 
 
 def test_epochs_are_those_of_the_trainer(toy, labels):
     given = []
     fitter = types.SimpleNamespace(network="net", fit=lambda *each: given.append(each[2:]))
-    model = Trainer.from_config(Config(epochs=6)).run(fitter, toy, labels, 0.5, seed=9)
-    assert given == [(6, 0.5, 9)]
+    model = Trainer.from_config(Config(epochs=6, steps=70)).run(
+        fitter, toy, labels, 0.5, seed=9
+    )
+    assert given == [(6, 0.5, 9, 70, None)]
     assert vars(model) == vars(Model("net", 30, 0.5, 9))
 
 
