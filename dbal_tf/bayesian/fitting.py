@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.bayesian import masks
+from dbal_tf.bayesian.augmentation import augment
+from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.networks import NetworkFactory
 from dbal_tf.core import Images
 
@@ -23,6 +25,9 @@ class Fitter:
     The loss is the mean cross-entropy plus (c/N) * sum of squares of the kernel
     of the first dense layer. The optimizer is Adam.
 
+    With `consistency` the loss of unlabelled images is added, and over the second
+    half of a fit the learning rate falls linearly to 0, as that loss needs it.
+
     Args:
         factory: Builds the network from image shape, number of classes and seed.
         image_shape: Height, width and channels.
@@ -33,6 +38,8 @@ class Fitter:
             one before if it has fewer than 16 images. The authors' code trains
             on it alone, and the test error jumps where it has two or four.
         dtype_policy: Keras dtype policy of the network's layers.
+        consistency: Loss of unlabelled images; None: labels are all there is.
+        augmentation: Random changes of the images of a step; see `augment`.
     """
 
     def __init__(
@@ -44,14 +51,22 @@ class Fitter:
         batch_size: int = 128,
         merge_remainder: bool = True,
         dtype_policy: str = "float32",
+        consistency: Consistency | None = None,
+        augmentation: tuple[str, ...] = (),
     ) -> None:
         self._strategy = tf.distribute.get_strategy()
+        self._replicas = self._strategy.num_replicas_in_sync
         self._make = _under_policy(
             dtype_policy, functools.partial(factory, image_shape, num_classes)
         )
         self._batch_size = batch_size
         self._smallest = min(_SMALLEST_BATCH, batch_size) if merge_remainder else 1
         self.network = self._make(0)
+        self._rate, self._consistency, self._augmentation = (
+            learning_rate,
+            consistency,
+            augmentation,
+        )
         self._decayed = _first_dense_kernel(self.network)
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self.network.trainable_variables)
@@ -65,6 +80,8 @@ class Fitter:
                 tf.TensorSpec([], tf.int64),
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.int64),
+                tf.TensorSpec([num_classes], tf.float32),
+                tf.TensorSpec([None, *image_shape], tf.uint8),
             ],
         )
 
@@ -75,6 +92,8 @@ class Fitter:
         epochs: int,
         weight_decay: float,
         seed: int,
+        steps: int = 0,
+        class_weights: np.ndarray | None = None,
     ) -> float:
         """Trains from the initial weights of a seed; returns the last epoch's mean loss.
 
@@ -84,13 +103,27 @@ class Fitter:
             epochs: Number of passes over the images.
             weight_decay: The c of the penalty (c/N) * sum of squares.
             seed: Seed of the initial weights, the order of images and dropout.
+            steps: Least number of training steps: epochs are added until there
+                are so many.
+            class_weights: Weight of each class in the cross-entropy, shape `[c]`;
+                None: all 1.
 
         Raises:
             ArithmeticError: The loss is not finite.
         """
         self._reset(seed)
         penalty = np.float32(weight_decay / len(images))
-        loss = self._run(np.asarray(images, np.float32), classes, epochs, penalty, seed)
+        batches = int(self._num_batches(tf.constant(len(images))))
+        epochs = max(epochs, -(-steps // batches))
+        shape, num_classes = self.network.input_shape[1:], self.network.output_shape[-1]
+        weights = np.ones(num_classes) if class_weights is None else class_weights
+        pool = tf.zeros([0, *shape], tf.uint8)
+        if self._consistency is not None:
+            pool = self._consistency.pool(seed)
+        pixels = np.asarray(images, np.float32)
+        loss = self._run(
+            pixels, classes, epochs, penalty, seed, np.asarray(weights, np.float32), pool
+        )
         if not np.isfinite(loss):
             raise ArithmeticError(
                 f"The training loss became {float(loss)}; try a smaller --learning_rate."
@@ -115,6 +148,8 @@ class Fitter:
         epochs: tf.Tensor,
         penalty: tf.Tensor,
         seed: tf.Tensor,
+        weights: tf.Tensor,
+        pool: tf.Tensor,
     ) -> tf.Tensor:
         count = tf.size(classes)
         batches = self._num_batches(count)
@@ -127,9 +162,13 @@ class Fitter:
                 start = batch * self._batch_size
                 # The last batch takes what is left, be it less or, merged, more.
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
-                shares = self._strategy.run(
-                    self._step, args=(images, classes, order[start:end], penalty)
-                )
+                step = epoch * tf.cast(batches, tf.int64) + tf.cast(batch, tf.int64)
+                if self._consistency is not None:
+                    left = 1 - step / (epochs * tf.cast(batches, tf.int64))
+                    rate = self._rate * tf.minimum(1.0, 2 * tf.cast(left, tf.float32))
+                    self._optimizer._learning_rate.assign(rate)
+                args = images, classes, order[start:end], penalty, weights, pool
+                shares = self._strategy.run(self._step, args=(*args, tf.stack([seed, step])))
                 loss += self._strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None)
         return loss / tf.cast(batches, tf.float32)
 
@@ -139,24 +178,53 @@ class Fitter:
         return whole + tf.cast((rest > 0) & alone, tf.int32)
 
     def _step(
-        self, images: tf.Tensor, classes: tf.Tensor, rows: tf.Tensor, penalty: tf.Tensor
+        self,
+        images: tf.Tensor,
+        classes: tf.Tensor,
+        rows: tf.Tensor,
+        penalty: tf.Tensor,
+        weights: tf.Tensor,
+        pool: tf.Tensor,
+        key: tf.Tensor,
     ) -> tf.Tensor:
         """Does one replica's part of a training step; returns its part of the loss."""
         mine, share = self._share(rows)
+        keys = self._keys(key)
+        inputs, targets = (
+            self._augmented(tf.gather(images, mine), keys[0]),
+            tf.gather(classes, mine),
+        )
+        if self._consistency is not None:
+            # Before the tape: neither prediction nor change is learned through.
+            unlabelled = self._consistency.batch(pool, keys[1], self._replicas)
+            unlabelled = self._augmented(unlabelled, keys[2])
+            logits, changed = self._consistency.attack(self.network, unlabelled, keys[3])
         with tf.GradientTape() as tape:
-            probs = self.network(tf.gather(images, mine), training=True)
-            loss = self._cross_entropy(tf.gather(classes, mine), probs)
+            probs = self.network(inputs, training=True)
+            loss = self._cross_entropy(targets, probs, tf.gather(weights, targets))
             if self._decayed is not None:
                 loss += penalty * tf.reduce_sum(tf.square(self._decayed))
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share
+            if self._consistency is not None:
+                smoothness = self._consistency.loss(self.network, logits, changed)
+                loss += smoothness / self._replicas
         variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
+    def _keys(self, key: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the seeds of a replica's random numbers of a step."""
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        fold_in = tf.random.experimental.stateless_fold_in
+        return [fold_in(fold_in(key, replica), site) for site in range(4)]
+
+    def _augmented(self, images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        return augment(images, self._augmentation, key) if self._augmentation else images
+
     def _share(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the rows of a batch for this replica, and the weight of their loss."""
-        replicas = self._strategy.num_replicas_in_sync
+        replicas = self._replicas
         first = tf.distribute.get_replica_context().replica_id_in_sync_group
         # With fewer rows than replicas each takes all of them: the mean loss of no rows
         # would be NaN.

@@ -7,10 +7,12 @@ import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian import metrics
+from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.networks import NetworkFactory, network_factory
 from dbal_tf.config import Config
+from dbal_tf.core import InputError
 
 WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
 # Seldom, because a choice costs one training for each candidate.
@@ -33,6 +35,12 @@ class Trainer:
     mixed_precision: bool = False
     posterior: str = "mc_dropout"
     num_samples: int = 100
+    trainer: str = "supervised"
+    unlabelled_batch: int = 64
+    vat_epsilon: float = 2.0
+    steps: int = 0
+    augment: tuple[str, ...] = ()
+    class_weights: str = "none"
 
     @classmethod
     def from_config(cls, config: Config, network: NetworkFactory | None = None) -> Self:
@@ -57,13 +65,30 @@ class Trainer:
             config.mixed_precision,
             config.posterior,
             config.num_samples,
+            config.trainer,
+            config.unlabelled_batch,
+            config.vat_epsilon,
+            config.steps,
+            config.augment,
+            config.class_weights,
         )
 
     def fitter(self, dataset: Dataset) -> Fitter:
         """Builds and compiles the network and its training loop.
 
         This takes seconds, so a run does it once and passes the result to every `run`.
+
+        Raises:
+            InputError: The data set holds features where images are needed.
         """
+        self._check_images(dataset.image_shape)
+        consistency = None
+        if self.trainer == "vat":
+            splits = dataset.splits
+            # Images alone, with the labelled ones; never those of validation or test.
+            ids = np.concatenate([splits.initial_ids, splits.pool_ids])
+            images = dataset.train.select(ids).images
+            consistency = Consistency(images, self.vat_epsilon, self.unlabelled_batch)
         return Fitter(
             self.network,
             dataset.image_shape,
@@ -72,7 +97,18 @@ class Trainer:
             self.batch_size,
             self.remainder == "merge",
             "mixed_bfloat16" if self.mixed_precision else "float32",
+            consistency,
+            self.augment,
         )
+
+    def _check_images(self, shape: tuple[int, int, int]) -> None:
+        flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
+        flags += ["--trainer=vat"] if self.trainer == "vat" else []
+        if flags and shape[0] == 1:
+            raise InputError(
+                f"{flags[0]} got features of shape {shape}; expected images with a height "
+                "above 1; leave it out."
+            )
 
     def run(
         self, fitter: Fitter, dataset: Dataset, labels: Labels, weight_decay: float, seed: int
@@ -87,7 +123,10 @@ class Trainer:
             seed: Seed of initial weights, order and dropout.
         """
         images = dataset.train.select(labels.ids).images
-        fitter.fit(images, labels.classes, self.epochs, weight_decay, seed)
+        weights = None
+        if self.class_weights == "balanced":
+            weights = balanced_weights(labels.classes, len(dataset.class_names))
+        fitter.fit(images, labels.classes, self.epochs, weight_decay, seed, self.steps, weights)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def choose_weight_decay(
@@ -113,6 +152,20 @@ class Trainer:
             return metrics.nll(statistics.mean_probs, validation.classes)
 
         return min(WEIGHT_DECAYS, key=validation_nll)
+
+
+def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns weights that make the labels of each class count the same, shape `[c]`.
+
+    n / (c * n_k) for n labels of c classes, n_k of them of class k, as in
+    scikit-learn; 0 for a class without labels. The mean over the labels is 1.
+
+    >>> balanced_weights(np.array([0, 0, 0, 2]), 3).tolist()
+    [0.6666666666666666, 0.0, 2.0]
+    """
+    counts = np.bincount(classes, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    return np.where(counts > 0, len(classes) / (present * np.maximum(counts, 1)), 0.0)
 
 
 def is_choice_due(num_initial: int, num_before: int | None, num_now: int) -> bool:

@@ -19,7 +19,12 @@ from dbal_tf.config.limits import check_limits
 from dbal_tf.config.training import TrainingSettings
 from dbal_tf.core import InputError
 
-_NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
+_NOUNS = {
+    "acquisition": "technique",
+    "classes": "class",
+    "systems": "system",
+    "augment": "change",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,3 +66,38 @@ class TrainingSettings:
         "with bfloat16 units.",
     )
     jit_compile: bool = option(False, "Compile with XLA; slower on CPUs.")
+    trainer: str = option(
+        "supervised",
+        "What the network learns from: the labelled images (supervised, the paper's), or the "
+        "unlabelled ones of pool and initial set, too, by virtual adversarial training (vat); "
+        "vat needs --steps, such as 2000.",
+        choices=known.TRAINERS,
+    )
+    unlabelled_batch: int = option(
+        64, "Unlabelled images per training step of --trainer=vat.", at_least=1
+    )
+    vat_epsilon: float = option(
+        2.0,
+        "Length of the change that --trainer=vat makes to an image, L2, for pixel values "
+        "from 0 to 1. Larger images need larger ones.",
+        above=0.0,
+    )
+    steps: int = option(
+        0,
+        "Least number of training steps per round: epochs are added until there are so many; "
+        "0: --epochs alone. Paper: 0.",
+        at_least=0,
+    )
+    augment: tuple[str, ...] = option(
+        (),
+        "Random changes of each image in each training step, a comma-separated list: shift by "
+        "up to a fourteenth of the size, flip left to right, rotate by up to 10 degrees; "
+        "empty: none. Paper: none.",
+        choices=known.AUGMENTATIONS,
+    )
+    class_weights: str = option(
+        "none",
+        "Weight of each image in the loss: 1 (none), or inversely proportional to the number "
+        "of labels of its class (balanced). Paper: none.",
+        choices=known.CLASS_WEIGHTS,
+    )

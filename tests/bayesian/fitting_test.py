@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictive_statistics
 from dbal_tf.bayesian.networks import bayesian_cnn
@@ -127,7 +128,7 @@ def test_a_loss_that_overflows_is_an_error() -> None:
 def test_batches(count: int, merge: bool, expected: list, monkeypatch) -> None:
     seen: list[np.ndarray] = []
 
-    def record(self, images, classes, rows, penalty) -> tf.Tensor:
+    def record(self, images, classes, rows, *others) -> tf.Tensor:
         tf.py_function(lambda x: seen.append(x.numpy()), [tf.gather(classes, rows)], [])
         return tf.constant(1.0)
 
@@ -185,7 +186,8 @@ def test_the_penaltys_gradient_by_hand() -> None:
     for penalty in (0.0, 0.3):
         fitter._optimizer = _Recorder()
         arguments = images.astype(np.float32), classes, np.arange(12), np.float32(penalty)
-        fitter._step(*map(tf.constant, arguments))
+        others = tf.ones(3), tf.zeros([0, *SHAPE], tf.uint8), tf.constant([0, 0], tf.int64)
+        fitter._step(*map(tf.constant, arguments), *others)
         gradients.append(fitter._optimizer.gradients)
     without, penalised = gradients
     np.testing.assert_allclose(penalised[0] - without[0], 0.6 * kernel, atol=1e-6)
@@ -250,3 +252,56 @@ def test_mixed_precision_keeps_weights_and_probabilities_in_float32() -> None:
     )
     np.testing.assert_allclose(exact.mean_probs.sum(axis=1), 1, atol=1e-5)
     assert np.abs(fast.mean_probs - exact.mean_probs).max() < 0.1
+
+
+def _vat(steps_batch: int = 16, count: int = 60) -> Fitter:
+    """A fitter that learns from unlabelled images, too."""
+    term = Consistency(_data(count, seed=2)[0], 1.0, steps_batch)
+    return Fitter(_network, SHAPE, 3, consistency=term, augmentation=("shift",))
+
+
+def test_a_fit_with_unlabelled_images_is_by_its_seed_alone() -> None:
+    fitter = _vat()
+    first = _weights(fitter, 40, seed=5)
+    other = _weights(fitter, 20, seed=6, epochs=7)
+    assert _equal(_weights(fitter, 40, seed=5), first)
+    assert _equal(_weights(_vat(), 40, seed=5), first)
+    assert not _equal(other, first)
+    assert not _equal(_weights(Fitter(_network, SHAPE, 3), 40, seed=5), first)
+    assert fitter._run.experimental_get_tracing_count() == 1
+
+
+def test_other_unlabelled_images_make_other_weights() -> None:
+    assert not _equal(
+        _weights(_vat(count=60), 40, seed=5), _weights(_vat(count=50), 40, seed=5)
+    )
+
+
+def test_the_rate_falls_in_the_second_half_with_unlabelled_images_only() -> None:
+    for fitter, last in ((_vat(), 1e-3 * 2 * (1 - 7 / 8)), (Fitter(_plain, SHAPE, 3), 1e-3)):
+        fitter.fit(*_data(20), epochs=8, weight_decay=1.0, seed=0)
+        assert float(fitter._optimizer.learning_rate) == pytest.approx(last)
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(0, 6), (6, 6), (7, 8), (40, 40), (41, 42)])
+def test_epochs_are_added_until_there_are_so_many_steps(steps: int, expected: int) -> None:
+    fitter = Fitter(_plain, SHAPE, 3)
+    fitter.fit(*_data(200), epochs=3, weight_decay=1.0, seed=0, steps=steps)  # 2 batches
+    assert int(fitter._optimizer.iterations) == expected
+
+
+def test_class_weights_by_hand() -> None:
+    images, classes = _data(12)
+    weights = np.array([0.5, 0.0, 2.0])
+    given = Fitter(_plain, SHAPE, 3).fit(images, classes, 1, 0.0, 3, class_weights=weights)
+    each = [_by_hand(images[[row]], classes[[row]], 3)[0] for row in range(12)]
+    assert given == pytest.approx((np.array(each) * weights[classes]).mean(), rel=1e-5)
+
+
+def test_images_are_changed_in_training_alone() -> None:
+    weights = [
+        _weights(Fitter(_plain, SHAPE, 3, augmentation=kinds), 40, seed=5)
+        for kinds in ((), ("flip",), ("flip",))
+    ]
+    assert _equal(weights[1], weights[2])
+    assert not _equal(weights[0], weights[1])

@@ -3,11 +3,12 @@ import types
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 from dbal_tf.artifacts import Labels, Model
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components import trainer as trainer_module
-from dbal_tf.components.trainer import WEIGHT_DECAYS, Trainer, is_choice_due
+from dbal_tf.components.trainer import WEIGHT_DECAYS, Trainer, balanced_weights, is_choice_due
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 
@@ -130,20 +131,22 @@ def test_the_settings_of_the_training_reach_the_fitter(toy, monkeypatch):
     monkeypatch.setattr(trainer_module, "Fitter", lambda *given: made.append(given))
     for changes in (
         {"batch_size": 7, "learning_rate": 0.02},
-        {"remainder": "keep", "mixed_precision": True},
+        {"remainder": "keep", "mixed_precision": True, "augment": ("flip",)},
     ):
         Trainer.from_config(Config(**changes)).fitter(toy)
     assert [given[1:] for given in made] == [
-        ((8, 8, 1), 3, 0.02, 7, True, "float32"),
-        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16"),
+        ((8, 8, 1), 3, 0.02, 7, True, "float32", None, ()),
+        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16", None, ("flip",)),
     ]
 
 
 def test_epochs_are_those_of_the_trainer(toy, labels):
     given = []
     fitter = types.SimpleNamespace(network="net", fit=lambda *each: given.append(each[2:]))
-    model = Trainer.from_config(Config(epochs=6)).run(fitter, toy, labels, 0.5, seed=9)
-    assert given == [(6, 0.5, 9)]
+    model = Trainer.from_config(Config(epochs=6, steps=70)).run(
+        fitter, toy, labels, 0.5, seed=9
+    )
+    assert given == [(6, 0.5, 9, 70, None)]
     assert vars(model) == vars(Model("net", 30, 0.5, 9))
 
 
@@ -169,3 +172,46 @@ def test_a_choice_that_a_large_query_steps_over_is_made_after_it():
     assert not is_choice_due(20, 120, 170)
     assert is_choice_due(20, 20, 600)
     assert not is_choice_due(20, 600, 1000)
+
+
+def test_vat_is_given_the_images_that_are_neither_validation_nor_test(toy, monkeypatch):
+    given = []
+    monkeypatch.setattr(trainer_module, "Fitter", lambda *each: given.append(each[7]))
+    config = Config(trainer="vat", unlabelled_batch=9, vat_epsilon=0.5)
+    Trainer.from_config(config).fitter(toy)
+    (term,) = given
+    ids = np.concatenate([toy.splits.initial_ids, toy.splits.pool_ids])
+    np.testing.assert_array_equal(term.images, toy.train.select(ids).images)
+    assert not set(ids) & {*toy.splits.validation_ids, *toy.test.ids}
+    assert (term.epsilon, term.batch_size) == (0.5, 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"trainer": "vat"}, "--trainer=vat"),
+        ({"augment": ("flip", "shift")}, "--augment=flip,shift"),
+    ],
+)
+def test_features_are_no_images(settings, flag):
+    features = types.SimpleNamespace(image_shape=(1, 1, 64), class_names=("a", "b"))
+    with pytest.raises(InputError, match=rf"{flag} got features of shape \(1, 1, 64\)"):
+        Trainer.from_config(Config(**settings)).fitter(features)
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    classes = np.array([0] * 6 + [2] * 3 + [3])
+    weights = balanced_weights(classes, 5)
+    np.testing.assert_allclose(weights, [10 / 18, 0, 10 / 9, 10 / 3, 0])
+    present = np.unique(classes)
+    expected = compute_class_weight("balanced", classes=present, y=classes)
+    np.testing.assert_allclose(weights[present], expected)
+
+
+def test_class_weights_reach_the_fit(toy, labels):
+    given = []
+    fitter = types.SimpleNamespace(network="net", fit=lambda *each: given.append(each[6]))
+    for name in ("none", "balanced"):
+        Trainer.from_config(Config(class_weights=name)).run(fitter, toy, labels, 0.5, seed=9)
+    assert given[0] is None
+    np.testing.assert_allclose(given[1], balanced_weights(labels.classes, 3))

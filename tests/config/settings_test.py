@@ -56,6 +56,12 @@ _OTHER = Config(
     graph_scale=0.5,
     initializer="early_keras",
     model="package.nets:build",
+    trainer="vat",
+    unlabelled_batch=32,
+    vat_epsilon=0.5,
+    steps=2000,
+    augment=("flip", "rotate"),
+    class_weights="balanced",
 )
 
 
