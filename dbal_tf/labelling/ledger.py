@@ -35,6 +35,8 @@ class Ledger:
         last_round: The last committed round; None before the first.
         query: The last query, then its reserve.
         start: The items that were asked for before the first model.
+        asked_of: The items of the test and the validation set, by their use, if a person
+            labels them.
         corrections: How many answers changed a class.
         counts: How many items have an answer, by use and state, without the initial set.
     """
@@ -59,6 +61,7 @@ class Ledger:
         self.last_round: int | None = None
         self.query: tuple[str, ...] = ()
         self.start: tuple[str, ...] = ()
+        self.asked_of: dict[str, tuple[str, ...]] = {}
         self.corrections = 0
         self.counts: Counter[tuple[str, str]] = Counter()
         initial = splits.get("initial")
@@ -78,6 +81,12 @@ class Ledger:
             self.last_round = changes[1]
             self.asked = frozenset(row.item for row in asked)
             self.start = tuple(row.item for row in asked if row.round is None)
+            # Some are asked for at the start, unless the data set knows their classes.
+            needed = {self.uses[item] for item in self.start if item in self.uses}
+            self.asked_of = {
+                use: tuple(item for item, of in self.uses.items() if of == use)
+                for use in needed
+            }
             self.query = tuple(row.item for row in asked if row.round == self.last_round)
         if changes[0] != self._seen[0]:
             # Since the look at `changes` the trainer may have written more.
@@ -132,18 +141,9 @@ class Ledger:
         wanted = max(0, self.config.acquisition_size - labelled)
         return items[:wanted], items[wanted:]
 
-    def asks_for(self, use: str) -> bool:
-        """Says whether a person labels the test, or the validation items.
-
-        Some of them are asked for at the start, unless the data set knows their classes.
-        """
-        return any(self.uses.get(item) == use for item in self.start)
-
     def unanswered(self, use: str) -> list[str]:
         """Returns the items of the test or the validation set that wait for an answer."""
-        if not self.asks_for(use):
-            return []
-        return [i for i, of in self.uses.items() if of == use and self.state(i) is None]
+        return [item for item in self.asked_of.get(use, ()) if self.state(item) is None]
 
     def with_state(self, state: str) -> list[AnswerRecord]:
         """Returns the last answers of this state, the latest first."""

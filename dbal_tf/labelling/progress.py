@@ -36,10 +36,7 @@ class Progress:
         start = sum(ledger.use(item) == TRAIN for item in ledger.start)
         spent = counts[TRAIN, LABELLED]
         total = start + ledger.config.rounds * ledger.config.acquisition_size
-        sizes = {
-            use: sum(of == use for of in ledger.uses.values()) * ledger.asks_for(use)
-            for use in (TEST, VALIDATION)
-        }
+        sizes = {use: len(ledger.asked_of.get(use, ())) for use in (TEST, VALIDATION)}
         return {
             "spent": spent,
             "left": max(0, total - spent),
