@@ -99,13 +99,26 @@ class RunReader:
         Args:
             use: `TRAIN`, or `TEST` or `VALIDATION`: of the items of that split.
         """
-        rows = self._all(
+        uses = self._uses
+        return [row for row in self.answers_after(0) if uses.get(row.item, TRAIN) == use]
+
+    def answers_after(self, last: int) -> list[AnswerRecord]:
+        """Returns the answers with greater ids than `last`, for any use."""
+        rows = self._connection.execute(
             "SELECT id, a.item, class, state, a.round, annotator, seconds, time, corrects, rank"
             " FROM answers a LEFT JOIN queries q ON q.round IS a.round AND q.item = a.item"
-            " ORDER BY id"
+            " WHERE id > ? ORDER BY id",
+            (last,),
         )
-        uses = self._uses
-        return [AnswerRecord(*row) for row in rows if uses.get(row[1], TRAIN) == use]
+        return [AnswerRecord(*row) for row in rows]
+
+    def changes(self) -> tuple[int | None, ...]:
+        """Returns the last answer, round and row of a query; cheap, for whoever looks often."""
+        (last,) = self._all(
+            "SELECT (SELECT MAX(id) FROM answers), (SELECT MAX(round) FROM rounds),"
+            " (SELECT MAX(rowid) FROM queries)"
+        )
+        return last
 
     @functools.cached_property
     def _uses(self) -> dict[str, str]:
@@ -136,10 +149,9 @@ class RunReader:
 
     def answered_ids(self) -> np.ndarray:
         """Returns the ids of all items that were labelled, skipped or left unsure."""
-        rows = self._all(
-            "SELECT item, state, MAX(id) FROM answers GROUP BY item ORDER BY MIN(id)"
-        )
-        return np.array([item for item, state, _ in rows if state != WITHDRAWN], np.str_)
+        states = self._states()
+        rows = self._all("SELECT item FROM answers GROUP BY item ORDER BY MIN(id)")
+        return np.array([item for (item,) in rows if item in states], np.str_)
 
     def asked(self) -> list[AskedRecord]:
         """Returns all queries, each with its reserve, by round and rank."""
@@ -226,7 +238,7 @@ class RunReader:
         rows = self._all(
             "SELECT round, labels, evaluation, weight_decay, seconds, versions, labels_sha256,"
             " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round),"
-            " last_answer FROM rounds LEFT JOIN begun USING (round) ORDER BY round"
+            " last_answer FROM rounds JOIN begun USING (round) ORDER BY round"
         )
         records = []
         # Labelling time is summed here, because answers arrive after the round is committed,
