@@ -2,7 +2,7 @@
 
 import { percent } from "./dom.js";
 
-const [WIDTH, HEIGHT] = [640, 300];
+const HEIGHT = 320;
 const EDGE = { left: 52, right: 16, top: 14, bottom: 44 };
 
 /**
@@ -15,17 +15,19 @@ export function drawCurve(box, { labels, error, low, high }) {
     box.replaceChildren(Object.assign(document.createElement("p"), { textContent: text }));
     return;
   }
+  // As many units as pixels, so that the text has its size on any screen.
+  const width = Math.max(box.clientWidth, 280);
   const ticksY = ticks(0, Math.max(...high, 0.05));
   const ticksX = ticks(0, Math.max(...labels));
-  const across = scale(0, last(ticksX), EDGE.left, WIDTH - EDGE.right);
+  const across = scale(0, last(ticksX), EDGE.left, width - EDGE.right);
   const up = scale(0, last(ticksY), HEIGHT - EDGE.bottom, EDGE.top);
   const latest = `${percent(last(error))} (95 % interval ${percent(last(low))} to ${percent(last(high))})`;
   const title = `Test error after ${last(labels)} labels: ${latest}`;
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title });
   for (const value of ticksY) {
     const y = up(value);
     svg.append(
-      draw("line", { class: "grid", x1: EDGE.left, x2: WIDTH - EDGE.right, y1: y, y2: y }),
+      draw("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }),
       draw("text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, percent(value)),
     );
   }
@@ -33,7 +35,7 @@ export function drawCurve(box, { labels, error, low, high }) {
     const place = { x: across(value), y: HEIGHT - EDGE.bottom + 20, "text-anchor": "middle" };
     svg.append(draw("text", place, String(value)));
   }
-  const middle = (EDGE.left + WIDTH - EDGE.right) / 2;
+  const middle = (EDGE.left + width - EDGE.right) / 2;
   svg.append(draw("text", { x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, "labels"));
   const point = (/** @type {number} */ x, /** @type {number} */ y) => `${across(x)},${up(y)}`;
   const there = labels.map((x, index) => point(x, high[index]));

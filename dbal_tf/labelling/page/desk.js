@@ -99,7 +99,7 @@ export class Desk extends EventTarget {
       // The image is open again, and comes when the program offers it.
       this.feed.reopen(items);
       this.history = this.history.filter((other) => other !== given);
-      notice(`“${this.nameOf(given.answer)}” was not saved. ${/** @type {Error} */ (error).message}`);
+      notice(`“${this.nameOf(given.answer)}” was not saved: ${/** @type {Error} */ (error).message}`);
     }
     this.#changed();
     this.feed.refresh();

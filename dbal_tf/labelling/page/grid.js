@@ -2,7 +2,7 @@
 
 import { get, imageUrl } from "./api.js";
 import { showClasses } from "./classes.js";
-import { button, counted, find, make, notice } from "./dom.js";
+import { button, counted, find, make, notice, onPress } from "./dom.js";
 
 const COUNT = 23;
 
@@ -25,6 +25,7 @@ export class Grid {
     this.keys = keys;
     this.close = close;
     this.showKeys();
+    onPress(find("grid-all"), () => this.#toggleAll());
   }
 
   showKeys() {
@@ -66,7 +67,7 @@ export class Grid {
     find("grid-hint").textContent = !this.#entry
       ? "No image is open."
       : found
-        ? "Leave out what is of another class: choose it. Then one key answers all the others."
+        ? "Click an image to leave it out. One key then answers all the others."
         : "";
     find("grid-tiles").replaceChildren(...[...this.#items.keys()].map((item) => this.#tile(item)));
     this.#count();
@@ -75,7 +76,9 @@ export class Grid {
   /** @param {string} item */
   #tile(item) {
     const image = make("img", { src: imageUrl(item, "thumb"), alt: item, draggable: false });
-    const properties = { className: "tile", title: item, "aria-pressed": this.#items.get(item) };
+    const current = item === this.#entry?.item ? " current" : "";
+    const pressed = this.#items.get(item);
+    const properties = { className: `tile${current}`, title: item, "aria-pressed": pressed };
     const tile = button(
       properties,
       () => {
@@ -89,9 +92,18 @@ export class Grid {
     return tile;
   }
 
+  /** Selects all, or only the current image if all are selected. */
+  #toggleAll() {
+    const all = [...this.#items.values()].every(Boolean);
+    for (const item of this.#items.keys()) {
+      this.#items.set(item, !all || item === this.#entry?.item);
+    }
+    this.#show();
+  }
+
   #count() {
     const selected = [...this.#items.values()].filter(Boolean).length;
-    const text = `${counted(selected, "image")} selected. Each counts as a label.`;
+    const text = `${counted(selected, "image")}, a label each`;
     find("grid-count").textContent = this.#entry ? text : "";
     find("grid-classes").classList.toggle("waiting", selected === 0);
   }

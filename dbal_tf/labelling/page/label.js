@@ -80,10 +80,11 @@ export class LabelView {
     this.#describe(entry);
     this.#showReview();
     if (!entry || entry.item !== this.view.shown) this.#watch.start();
-    find("classes").classList.add("waiting");
-    const visible = await this.view.show(entry?.item ?? null);
-    if (this.feed.current !== entry) return;
-    find("classes").classList.toggle("waiting", !visible);
+    const shown = this.view.show(entry?.item ?? null);
+    const wait = (/** @type {boolean} */ on) => find("answers").classList.toggle("waiting", on);
+    wait(!this.ready);
+    await shown;
+    if (this.feed.current === entry) wait(!this.ready);
   }
 
   /** @param {Entry|null} entry */
@@ -93,7 +94,7 @@ export class LabelView {
     const use = entry ? (USES[entry.use] ?? "") : "";
     const before = entry?.answer ?? entry?.previous;
     const known = before === null || before === undefined ? "" : this.desk.nameOf(before);
-    find("use").textContent = [use, known && `before: ${known}`].filter(Boolean).join(" · ");
+    find("use").textContent = [use, known && `Answer so far: ${known}`].filter(Boolean).join(" · ");
     find("item").textContent = entry?.item ?? "";
     markClasses(find("classes"), entry);
     if (entry) return;

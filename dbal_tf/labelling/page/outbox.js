@@ -13,7 +13,7 @@ import { forget, keep, kept, recall } from "./memory.js";
 
 const LONGEST_WAIT = 10_000;
 
-/** Tells of "change", and of "refused" for answers that an earlier page left behind. */
+/** Tells of "change". */
 export class Outbox extends EventTarget {
   /** @type {Job[]} */
   #jobs = [];
@@ -41,14 +41,8 @@ export class Outbox extends EventTarget {
       const { path, body, items } = recall(key, {});
       if (path) this.#push(key, path, body, items, true);
     }
-    const adopted = [...this.#jobs];
-    for (const job of adopted) {
-      job.reply.catch((error) => {
-        this.dispatchEvent(new CustomEvent("refused", { detail: error }));
-      });
-    }
     this.#start();
-    return adopted;
+    return [...this.#jobs];
   }
 
   /**

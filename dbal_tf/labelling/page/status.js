@@ -1,6 +1,6 @@
 // Where the run stands: budget, pace, answers not yet saved.
 
-import { counted, find, make } from "./dom.js";
+import { find, make } from "./dom.js";
 
 /** @param {import("./api.js").Run} run */
 export function showRun(run) {
@@ -8,23 +8,24 @@ export function showRun(run) {
   document.title = `${name} · label images`;
   find("name").textContent = name;
   const whole = budget.spent + budget.left;
+  const brief = [
+    ["Labels", `${count(budget.spent)} of ${count(whole)}`],
+    ["Left", count(budget.left)],
+    ["Test set", shared(budget.test, budget.of_test)],
+    ["Validation set", shared(budget.validation, budget.of_validation)],
+    ["Per hour", pace ? count(Math.round(pace)) : ""],
+    ["Round", `${round} of ${rounds}${state === "training" ? ", training" : ""}`],
+  ];
+  const all = [
+    ...brief,
+    ["Skipped", count(budget.skipped)],
+    ["Unsure", count(budget.unsure)],
+    ["Corrected", count(budget.corrections)],
+  ];
   for (const box of document.querySelectorAll(".status")) {
     const meter = make("progress", { max: Math.max(whole, 1), value: budget.spent });
     meter.setAttribute("aria-label", "Labels bought, of the budget");
-    box.replaceChildren(
-      meter,
-      facts([
-        ["Labels", `${budget.spent.toLocaleString("en")} of ${whole.toLocaleString("en")}`],
-        ["Left", counted(budget.left, "label")],
-        ["Test set", shared(budget.test, budget.of_test)],
-        ["Validation set", shared(budget.validation, budget.of_validation)],
-        ["Skipped", count(budget.skipped)],
-        ["Unsure", count(budget.unsure)],
-        ["Corrected", count(budget.corrections)],
-        ["Pace", pace ? `${counted(Math.round(pace), "label")} an hour` : ""],
-        ["Round", `${round} of ${rounds}${state === "training" ? ", training" : ""}`],
-      ]),
-    );
+    box.replaceChildren(meter, facts(box.classList.contains("brief") ? brief : all));
   }
   find("advice").textContent = run.advice ?? "";
 }
@@ -33,7 +34,8 @@ export function showRun(run) {
 export function showSaving({ waiting, trouble }) {
   const box = find("saving");
   const why = { "": "", unreachable: " · trying again", "signed out": " · signed out" }[trouble];
-  box.textContent = waiting ? `${waiting} not saved yet${why}` : "Saved";
+  box.textContent = waiting ? `${waiting} not saved yet` : "Saved";
+  if (waiting) box.append(make("span", { textContent: why }));
   box.classList.toggle("pending", waiting > 0);
   box.classList.toggle("trouble", waiting > 0 && trouble !== "");
 }
@@ -49,7 +51,7 @@ function facts(pairs) {
 
 /** @param {number|undefined} number */
 function count(number) {
-  return number ? number.toLocaleString("en") : "";
+  return (number ?? 0).toLocaleString("en");
 }
 
 /** @param {number|undefined} part @param {number|undefined} whole */

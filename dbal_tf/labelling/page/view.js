@@ -27,7 +27,7 @@ export class View {
     }
     onPress(find("zoom-in"), () => this.zoomBy(1.25));
     onPress(find("zoom-out"), () => this.zoomBy(0.8));
-    onPress(find("reset"), () => this.set(FIT));
+    onPress(find("reset"), () => this.reset());
     this.#stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.#stage.addEventListener("pointerdown", (event) => this.#down(event));
     this.#stage.addEventListener("pointermove", (event) => this.#move(event));
@@ -78,6 +78,10 @@ export class View {
     this.look.contrast = clip(this.look.contrast, 20, 300);
     keep("look", this.look);
     this.#apply();
+  }
+
+  reset() {
+    this.set(FIT);
   }
 
   /**
