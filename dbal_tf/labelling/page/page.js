@@ -1,6 +1,6 @@
 // The labelling page: puts its parts together.
 
-import { get } from "./api.js";
+import { Refused, get } from "./api.js";
 import { drawCurve } from "./curve.js";
 import { Desk } from "./desk.js";
 import { askName, openHelp, openKeys } from "./dialogs.js";
@@ -116,4 +116,10 @@ function nameOf({ classes }, answer) {
   return typeof answer === "number" ? classes[answer] : answer;
 }
 
-new Page(await open()).start();
+try {
+  new Page(await open()).start();
+} catch (error) {
+  if (!(error instanceof Refused)) throw error;
+  // The reason is on the page. An address with a token may come into this tab.
+  addEventListener("hashchange", () => location.reload());
+}

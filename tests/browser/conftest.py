@@ -14,6 +14,7 @@ import time
 import uuid
 
 import numpy as np
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from werkzeug.exceptions import HTTPException, abort
@@ -57,7 +58,7 @@ class FakeLabelServer:
             "127.0.0.1", 0, self._application, threaded=True, request_handler=Quiet
         )
         self.port = self._server.port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
     def url(self):
@@ -293,3 +294,17 @@ def abort_connection(environ):
     """As if the program had been killed at this moment."""
     environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError
+
+
+@pytest.fixture
+def label_server():
+    """Makes stand-ins for the labelling program."""
+    servers = []
+
+    def start(*arguments, **options):
+        servers.append(FakeLabelServer(*arguments, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
