@@ -15,7 +15,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["dbal_tf*"]),
-    package_data={"dbal_tf": ["py.typed"], "dbal_tf.experiments": ["*.csv"]},
+    package_data={
+        "dbal_tf": ["py.typed", "labelling/page/*"],
+        "dbal_tf.experiments": ["*.csv"],
+    },
     install_requires=[
         "absl-py",
         "importlib_resources",

@@ -14,6 +14,7 @@
  */
 
 const SECONDS = 15;
+const SIGNED_OUT = "This page is signed out. Open the address that the labelling program printed.";
 
 /** The program refuses: the same request again would be refused again. */
 export class Refused extends Error {
@@ -71,7 +72,8 @@ async function send(path, options) {
   if (response.ok && reply !== null) return reply;
   const { status } = response;
   if (status === 429 || status >= 500 || response.ok) throw new Unreachable(`status ${status}`);
-  throw new Refused(status, reply?.error ?? `The program refused this (status ${status}).`);
+  const sentence = reply?.error ?? `The program refused this (status ${status}).`;
+  throw new Refused(status, status === 401 ? SIGNED_OUT : sentence);
 }
 
 /** A random UUID, version 4; crypto.randomUUID is missing where a page has no TLS. */

@@ -1,7 +1,7 @@
 // Dialogs: help, the annotator's name, the keys of the classes.
 
 import { button, find, make } from "./dom.js";
-import { ACTIONS, keyName } from "./keys.js";
+import { ACTIONS, keyName, pressed } from "./keys.js";
 
 /** @param {import("./keys.js").ClassKeys} keys */
 export function openHelp(keys) {
@@ -62,9 +62,10 @@ export function openKeys(keys, changed) {
     show();
   };
   dialog.onkeydown = (event) => {
-    if (chosen < 0 || event.key.length > 1 || event.key === " ") return;
+    const key = pressed(event);
+    if (chosen < 0 || key.length > 1 || key === " ") return;
     event.preventDefault();
-    const problem = keys.assign(chosen, event.key);
+    const problem = keys.assign(chosen, key);
     hint.textContent = problem || "Choose a class, then press its new key: a digit or a letter.";
     if (!problem) choose(-1);
   };

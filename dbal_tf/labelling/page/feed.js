@@ -16,6 +16,8 @@ export class Feed extends EventTarget {
   review = null;
   state = "";
   left = 0;
+  /** Whether the program has said that there is nothing, or has not been heard yet. */
+  certain = false;
   /** Why the last request failed. @type {Error|null} */
   trouble = null;
   /**
@@ -54,6 +56,7 @@ export class Feed extends EventTarget {
     const open = (/** @type {Entry} */ entry) => !items.includes(entry.item);
     this.#queue = this.#queue.filter(open);
     if (this.review) this.review.entries = this.review.entries.filter(open);
+    this.certain = false;
     this.#endReview();
     this.#changed();
   }
@@ -136,6 +139,7 @@ export class Feed extends EventTarget {
     );
     // An image that is on the page stays there: a key may be on its way down.
     this.#queue = [...current, ...open];
+    this.certain = items.length === 0;
     this.left = left;
     this.state = state;
   }

@@ -60,7 +60,9 @@ export function keyName(key) {
 export function pressed(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   if (digit && !event.shiftKey) return digit[1];
-  const { key } = event;
+  const { key, code } = event;
+  // Other alphabets have no Latin letters: there, the place of the key counts.
+  if (/^Key[A-Z]$/.test(code) && /^[^\x00-\x7f]$/.test(key)) return lower(code[3]);
   return key.length === 1 && !event.shiftKey ? lower(key) : key;
 }
 

@@ -79,12 +79,13 @@ export class LabelView {
     hold(this.feed.ahead);
     this.#describe(entry);
     this.#showReview();
-    if (!entry || entry.item !== this.view.shown) this.#watch.start();
+    const fresh = entry?.item !== this.view.shown;
     const shown = this.view.show(entry?.item ?? null);
     const wait = (/** @type {boolean} */ on) => find("answers").classList.toggle("waiting", on);
     wait(!this.ready);
-    await shown;
-    if (this.feed.current === entry) wait(!this.ready);
+    if (!(await shown)) return;
+    if (fresh) this.#watch.start();
+    wait(!this.ready);
   }
 
   /** @param {Entry|null} entry */
@@ -122,7 +123,7 @@ export class LabelView {
       const links = [["progress", "Progress"], ["lists", "Check the answers"]];
       return { title: "Done", text: "All labels of the budget are in.", links };
     }
-    if (!state) return { title: "Loading", text: "One moment.", links: [] };
+    if (!this.feed.certain) return { title: "Loading", text: "One moment.", links: [] };
     const text = "Other annotators have the open ones, or the next query is being made. New images come by themselves.";
     return { title: "No image is open", text, links: [["lists", "Lists"]] };
   }

@@ -5,7 +5,6 @@ import { notice } from "./dom.js";
 import { showRun } from "./status.js";
 
 const SECONDS = { run: 5, waiting: 2, lease: 45, away: 60 };
-const SIGNED_OUT = "This page is signed out. Open the address that the labelling program printed.";
 
 /**
  * Repeats a request until the program answers.
@@ -20,7 +19,7 @@ async function persistently(request) {
       return await request();
     } catch (error) {
       if (error instanceof Refused) {
-        notice(error.status === 401 ? SIGNED_OUT : error.message);
+        notice(error.message);
         throw error;
       }
       notice("The labelling program does not answer. The page tries again.");
@@ -66,7 +65,7 @@ export class Session {
       showRun(await get("/api/run"));
       if (this.outbox.trouble === "signed out") this.outbox.resume();
     } catch (error) {
-      if (error instanceof Refused) notice(error.status === 401 ? SIGNED_OUT : error.message);
+      if (error instanceof Refused) notice(error.message);
     }
   }
 
