@@ -8,7 +8,7 @@
  * @typedef {Record<string, number>} Budget
  * @typedef {{id?: string, name: string, classes: string[], keys: string[],
  *   show_predictions: string, annotators: boolean, annotator?: string, budget: Budget,
- *   labels_per_hour: number|null, round: number, rounds: number, state: string,
+ *   labels_per_hour: number|null, round: number|null, rounds: number, state: string,
  *   advice: string|null}} Run
  * @typedef {{labels: number[], error: number[], low: number[], high: number[]}} Curve
  */

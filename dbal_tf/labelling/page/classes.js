@@ -36,7 +36,7 @@ export function markClasses(box, entry) {
     const share = entry?.prediction?.probs[index];
     if (share === undefined) return;
     const bar = make("i", { "aria-hidden": "true" });
-    bar.style.width = percent(share).replace(" ", "");
+    bar.style.width = `${100 * share}%`;
     made.append(make("span", { className: "share" }, percent(share), bar));
   });
 }

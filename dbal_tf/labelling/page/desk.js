@@ -2,6 +2,9 @@
 
 import { notice, say } from "./dom.js";
 
+/** Seconds; a page that was left open for longer says nothing of the work. */
+const DAY = 86_400;
+
 /**
  * @typedef {import("./api.js").Entry} Entry
  * @typedef {import("./api.js").Answer} Answer
@@ -43,7 +46,8 @@ export class Desk extends EventTarget {
    */
   answer(entries, answer, seconds) {
     const items = entries.map(({ item }) => item);
-    const body = { answer, annotator: this.annotator(), seconds: Math.round(100 * seconds) / 100 };
+    const rounded = Math.min(Math.round(100 * seconds) / 100, DAY);
+    const body = { answer, annotator: this.annotator(), seconds: rounded };
     const job =
       items.length === 1
         ? this.outbox.add("/api/answer", { item: items[0], ...body }, items)

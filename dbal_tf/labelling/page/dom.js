@@ -79,5 +79,5 @@ export function counted(count, one, many = `${one}s`) {
 
 /** @param {number} share 0 to 1. */
 export function percent(share) {
-  return `${Math.round(100 * share)} %`;
+  return `${Math.round(100 * share)}\u00a0%`;
 }

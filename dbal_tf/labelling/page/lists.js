@@ -31,6 +31,7 @@ export class Lists {
   /** @type {Row[]} */
   #rows = [];
   #total = 0;
+  #more = false;
 
   /**
    * @param {import("./desk.js").Desk} desk
@@ -66,6 +67,7 @@ export class Lists {
       if (which !== this.#which) return;
       this.#rows = [...this.#rows.slice(0, offset), ...items];
       this.#total = total;
+      this.#more = items.length === PAGE;
     } catch (error) {
       notice(/** @type {Error} */ (error).message);
     }
@@ -88,7 +90,7 @@ export class Lists {
     find("lists-start").textContent = start;
     find("lists-start").hidden = !start || !groups.length;
     find("lists-tiles").replaceChildren(...groups.map((rows, index) => this.#tile(rows, index)));
-    find("lists-more").hidden = this.#rows.length >= this.#total || groups.length >= this.#total;
+    find("lists-more").hidden = !this.#more || groups.length >= this.#total;
   }
 
   /** @param {Row[]} rows @param {number} index */

@@ -14,7 +14,8 @@ export function showRun(run) {
     ["Test set", shared(budget.test, budget.of_test)],
     ["Validation set", shared(budget.validation, budget.of_validation)],
     ["Per hour", pace ? count(Math.round(pace)) : ""],
-    ["Round", `${round} of ${rounds}${state === "training" ? ", training" : ""}`],
+    ["Round", `${Math.min((round ?? 0) + 1, rounds)} of ${rounds}`],
+    ["Network", state === "training" ? "in training" : ""],
   ];
   const all = [
     ...brief,

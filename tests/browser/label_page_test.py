@@ -3,95 +3,11 @@
 Needs Chromium, its driver and selenium (`tools/browser.sh`).
 """
 
-import json
-import shutil
 import time
 
 import pytest
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium: tools/browser.sh")
-
-_CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (_CHROMIUM and _DRIVER), reason="needs chromium and chromedriver: tools/browser.sh"
-)
-_FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--disable-dev-shm-usage", "--window-size=1280,900"),
-)
-_SECONDS = 15
-_SHOWN = "return document.querySelector('#stage img')?.alt.replace('Image to label: ', '')"
-_BACKSPACE, _ENTER, _ESCAPE, _TAB = "\ue003", "\ue007", "\ue00c", "\ue004"
-
-
-class Person:
-    """A browser, and what somebody does with it."""
-
-    def __init__(self, folder):
-        options = webdriver.ChromeOptions()
-        options.binary_location = _CHROMIUM
-        options.unhandled_prompt_behavior = "accept"
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        for flag in (*_FLAGS, f"--user-data-dir={folder}"):
-            options.add_argument(flag)
-        self.driver = webdriver.Chrome(options, webdriver.ChromeService(_DRIVER))
-
-    def open(self, url, name="Ann"):
-        self.driver.get("about:blank")
-        self.driver.get(url)
-        if name:
-            self.wait("document.querySelector('#ask-name[open]')")
-            self.press(*name, _ENTER)
-            self.wait_for_image()
-        return self
-
-    def press(self, *keys):
-        for key in keys:
-            webdriver.ActionChains(self.driver, duration=0).send_keys(key).perform()
-
-    def script(self, text, *arguments):
-        return self.driver.execute_script(text, *arguments)
-
-    def click(self, selector):
-        self.wait(f"document.querySelector({json.dumps(selector)})")
-        self.driver.find_element("css selector", selector).click()
-
-    def text(self, selector):
-        return self.script(f"return document.querySelector({json.dumps(selector)}).innerText")
-
-    def wait(self, condition):
-        end = time.monotonic() + _SECONDS
-        while not (value := self.script(f"return {condition}")):
-            page = self.script("return document.body.innerText")
-            assert time.monotonic() < end, f"not {condition}: {page[:2000]}"
-            time.sleep(0.02)
-        return value
-
-    def wait_for_text(self, selector, text):
-        self.wait(
-            f"document.querySelector({json.dumps(selector)}).innerText.includes({json.dumps(text)})"
-        )
-
-    def wait_for_image(self):
-        self.wait("!document.querySelector('#answers').classList.contains('waiting')")
-        return self.script(_SHOWN)
-
-    def wait_until_saved(self):
-        self.wait_for_text("#saving", "Saved")
-
-    def label(self, key_of):
-        """Presses the key for the image that is shown."""
-        item = self.wait_for_image()
-        self.press(key_of(item))
-        return item
-
-
-@pytest.fixture(scope="module")
-def person(tmp_path_factory):
-    person = Person(tmp_path_factory.mktemp("ann"))
-    yield person
-    person.driver.quit()
+_BACKSPACE, _ESCAPE = "\ue003", "\ue00c"
 
 
 @pytest.fixture(autouse=True)
@@ -216,18 +132,14 @@ def test_what_is_refused_is_said_and_comes_back(person, label_server):
     assert server.answers == true_answers(server, items)
 
 
-def test_two_annotators_at_once(person, label_server, tmp_path):
+def test_two_annotators_at_once(person, second_person, label_server):
     server = label_server(60)
-    other = Person(tmp_path / "ben")
-    try:
-        people = [person.open(server.url, "Ann"), other.open(server.url, "Ben")]
-        for _ in range(20):
-            for each in people:
-                each.label(key_of(server))
+    people = [person.open(server.url, "Ann"), second_person.open(server.url, "Ben")]
+    for _ in range(20):
         for each in people:
-            each.wait_until_saved()
-    finally:
-        other.driver.quit()
+            each.label(key_of(server))
+    for each in people:
+        each.wait_until_saved()
     assert len(server.rows) == 40
     assert server.answers == true_answers(server, server.answers)
     assert len(server.answers) == 40, "no image was answered twice"
