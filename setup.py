@@ -16,8 +16,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["dbal_tf*"]),
     package_data={
-        "dbal_tf": ["py.typed", "labelling/page/*"],
+        "dbal_tf": ["py.typed"],
         "dbal_tf.experiments": ["*.csv"],
+        "dbal_tf.labelling": ["page/*"],
     },
     install_requires=[
         "absl-py",
@@ -35,6 +36,7 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "tensorflow-probability>=0.25",
         "tf-keras>=2.19,<2.22",
+        "werkzeug>=3",
     ],
     extras_require={
         "browser": ["selenium>=4.20,<5"],
@@ -53,6 +55,7 @@ setup(
         "console_scripts": [
             "dbal_tf = dbal_tf.main:cli",
             "dbal_tf-audit = dbal_tf.audit.command:cli",
+            "dbal_tf-label = dbal_tf.label:cli",
         ]
     },
 )

@@ -1,0 +1,98 @@
+"""Serves the page where a person labels the images of a run.
+
+  python -m dbal_tf.label RUN_DIR
+
+Prints the page's address. Answers go to the run's store, and the run, another
+process, goes on with them: start it by `python -m dbal_tf.main --oracle=web`, which
+serves the page, too. Both can be stopped and started at any time.
+"""
+
+import argparse
+import pathlib
+import shlex
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dbal_tf.core import InputError
+from dbal_tf.labelling.server import Options, serving
+from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
+from dbal_tf.store.layout import how_to_go_on
+
+_EXPOSED = (
+    "Other machines can reach this page: whoever has the address sees the images and can "
+    "answer, and it is sent unencrypted."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"dbal_tf: {message}; see --help.\n")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        "dbal_tf.label",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("run_dir", metavar="RUN_DIR", type=pathlib.Path)
+    parser.add_argument("--port", type=_port, default=0, help="0: any that is free")
+    parser.add_argument("--expose", action="store_true", help="let other machines reach it")
+    parser.add_argument("--annotator", default="", help="name of all answers; else it is asked")
+    parser.add_argument(
+        "--show_predictions",
+        choices=("never", "after", "before"),
+        default="never",
+        help="the model's predictions: never, after the answer, or before it, which biases it",
+    )
+    parser.add_argument("--data_dir", default="", help="where the images are, if they moved")
+    return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 65536:
+        raise ValueError(text)
+    return port
+
+
+def _serve(run_dir: pathlib.Path, options: Options) -> int:
+    """Serves the page until a signal comes; returns the exit status."""
+    with signals_held():
+        if (number := wait_for_turn(run_dir)) is not None:
+            return number and 128 + number
+        with turn(run_dir), serving(run_dir, options) as address:
+            print(f"Label at {address}", flush=True)
+            if options.expose:
+                print(_EXPOSED, flush=True)
+            number = wait() or 0
+    again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
+    print(f"The page has ended; all answers are kept. To serve it again:\n  {again}")
+    print(how_to_go_on(str(run_dir)))
+    return 128 + number
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the program; returns its exit status."""
+    given = _options(arguments)
+    run_dir = given.run_dir
+    options = Options(
+        given.port, given.expose, given.annotator, given.show_predictions, given.data_dir
+    )
+    try:
+        return _serve(run_dir, options)
+    except (InputError, sqlite3.DatabaseError, OSError) as error:
+        print(f"dbal_tf: {error}", file=sys.stderr)
+        return 2
+
+
+def cli() -> None:
+    """Runs the program with the command line's arguments."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    cli()

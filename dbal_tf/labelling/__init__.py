@@ -1,0 +1,1 @@
+"""The page where a person labels: a process of its own, without TensorFlow."""

@@ -1,0 +1,234 @@
+"""The desk: what is labelled now and by whom, answers, undo. Knows nothing of HTTP."""
+
+import dataclasses
+import pathlib
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from dbal_tf.artifacts import LABEL_STATES, Labels
+from dbal_tf.labelling import lists, progress
+from dbal_tf.labelling.leases import Leases
+from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.labelling.offers import Offers
+from dbal_tf.labelling.predictions import Predictions, as_json
+from dbal_tf.labelling.wire import Answer, Refused, Told
+from dbal_tf.store.rows import WITHDRAWN, AnswerRecord
+from dbal_tf.store.writer import Store
+
+_REMEMBERED = 4096  # replies
+
+
+@dataclasses.dataclass(eq=False)
+class Desk:
+    """Serves the persons who label one run.
+
+    All methods are for one thread, which owns the store's connection.
+
+    Attributes:
+        run_dir: The run's folder.
+        store: The run's store; the trainer, another process, writes to it, too.
+        show_predictions: When a person sees what the model predicts: `never`,
+            `after` the answer, or `before` it.
+        leases: Who has which item.
+    """
+
+    run_dir: pathlib.Path
+    store: Store
+    show_predictions: str = "never"
+    leases: Leases = dataclasses.field(default_factory=Leases)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.store.reader)
+        self.offers = Offers(self.run_dir, self.ledger, self.leases)
+        self._predictions = Predictions(self.run_dir)
+        self._replies: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
+        # The items of each answer to a grid, by the id of its last row.
+        self._together: dict[int, tuple[str, ...]] = {}
+        self._progress = progress.Progress(self.ledger)
+
+    def run(self) -> dict[str, Any]:
+        """Returns the run, its budget and its state."""
+        self.ledger.refresh()
+        ledger = self.ledger
+        return {
+            "name": self.run_dir.absolute().name,
+            "classes": list(ledger.class_names),
+            "show_predictions": self.show_predictions,
+            "round": ledger.last_round,
+            "rounds": ledger.config.rounds,
+            "state": self.offers.state(),
+            **self._progress.summary(),
+        }
+
+    def curve(self) -> dict[str, list[float]]:
+        """Returns the learning curve with an interval for each point."""
+        self.ledger.refresh()
+        return self._progress.curve()
+
+    def next(self, annotator: str, count: int) -> dict[str, Any]:
+        """Leases the next items to an annotator.
+
+        Args:
+            annotator: Who asks; leases that this annotator has are renewed.
+            count: The largest number of items.
+        """
+        self.ledger.refresh()
+        items = [
+            {
+                "item": offer.item,
+                "use": offer.use,
+                "rank": offer.rank,
+                "prediction": self._shown(offer.item, "before"),
+                "previous": self.ledger.answer(offer.item),
+            }
+            for offer in self.offers.take(annotator, count)
+        ]
+        return {"items": items, "left": self.offers.left(), "state": self.offers.state()}
+
+    def answer(self, told: Told) -> dict[str, Any]:
+        """Commits an answer to one or more items, in one transaction.
+
+        A request that was answered before is not saved again: neither if it has the
+        same name, nor, after a restart, if it says what the store says already.
+
+        Returns:
+            The reply; it is made after the commit.
+
+        Raises:
+            Refused: An item was not asked for.
+        """
+        return self._once(told.annotator, told.request, lambda: self._save(told))
+
+    def _save(self, told: Told) -> dict[str, Any]:
+        ledger = self.ledger
+        ledger.refresh()
+        for item in told.items:
+            if not ledger.can_be_answered(item):
+                raise Refused(
+                    *(404, f"{item} is no image of this run.")
+                    if item not in ledger.items
+                    else (409, f"{item} was not asked for; reload the page.")
+                )
+        self.offers.asked_again.update(i for i in told.items if ledger.answer(i) == "unsure")
+        new = [item for item in told.items if not self._is_said(item, told)]
+        if new:
+            self._tell(new, told.answer, told.annotator, told.seconds)
+            self._together[ledger.last[new[-1]].id] = tuple(new)
+        for item in told.items:
+            self.leases.end(item)
+        shown = self._shown(told.items[0], "after") or self._shown(told.items[0], "before")
+        last = max(ledger.last[item].id for item in told.items)
+        return {"saved": True, "answer_id": last, "prediction": shown}
+
+    def _is_said(self, item: str, told: Told) -> bool:
+        """Says whether the last answer to an item is this one, by the same annotator."""
+        last = self.ledger.last.get(item)
+        is_theirs = last is not None and last.annotator == told.annotator
+        return is_theirs and self.ledger.answer(item) == told.answer
+
+    def undo(self, annotator: str, request: str = "") -> dict[str, Any]:
+        """Takes an annotator's last answer back, to all items that it was given to.
+
+        It may be repeated, also after a restart: then the answer before it is taken
+        back. What somebody else has corrected meanwhile stays.
+        """
+        return self._once(annotator, request, lambda: self._take_back(annotator))
+
+    def _take_back(self, annotator: str) -> dict[str, Any]:
+        ledger = self.ledger
+        ledger.refresh()
+        given = ledger.given.get(annotator, [])
+        standing = (at for at in reversed(range(len(given))) if self._stands(given[at]))
+        if (at := next(standing, None)) is None:
+            return {"item": None}
+        items, previous = self._given_with(given[: at + 1]), ledger.answer(given[at].item)
+        self._tell(items, WITHDRAWN, annotator, None)
+        for item in items:
+            self.offers.asked_again.discard(item)
+            self.leases.take(item, annotator)
+        use = self.offers.use(items[0])
+        return {"item": items[0], "items": items, "use": use, "previous": previous}
+
+    def _stands(self, answer: AnswerRecord) -> bool:
+        return answer.state != WITHDRAWN and self.ledger.last[answer.item] is answer
+
+    def _given_with(self, given: list[AnswerRecord]) -> list[str]:
+        """Returns the items that the last answer was given to, in order."""
+        last = given[-1]
+        if last.id in self._together:
+            together = self._together[last.id]
+            return [i for i in together if self.ledger.last[i].annotator == last.annotator]
+        items = [last]
+        # From before the restart: answers of one transaction have neighbouring ids, and the
+        # time spent on them was divided evenly.
+        for answer in reversed(given[:-1]):
+            alike = (answer.id, answer.label, answer.state, answer.seconds)
+            wanted = (items[-1].id - 1, last.label, last.state, last.seconds)
+            if last.seconds is None or alike != wanted or answer.time != items[-1].time:
+                break
+            items.append(answer)
+        return [answer.item for answer in reversed(items) if self._stands(answer)]
+
+    def _tell(
+        self, items: list[str], answer: Answer, annotator: str, seconds: float | None
+    ) -> None:
+        is_class = isinstance(answer, int)
+        labels = Labels(
+            np.array(items, np.str_),
+            np.full(len(items), answer if is_class else -1),
+            np.full(len(items), LABEL_STATES[0] if is_class else answer),
+        )
+        self.store.tell(labels, annotator, seconds)
+        self.ledger.refresh()
+
+    def _once(self, annotator: str, request: str, do: Any) -> dict[str, Any]:
+        """Does a request, or replies as it did if it was done before."""
+        key = annotator, request
+        if request and key in self._replies:
+            return self._replies[key]
+        reply: dict[str, Any] = do()
+        if request:
+            self._replies[key] = reply
+            if len(self._replies) > _REMEMBERED:
+                self._replies.popitem(last=False)
+        return reply
+
+    def answerable_with(self, item: str) -> list[str]:
+        """Returns what whoever has an item on the screen may answer, too."""
+        self.ledger.refresh()
+        return self.offers.answerable(self.leases.holder(item))
+
+    def lease_with(self, item: str, others: list[str]) -> list[str]:
+        """Leases items to whoever has another one; returns those that were free."""
+        annotator = self.leases.holder(item)
+        free = [o for o in others if self.leases.is_free(o, annotator)]
+        # Nobody has the item after two minutes; then nobody can be given more.
+        return [o for o in free if not annotator or self.leases.take(o, annotator)]
+
+    def list(self, which: str, offset: int, count: int) -> dict[str, Any]:
+        """Returns a part of one of `lists.LISTS`: answered items to look at again."""
+        self.ledger.refresh()
+        rows, total = lists.LISTS[which](self.ledger, self._probs)
+        part = [
+            {
+                "item": answer.item,
+                "answer": self.ledger.answer(answer.item)
+                if which != "conflicts"
+                else answer.label,
+                "annotator": answer.annotator,
+                "prediction": self._prediction(answer.item),
+            }
+            for answer in rows[offset : offset + count]
+        ]
+        return {"items": part, "total": total}
+
+    def _probs(self, item: str) -> np.ndarray | None:
+        return self._predictions.probs(item, self.ledger.last_round)
+
+    def _prediction(self, item: str) -> dict[str, Any] | None:
+        return None if self.show_predictions == "never" else as_json(self._probs(item))
+
+    def _shown(self, item: str, when: str) -> dict[str, Any] | None:
+        return as_json(self._probs(item)) if self.show_predictions == when else None

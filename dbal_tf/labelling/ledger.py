@@ -1,0 +1,148 @@
+"""What a run has asked for and what was answered, kept up to date as its store grows."""
+
+import dataclasses
+from collections import Counter, defaultdict
+
+from dbal_tf.config import Config
+from dbal_tf.config.flagfile import from_flagfile
+from dbal_tf.labelling.wire import Answer
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import LABELLED, TEST, TRAIN, VALIDATION, WITHDRAWN, AnswerRecord
+
+
+@dataclasses.dataclass(eq=False)
+class Ledger:
+    """The state of a run's labels.
+
+    A run may have 60,000 answers, and the page asks every second: only what is new
+    in the store is read.
+
+    Attributes:
+        reader: Reads the run's store.
+        config: The settings that the run began with.
+        class_names: One name per class.
+        items: All items of the run.
+        uses: `TEST` or `VALIDATION` of the items of those splits.
+        last: The last answer to each item, withdrawn ones too.
+        given: The answers of each annotator, in order.
+        asked: The items of all queries.
+        last_round: The last committed round; None before the first.
+        query: The last query, then its reserve.
+        start: The items that were asked for before the first model.
+        corrections: How many answers changed a class.
+        counts: How many items have an answer, by use and state, without the initial set.
+    """
+
+    reader: RunReader
+
+    def __post_init__(self) -> None:
+        run, splits = self.reader.run(), self.reader.splits()
+        self.config: Config = from_flagfile(run.flags)
+        self.class_names, self.started = run.class_names, run.started
+        self.items = frozenset(item for split in splits.values() for item in split.ids or ())
+        self.uses = {
+            item: use
+            for use in (TEST, VALIDATION)
+            if use in splits
+            for item in splits[use].ids or ()
+        }
+        self.last: dict[str, AnswerRecord] = {}
+        self.given: dict[str, list[AnswerRecord]] = {}
+        self.asked: frozenset[str] = frozenset()
+        self.last_round: int | None = None
+        self.query: tuple[str, ...] = ()
+        self.start: tuple[str, ...] = ()
+        self.corrections = 0
+        self.counts: Counter[tuple[str, str]] = Counter()
+        initial = splits.get("initial")
+        self._known = frozenset((initial and initial.ids) or ())
+        self._by_state: dict[str, set[str]] = defaultdict(set)
+        self._seen: tuple[int | None, ...] = (None, None, None)
+        self._last_answer = 0
+        self.refresh()
+
+    def refresh(self) -> tuple[int | None, ...]:
+        """Reads what is new in the store; returns a value that changes when something was."""
+        changes = self.reader.changes()
+        if changes == self._seen:
+            return changes
+        if changes[1:] != self._seen[1:] or not self.query:
+            asked = self.reader.asked()
+            self.last_round = changes[1]
+            self.asked = frozenset(row.item for row in asked)
+            self.start = tuple(row.item for row in asked if row.round is None)
+            self.query = tuple(row.item for row in asked if row.round == self.last_round)
+        if changes[0] != self._seen[0]:
+            # Since the look at `changes` the trainer may have written more.
+            for answer in self.reader.answers_after(self._last_answer):
+                self._add(answer)
+                self._last_answer = answer.id
+        self._seen = changes
+        return changes
+
+    def _add(self, answer: AnswerRecord) -> None:
+        earlier = self.last.get(answer.item)
+        if earlier and LABELLED == earlier.state == answer.state:
+            self.corrections += earlier.label != answer.label
+        use = self.use(answer.item)
+        if answer.item not in self._known:
+            self.counts[use, answer.state] += 1
+            if earlier:
+                self.counts[use, earlier.state] -= 1
+        if earlier:
+            self._by_state[earlier.state].discard(answer.item)
+        self._by_state[answer.state].add(answer.item)
+        self.last[answer.item] = answer
+        self.given.setdefault(answer.annotator, []).append(answer)
+
+    def state(self, item: str) -> str | None:
+        """Returns the state of an item's answer; None if it has none, or it was withdrawn."""
+        answer = self.last.get(item)
+        return None if answer is None or answer.state == WITHDRAWN else answer.state
+
+    def answer(self, item: str) -> Answer | None:
+        """Returns an item's answer, a class or a state; None if it has none."""
+        state = self.state(item)
+        return self.last[item].label if state == LABELLED else state
+
+    def use(self, item: str) -> str:
+        """Returns what an item's answer is used for: `TRAIN`, `TEST` or `VALIDATION`."""
+        return self.uses.get(item, TRAIN)
+
+    def can_be_answered(self, item: str) -> bool:
+        """Says whether the run takes an answer to an item, as `store.answers` does."""
+        return item in self.asked or item in self.uses or self.state(item) is not None
+
+    def open(self) -> tuple[list[str], list[str]]:
+        """Returns what the run waits for, and the open items of the reserve, best first.
+
+        As `RunReader.pending` and `reserve`, without reading the store.
+        """
+        items = [item for item in self.query if self.state(item) is None]
+        if self.last_round is None:
+            return items, []
+        labelled = sum(self.state(item) == LABELLED for item in self.query)
+        wanted = max(0, self.config.acquisition_size - labelled)
+        return items[:wanted], items[wanted:]
+
+    def asks_for(self, use: str) -> bool:
+        """Says whether a person labels the test, or the validation items.
+
+        Some of them are asked for at the start, unless the data set knows their classes.
+        """
+        return any(self.uses.get(item) == use for item in self.start)
+
+    def unanswered(self, use: str) -> list[str]:
+        """Returns the items of the test or the validation set that wait for an answer."""
+        if not self.asks_for(use):
+            return []
+        return [i for i, of in self.uses.items() if of == use and self.state(i) is None]
+
+    def with_state(self, state: str) -> list[AnswerRecord]:
+        """Returns the last answers of this state, the latest first."""
+        found = [self.last[item] for item in self._by_state[state]]
+        return sorted(found, key=lambda answer: -answer.id)
+
+    def withdrawn(self) -> list[str]:
+        """Returns the items whose answer was taken back, the latest first."""
+        return [answer.item for answer in self.with_state(WITHDRAWN)]

@@ -1,0 +1,67 @@
+"""Lists of answered items to look at again."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.store.rows import LABELLED, WITHDRAWN, AnswerRecord
+
+Probs = Callable[[str], np.ndarray | None]
+"""Maps an item to its predicted probabilities `[c]`, None where there are none."""
+
+Listed = tuple[list[AnswerRecord], int]
+"""Answers, and how many items there are in all."""
+
+
+def unsure(ledger: Ledger, probs: Probs) -> Listed:
+    """Items of which the annotator was unsure, the latest first."""
+    del probs
+    return _all(ledger.with_state("unsure"))
+
+
+def skipped(ledger: Ledger, probs: Probs) -> Listed:
+    """Items that were skipped, the latest first."""
+    del probs
+    return _all(ledger.with_state("skipped"))
+
+
+def answered(ledger: Ledger, probs: Probs) -> Listed:
+    """Items with a class, the latest first."""
+    del probs
+    return _all(ledger.with_state(LABELLED))
+
+
+def disagreements(ledger: Ledger, probs: Probs) -> Listed:
+    """Items with a class, first those whose class the model finds least likely."""
+    rated = [
+        (float(probs_c[answer.label]), answer.id, answer)
+        for answer in ledger.with_state(LABELLED)
+        if (probs_c := probs(answer.item)) is not None and answer.label is not None
+    ]
+    return _all([answer for _, _, answer in sorted(rated, key=lambda row: row[:2])])
+
+
+def conflicts(ledger: Ledger, probs: Probs) -> Listed:
+    """Items to which persons gave different classes, with each person's last answer."""
+    del probs
+    by_item: dict[str, dict[str, AnswerRecord]] = {}
+    for annotator, given in ledger.given.items():
+        for answer in given:
+            by_item.setdefault(answer.item, {})[annotator] = answer
+    found = [
+        [a for a in answers.values() if a.state != WITHDRAWN] for answers in by_item.values()
+    ]
+    found = [each for each in found if len({a.label for a in each if a.state == LABELLED}) > 1]
+    return [answer for each in found for answer in each], len(found)
+
+
+def _all(answers: list[AnswerRecord]) -> Listed:
+    return answers, len(answers)
+
+
+LISTS: dict[str, Callable[[Ledger, Probs], Listed]] = {
+    function.__name__: function
+    for function in (unsure, skipped, answered, disagreements, conflicts)
+}
+"""The lists, by their names."""

@@ -1,0 +1,102 @@
+"""How far a run is: budget, speed, learning curve."""
+
+import numpy as np
+
+from dbal_tf.artifacts import CurvePoint
+from dbal_tf.labelling.advice import sentence
+from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.store.rows import LABELLED, TEST, TRAIN, VALIDATION
+
+_RECENT = 50  # answers that the speed is measured by
+_LEAST = 3
+_Z = 1.959964  # of a 95 % interval
+
+
+class Progress:
+    """Sums up a run; what is costly is computed once per round.
+
+    Args:
+        ledger: The run's labels.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._of_round: tuple[int | None, list[CurvePoint], str | None] = (None, [], None)
+
+    def summary(self) -> dict[str, object]:
+        """Returns the budget, in labels, the speed and the stopping advice."""
+        return {
+            "budget": self._budget(),
+            "labels_per_hour": self._labels_per_hour(),
+            "advice": self._this_round()[1],
+        }
+
+    def _budget(self) -> dict[str, int]:
+        ledger, counts = self._ledger, self._ledger.counts
+        start = sum(ledger.use(item) == TRAIN for item in ledger.start)
+        spent = counts[TRAIN, LABELLED]
+        total = start + ledger.config.rounds * ledger.config.acquisition_size
+        sizes = {
+            use: sum(of == use for of in ledger.uses.values()) * ledger.asks_for(use)
+            for use in (TEST, VALIDATION)
+        }
+        return {
+            "spent": spent,
+            "left": max(0, total - spent),
+            "start": start,
+            "test": counts[TEST, LABELLED],
+            "of_test": sizes[TEST],
+            "validation": counts[VALIDATION, LABELLED],
+            "of_validation": sizes[VALIDATION],
+            "corrections": ledger.corrections,
+            "skipped": sum(counts[use, "skipped"] for use in (TRAIN, TEST, VALIDATION)),
+            "unsure": sum(counts[use, "unsure"] for use in (TRAIN, TEST, VALIDATION)),
+        }
+
+    def _labels_per_hour(self) -> float | None:
+        """Returns the speed of the last answers, of all persons, without their pauses."""
+        recent = [
+            answer.seconds
+            for given in self._ledger.given.values()
+            for answer in given[-_RECENT:]
+            if answer.seconds
+        ]
+        if len(recent) < _LEAST:
+            return None
+        return round(3600 * len(recent) / sum(recent), 1)
+
+    def curve(self) -> dict[str, list[float]]:
+        """Returns errors by number of labels, with 95 % intervals."""
+        points = self._this_round()[0]
+        labels, errors = [p.labels for p in points], [p.evaluation.error for p in points]
+        low, high = interval(np.array(errors), self._measured_on(points))
+        return {"labels": labels, "error": errors, "low": low.tolist(), "high": high.tolist()}
+
+    def _this_round(self) -> tuple[list[CurvePoint], str | None]:
+        last = self._ledger.last_round
+        if self._of_round[0] != last:
+            points = self._ledger.reader.curve()
+            labels = np.array([point.labels for point in points])
+            errors = np.array([point.evaluation.error for point in points])
+            advice = sentence(labels, errors, self._measured_on(points))
+            self._of_round = last, points, advice
+        return self._of_round[1:]
+
+    def _measured_on(self, points: list[CurvePoint]) -> np.ndarray:
+        """Returns the number of test items of each point."""
+        # The bins of the reliability diagram hold each item once.
+        counts = [sum(count for count, *_ in point.evaluation.reliability) for point in points]
+        split = self._ledger.reader.splits().get("test")
+        return np.array([count or (split.items if split else 1) for count in counts])
+
+
+def interval(errors: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns 95 % intervals of error rates that were measured on so many items.
+
+    Reference: Wilson, "Probable inference, the law of succession, and statistical
+    inference", Journal of the American Statistical Association, 1927.
+    """
+    shrink = 1 + _Z**2 / items
+    centre = (errors + _Z**2 / (2 * items)) / shrink
+    half = _Z / shrink * np.sqrt(errors * (1 - errors) / items + _Z**2 / (4 * items**2))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

@@ -1,0 +1,74 @@
+"""One page per run at a time, and its end by a signal."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import signal
+from collections.abc import Iterator
+
+from dbal_tf.store.layout import PAGE_LOCK_FILE
+
+_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
+_LOOK_EVERY = 0.2  # seconds
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Keeps SIGINT and SIGTERM back for `wait`, in this thread and those it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def wait(seconds: float | None = None) -> int | None:
+    """Waits for a signal that is held back.
+
+    No handler runs: an answer that is being committed is not interrupted.
+
+    Args:
+        seconds: How long; None: until there is one.
+
+    Returns:
+        Its number, or None if there was none.
+    """
+    if seconds is None:
+        return signal.sigwait(_SIGNALS)
+    caught = signal.sigtimedwait(_SIGNALS, seconds)
+    return None if caught is None else caught.si_signo
+
+
+@contextlib.contextmanager
+def turn(run_dir: pathlib.Path) -> Iterator[bool]:
+    """Holds the right to serve a run's page; False if another process holds it.
+
+    Two servers would lease the same item to two persons.
+    """
+    with open(run_dir / PAGE_LOCK_FILE, "a", encoding="utf-8") as file:
+        try:
+            # The system's lock, which a process that was killed does not leave behind.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def wait_for_turn(run_dir: pathlib.Path) -> int | None:
+    """Waits until no other process serves the run's page.
+
+    Returns:
+        None; or the number of a signal that came before that; or 0 if the process
+        that started this one has ended, so that nobody needs it any more.
+    """
+    parent = os.getppid()
+    while True:
+        with turn(run_dir) as is_ours:
+            if is_ours:
+                return None
+        if number := wait(_LOOK_EVERY):
+            return number
+        if os.getppid() != parent:
+            return 0
