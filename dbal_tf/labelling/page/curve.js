@@ -24,30 +24,43 @@ export function drawCurve(box, { labels, error, low, high }) {
   const latest = `${percent(last(error))} (95 % interval ${percent(last(low))} to ${percent(last(high))})`;
   const title = `Test error after ${last(labels)} labels: ${latest}`;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title });
-  for (const value of ticksY) {
-    const y = up(value);
-    svg.append(
-      draw("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }),
-      draw("text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, percent(value)),
-    );
-  }
-  for (const value of ticksX) {
-    const place = { x: across(value), y: HEIGHT - EDGE.bottom + 20, "text-anchor": "middle" };
-    svg.append(draw("text", place, String(value)));
-  }
-  const middle = (EDGE.left + width - EDGE.right) / 2;
-  svg.append(draw("text", { x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, "labels"));
+  svg.append(...axes(ticksX, ticksY, across, up));
   const point = (/** @type {number} */ x, /** @type {number} */ y) => `${across(x)},${up(y)}`;
   const there = labels.map((x, index) => point(x, high[index]));
   const back = labels.map((x, index) => point(x, low[index])).reverse();
   svg.append(draw("polygon", { class: "band", points: [...there, ...back].join(" ") }));
   const line = labels.map((x, index) => point(x, error[index])).join(" ");
   svg.append(draw("polyline", { class: "line", points: line }));
+  if (labels.length === 1) {
+    // A single point has no band: its interval is a line.
+    const x = across(labels[0]);
+    svg.append(draw("line", { class: "line", x1: x, x2: x, y1: up(low[0]), y2: up(high[0]) }));
+  }
   labels.forEach((x, index) => {
     svg.append(draw("circle", { class: "dot", cx: across(x), cy: up(error[index]), r: 3.5 }));
   });
   const caption = Object.assign(document.createElement("p"), { textContent: `${title}.` });
   box.replaceChildren(svg, caption);
+}
+
+/**
+ * @param {number[]} ticksX
+ * @param {number[]} ticksY
+ * @param {(value: number) => number} across
+ * @param {(value: number) => number} up
+ */
+function axes(ticksX, ticksY, across, up) {
+  const [left, right] = [EDGE.left, across(last(ticksX))];
+  const rows = ticksY.flatMap((value) => [
+    draw("line", { class: "grid", x1: left, x2: right, y1: up(value), y2: up(value) }),
+    draw("text", { x: left - 8, y: up(value) + 4, "text-anchor": "end" }, percent(value)),
+  ]);
+  const columns = ticksX.map((value) => {
+    const place = { x: across(value), y: HEIGHT - EDGE.bottom + 20, "text-anchor": "middle" };
+    return draw("text", place, String(value));
+  });
+  const middle = { x: (left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" };
+  return [...rows, ...columns, draw("text", middle, "labels")];
 }
 
 /**

@@ -13,10 +13,10 @@ const PAGE = 48;
 const LISTS = /** @type {Record<string, {title: string, hint: string, start: string}>} */ ({
   disagreements: {
     title: "The model disagrees",
-    hint: "Answers that the network finds least likely come first. Look at these for slips.",
+    hint: "The answers that the model finds least likely come first: check those for slips.",
     start: "Go through these",
   },
-  unsure: { title: "Unsure", hint: "Images that you were unsure about.", start: "Label these now" },
+  unsure: { title: "Unsure", hint: "Images to label when you know more.", start: "Label these now" },
   skipped: { title: "Skipped", hint: "Images that were left out.", start: "Label these now" },
   answered: { title: "Answered", hint: "All answers, newest first.", start: "" },
   conflicts: {
@@ -104,7 +104,9 @@ export class Lists {
     const model = prediction
       ? `model: ${this.desk.nameOf(prediction.class)} ${percent(prediction.probs[prediction.class])}`
       : "";
-    const text = make("span", {}, ...given, make("small", { textContent: model }));
+    const differs = prediction && prediction.class !== rows[0].answer ? "differs" : "";
+    const small = make("small", { textContent: model, className: differs });
+    const text = make("span", {}, ...given, small);
     return button({ className: "tile", title: item }, () => this.#start(index), image, text);
   }
 
