@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dbal_tf.core import InputError
-from dbal_tf.labelling.server import Options, serving
+from dbal_tf.labelling.server import Options, check_run_dir, serving
 from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
 from dbal_tf.store.layout import how_to_go_on
 
@@ -61,6 +61,7 @@ def _port(text: str) -> int:
 
 def _serve(run_dir: pathlib.Path, options: Options) -> int:
     """Serves the page until a signal comes; returns the exit status."""
+    check_run_dir(run_dir)
     with signals_held():
         if (number := wait_for_turn(run_dir)) is not None:
             return number and 128 + number

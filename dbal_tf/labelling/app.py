@@ -81,7 +81,9 @@ class App:
 
     def _respond(self, request: Request) -> Response:
         try:
-            self._door.check_sender(request.headers)
+            self._door.check_sender(
+                request.headers.get("Host", ""), request.headers.get("Origin")
+            )
             return self._route(request)
         except Refused as refusal:
             return _json({"error": str(refusal)}, refusal.status)

@@ -53,6 +53,7 @@ class Desk:
         self.ledger.refresh()
         ledger = self.ledger
         return {
+            "id": ledger.id,
             "name": self.run_dir.absolute().name,
             "classes": list(ledger.class_names),
             "show_predictions": self.show_predictions,

@@ -1,6 +1,7 @@
 """What a run has asked for and what was answered, kept up to date as its store grows."""
 
 import dataclasses
+import hashlib
 from collections import Counter, defaultdict
 
 from dbal_tf.config import Config
@@ -8,6 +9,10 @@ from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.labelling.wire import Answer
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import LABELLED, TEST, TRAIN, VALIDATION, WITHDRAWN, AnswerRecord
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclasses.dataclass(eq=False)
@@ -20,6 +25,7 @@ class Ledger:
     Attributes:
         reader: Reads the run's store.
         config: The settings that the run began with.
+        id: A text that no other run has.
         class_names: One name per class.
         items: All items of the run.
         uses: `TEST` or `VALIDATION` of the items of those splits.
@@ -38,7 +44,8 @@ class Ledger:
     def __post_init__(self) -> None:
         run, splits = self.reader.run(), self.reader.splits()
         self.config: Config = from_flagfile(run.flags)
-        self.class_names, self.started = run.class_names, run.started
+        self.class_names = run.class_names
+        self.id = _sha256(f"{run.started} {run.checksum} {run.flags}")[:16]
         self.items = frozenset(item for split in splits.values() for item in split.ids or ())
         self.uses = {
             item: use

@@ -59,16 +59,26 @@ class _Handler(WSGIRequestHandler):
         return "dbal_tf"
 
 
+def check_run_dir(run_dir: pathlib.Path) -> None:
+    """Checks that a folder has a store, before anything is written to it.
+
+    Raises:
+        InputError: It has none.
+    """
+    if not (run_dir / STORE_FILE).is_file():
+        raise InputError(
+            f"{run_dir} has no {STORE_FILE}; expected the folder of a run; start the run first."
+        )
+
+
 @contextlib.contextmanager
 def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
     """Serves the page of a run in threads while the block runs; gives its address.
 
     Raises:
-        InputError: The folder holds no run that has begun, its images cannot be
-            shown, or the port is taken.
+        InputError: The run has not begun, its images cannot be shown, or the port
+            is taken.
     """
-    if not (run_dir / STORE_FILE).is_file():
-        raise InputError(f"{run_dir} has no {STORE_FILE}; expected the folder of a run.")
     with contextlib.ExitStack() as stack:
         thread = stack.enter_context(ThreadPoolExecutor(1, "desk"))
         # SQLite wants a connection to be used by the thread that opened it.
@@ -81,25 +91,18 @@ def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
         kept = read_address(run_dir)
         listener = stack.enter_context(_listen(options, kept))
         port = listener.getsockname()[1]
-        door = Door(
-            kept.token,
-            f"dbal_tf_{port}",
-            own_names() if options.expose else LOOPBACK,
-            options.expose,
-        )
+        hosts = own_names() if options.expose else LOOPBACK
+        door = Door(kept.token, f"dbal_tf_{port}", hosts, any_address=options.expose)
         app = App(desk, thread, source, door, options.annotator)
         stack.callback(app.close)
+        host, port = listener.getsockname()
         server = make_server(
-            *listener.getsockname()[:2],
-            app,
-            threaded=True,
-            request_handler=_Handler,
-            fd=listener.fileno(),
+            host, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
         )
         write_address(run_dir, Address(port, kept.token))
         stack.enter_context(_running(server))
-        host = socket.gethostname() if options.expose else "127.0.0.1"
-        yield f"http://{host}:{port}/#token={kept.token}"
+        name = socket.gethostname() if options.expose else host
+        yield f"http://{name}:{port}/#token={kept.token}"
 
 
 def _listen(options: Options, kept: Address) -> socket.socket:

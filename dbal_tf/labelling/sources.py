@@ -46,7 +46,8 @@ class FolderSource:
             if not path.is_relative_to(root) or not path.is_file():
                 raise Unavailable(f"{item} is no file of the data folder.")
             return self._decode(path.read_bytes())
-        except (OSError, ValueError) as error:
+        # RuntimeError: links that lead to each other, before Python 3.13.
+        except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(f"{item} cannot be shown.") from error
 
 

@@ -1,0 +1,117 @@
+"""The labelling program as a process."""
+
+import http.client
+import json
+import pathlib
+import runpy
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from dbal_tf import label
+from dbal_tf.store.writer import Store
+
+MADE = runpy.run_path(str(pathlib.Path(__file__).parent / "labelling" / "conftest.py"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = MADE["make_run"](tmp_path / "run")
+    return made.folder
+
+
+class Page:
+    """A started program, and a browser that has signed in."""
+
+    def __init__(self, folder, *options):
+        command = [sys.executable, "-m", "dbal_tf.label", str(folder), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.address = self.process.stdout.readline().split()[-1]
+        self.cookie = ""
+        token = self.address.rpartition("=")[2]
+        self.cookie = self.post("/api/login", {"token": token})[1].split(";")[0]
+
+    def post(self, path, body):
+        """Returns what was replied, and the cookie that was set."""
+        connection = http.client.HTTPConnection(self.address.split("/")[2], timeout=10)
+        headers = {"Content-Type": "application/json", "Cookie": self.cookie}
+        connection.request("POST", path, json.dumps(body), headers)
+        reply = connection.getresponse()
+        return json.loads(reply.read()), reply.getheader("Set-Cookie")
+
+    def answer(self, item, answer, request=""):
+        body = {"item": item, "answer": answer, "annotator": "ann", "id": request}
+        return self.post("/api/answer", body)[0]
+
+    def end(self, number):
+        self.process.send_signal(number)
+        output = self.process.communicate(timeout=10)[0]
+        return self.process.returncode, output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_advice(folder, number):
+    page = Page(folder)
+    page.answer("pool-00", 1)
+    status, output = page.end(number)
+    assert status == 128 + number
+    assert f"python -m dbal_tf.label {folder}" in output
+    assert "python -m dbal_tf.main --flagfile=" in output
+
+
+def test_after_a_kill_every_acknowledged_answer_is_there(folder):
+    page = Page(folder)
+    acknowledged = []
+    items = ["pool-00", "pool-01", *[f"test-{n}" for n in range(6)]]
+    for number in range(50):
+        if number == 33:
+            page.process.kill()
+        try:
+            item, answer = items[number % 8], number % 3
+            acknowledged.append((page.answer(item, answer)["answer_id"], item, answer))
+        except (OSError, http.client.HTTPException):
+            break
+    page.process.wait()
+    assert 20 < len(acknowledged) < 50
+    with Store(folder) as store:
+        kept = {row.id: (row.item, row.label) for row in store.reader.answers_after(0)}
+    assert all(kept[id] == (item, answer) for id, item, answer in acknowledged)
+    # What was sent but not acknowledged may be there, once.
+    assert len(kept) - 4 - len(acknowledged) in (0, 1)
+
+
+def test_the_second_page_of_a_run_waits_for_the_first(folder):
+    first = Page(folder)
+    command = [sys.executable, "-m", "dbal_tf.label", str(folder)]
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(1.0)
+    first.end(signal.SIGTERM)
+    assert second.stdout.readline().split()[-1] == first.address
+    second.terminate()
+    second.communicate(timeout=10)
+
+
+def test_exposing_it_is_said(folder):
+    page = Page(folder, "--expose")
+    assert "unencrypted" in page.process.stdout.readline()
+    page.end(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    "option", ["--port=x", "--port=70000", "--show_predictions=maybe", "--no"]
+)
+def test_a_wrong_option_is_a_sentence(folder, option, capsys):
+    with pytest.raises(SystemExit) as stop:
+        label.main([str(folder), option])
+    assert stop.value.code == 2 and capsys.readouterr().err.startswith("dbal_tf: ")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_without_a_run_is_a_sentence(tmp_path, capsys, there):
+    folder = tmp_path if there else tmp_path / "no"
+    assert label.main([str(folder)]) == 2
+    assert "expected the folder of a run" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

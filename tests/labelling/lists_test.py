@@ -1,0 +1,63 @@
+import pytest
+
+from dbal_tf.labelling.desk import Desk
+from dbal_tf.labelling.wire import Told
+from dbal_tf.store.writer import Store
+
+
+@pytest.fixture
+def desk(asked):
+    with Store(asked.folder) as store:
+        yield Desk(asked.folder, store, "after")
+
+
+def say(desk, item, answer, annotator="ann"):
+    desk.answer(Told((item,), answer, annotator, 1.0, ""))
+
+
+def items(desk, which, offset=0, count=50):
+    return [row["item"] for row in desk.list(which, offset, count)["items"]]
+
+
+def test_unsure_and_skipped_are_two_lists_the_latest_first(desk):
+    for number, answer in enumerate(["unsure", "skipped", "unsure", "skipped"], 10):
+        say(desk, f"pool-{number}", answer)
+    assert items(desk, "unsure") == ["pool-12", "pool-10"]
+    assert items(desk, "skipped") == ["pool-13", "pool-11"]
+    say(desk, "pool-12", 1)
+    assert items(desk, "unsure") == ["pool-10"] and items(desk, "answered")[0] == "pool-12"
+
+
+def test_parts_of_a_list_have_its_whole_length(desk):
+    whole = items(desk, "answered")
+    assert len(whole) == 8
+    assert items(desk, "answered", 2, 3) == whole[2:5]
+    assert desk.list("answered", 100, 3) == {"items": [], "total": 8}
+
+
+def test_where_the_model_disagrees_most_comes_first(desk, asked):
+    probs = {"known-0": [0.9, 0.1, 0], "pool-00": [0.2, 0.8, 0], "pool-01": [0.5, 0.5, 0]}
+    asked.predict(0, probs)
+    listed = desk.list("disagreements", 0, 50)
+    assert [row["item"] for row in listed["items"]] == ["pool-00", "pool-01", "known-0"]
+    assert listed["items"][0]["answer"] == 0 and listed["items"][0]["prediction"]["class"] == 1
+
+
+def test_conflicts_have_a_row_per_annotator(desk):
+    say(desk, "pool-10", 1)
+    say(desk, "pool-10", 2, "bob")
+    say(desk, "pool-11", 1)
+    say(desk, "pool-11", 1, "bob")
+    listed = desk.list("conflicts", 0, 50)
+    rows = {(row["item"], row["annotator"], row["answer"]) for row in listed["items"]}
+    assert rows == {("pool-10", "ann", 1), ("pool-10", "bob", 2)} and listed["total"] == 1
+    say(desk, "pool-10", 2)
+    assert desk.list("conflicts", 0, 50) == {"items": [], "total": 0}
+
+
+def test_what_was_taken_back_is_in_no_list(desk):
+    say(desk, "pool-10", 1)
+    say(desk, "pool-10", 2, "bob")
+    desk.undo("bob")
+    assert desk.list("conflicts", 0, 50)["total"] == 0
+    assert "pool-10" not in items(desk, "answered")

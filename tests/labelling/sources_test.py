@@ -1,0 +1,84 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.labelling.sources import ArraySource, FolderSource, Unavailable, open_source
+
+
+def decode(content):
+    if not content:
+        raise ValueError("empty")
+    return np.frombuffer(content, np.uint8).reshape(1, -1, 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "secret").write_bytes(b"key")
+    folder = tmp_path / "images"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "a.png").write_bytes(b"abc")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "inside.png").symlink_to("below/a.png")
+    (folder / "outside.png").symlink_to(tmp_path / "secret")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe.png")
+    return folder
+
+
+def test_an_id_is_a_path_below_the_folder(folder):
+    source = FolderSource(folder, decode)
+    assert source.pixels("below/a.png").tobytes() == b"abc"
+    assert source.pixels("inside.png").tobytes() == b"abc"
+
+
+HOSTILE = (
+    *("../secret", "below/../../secret", "outside.png", "up/secret", "loop", "pipe.png"),
+    *("below", ".", "", "no.png", "a\0b", "empty.png", "x" * 5000, "\ud800"),
+)
+
+
+@pytest.mark.parametrize("item", HOSTILE)
+def test_nothing_outside_of_the_folder_is_read(folder, item):
+    with pytest.raises(Unavailable):
+        FolderSource(folder, decode).pixels(item)
+
+
+def test_an_absolute_path_is_refused(folder, tmp_path):
+    with pytest.raises(Unavailable):
+        FolderSource(folder, decode).pixels(str(tmp_path / "secret"))
+
+
+def test_arrays_are_found_by_id():
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+    source = ArraySource(np.array(["a", "b"]), images)
+    np.testing.assert_array_equal(source.pixels("b"), images[1])
+    with pytest.raises(Unavailable):
+        source.pixels("c")
+
+
+def test_digits_are_shown_as_the_network_sees_them(tmp_path):
+    source = open_source(Config(dataset="digits", run_dir=str(tmp_path)))
+    image = source.pixels("digits-0000")
+    assert image.shape == (28, 28, 1) and image.dtype == np.uint8 and image.max() > 200
+
+
+@pytest.mark.parametrize("dataset", ["tfrecord", "mnist"])
+def test_what_needs_tensorflow_is_refused_in_a_sentence(dataset, tmp_path):
+    with pytest.raises(InputError, match="cannot be shown on the page"):
+        open_source(Config(dataset=dataset, run_dir=str(tmp_path)))
+
+
+def test_tensorflow_is_not_imported(tmp_path):
+    code = (
+        "import sys; from dbal_tf import label; from dbal_tf.config import Config\n"
+        "from dbal_tf.labelling.sources import open_source\n"
+        f"open_source(Config(dataset='digits', run_dir={str(tmp_path)!r}))\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,50 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
+
+
+def test_one_process_has_the_turn(tmp_path):
+    with turn(tmp_path) as first:
+        with turn(tmp_path) as second:
+            assert (first, second) == (True, False)
+    with turn(tmp_path) as again:
+        assert again
+
+
+def test_a_process_that_was_killed_leaves_no_lock(tmp_path):
+    code = (
+        "import os, pathlib, signal; from dbal_tf.labelling.turn import turn\n"
+        f"with turn(pathlib.Path({str(tmp_path)!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    with turn(tmp_path) as is_ours:
+        assert is_ours
+
+
+def test_signals_are_waited_for():
+    with signals_held():
+        assert wait(0.01) is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert wait() == signal.SIGTERM
+
+
+def test_the_next_waits_for_its_turn(tmp_path):
+    with signals_held():
+        held = turn(tmp_path)
+        held.__enter__()
+        threading.Timer(0.1, held.__exit__, (None, None, None)).start()
+        assert wait_for_turn(tmp_path) is None
+        with turn(tmp_path):
+            os.kill(os.getpid(), signal.SIGINT)
+            assert wait_for_turn(tmp_path) == signal.SIGINT
+
+
+def test_nobody_waits_for_a_run_that_has_ended(tmp_path, monkeypatch):
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    with signals_held(), turn(tmp_path):
+        assert wait_for_turn(tmp_path) == 0
