@@ -1,0 +1,181 @@
+// Labelling one image after the other.
+
+import { Refused } from "./api.js";
+import { markClasses, showClasses } from "./classes.js";
+import { button, find, make, percent } from "./dom.js";
+import { keyName } from "./keys.js";
+import { hold } from "./pictures.js";
+import { View } from "./view.js";
+
+/**
+ * @typedef {import("./api.js").Answer} Answer
+ * @typedef {import("./api.js").Entry} Entry
+ */
+
+const USES = /** @type {Record<string, string>} */ ({
+  start: "For the first network",
+  reserve: "From the reserve",
+  test: "Test image",
+  validation: "Validation image",
+  unsure: "You were unsure",
+  skipped: "You skipped this",
+});
+
+export class LabelView {
+  view = new View();
+  #watch = new Stopwatch();
+
+  /**
+   * @param {import("./desk.js").Desk} desk
+   * @param {import("./keys.js").ClassKeys} keys
+   * @param {(name: string) => void} go Shows another view.
+   */
+  constructor(desk, keys, go) {
+    this.desk = desk;
+    this.feed = desk.feed;
+    this.keys = keys;
+    this.go = go;
+    this.showKeys();
+    const act = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ run) =>
+      button({}, run, make("kbd", { textContent: keyName(key) }), text);
+    find("actions").append(
+      act("Unsure", " ", () => this.answer("unsure")),
+      act("Skip", "s", () => this.answer("skipped")),
+      act("Undo", "u", () => this.desk.undo()),
+    );
+    this.feed.addEventListener("change", () => this.update());
+    desk.addEventListener("change", () => this.#showLast());
+  }
+
+  /** Shows the buttons with the keys as they are assigned now. */
+  showKeys() {
+    showClasses(find("classes"), this.keys, (index) => this.answer(index));
+    markClasses(find("classes"), this.feed.current);
+  }
+
+  /** Whether the current image can be seen, and so be answered. */
+  get ready() {
+    const entry = this.feed.current;
+    return entry !== null && this.view.shown === entry.item;
+  }
+
+  /** @param {Answer} answer */
+  answer(answer) {
+    const entry = this.feed.current;
+    // What cannot be seen can only be skipped: its file may be gone.
+    if (!entry || !(this.ready || answer === "skipped")) return;
+    this.desk.answer([entry], answer, this.#watch.seconds);
+    if (!this.feed.review) this.feed.refresh();
+  }
+
+  /** How long the current image has been seen. */
+  get seconds() {
+    return this.#watch.seconds;
+  }
+
+  /** Shows what is current. */
+  async update() {
+    const entry = this.feed.current;
+    hold(this.feed.ahead);
+    this.#describe(entry);
+    this.#showReview();
+    const fresh = entry?.item !== this.view.shown;
+    const shown = this.view.show(entry?.item ?? null);
+    const wait = (/** @type {boolean} */ on) => find("answers").classList.toggle("waiting", on);
+    wait(!this.ready);
+    if (!(await shown)) return;
+    if (fresh) this.#watch.start();
+    wait(!this.ready);
+  }
+
+  /** @param {Entry|null} entry */
+  #describe(entry) {
+    find("message").hidden = entry !== null;
+    find("stage").classList.toggle("empty", entry === null);
+    const use = entry ? (USES[entry.use] ?? "") : "";
+    const before = entry?.answer ?? entry?.previous;
+    const known = before === null || before === undefined ? "" : this.desk.nameOf(before);
+    find("use").textContent = [use, known && `Answer so far: ${known}`].filter(Boolean).join(" · ");
+    find("item").textContent = entry?.item ?? "";
+    markClasses(find("classes"), entry);
+    if (entry) return;
+    const { title, text, links } = this.#nothing();
+    find("#message h2").textContent = title;
+    find("#message p").textContent = text;
+    find("message").classList.toggle("done", this.feed.state === "done" && !this.feed.trouble);
+    const buttons = links.map(([name, label]) => button({}, () => this.go(name), label));
+    find("#message .row").replaceChildren(...buttons);
+  }
+
+  /** Why there is no image. @returns {{title: string, text: string, links: string[][]}} */
+  #nothing() {
+    const { trouble, state } = this.feed;
+    if (trouble instanceof Refused) return { title: "Not now", text: trouble.message, links: [] };
+    if (trouble) {
+      const text = "Is it still running? The page tries again by itself; nothing is lost.";
+      return { title: "The labelling program does not answer", text, links: [] };
+    }
+    if (state === "training") {
+      const text = "New images come by themselves.";
+      return { title: "The network is being trained", text, links: [["progress", "Progress"]] };
+    }
+    if (state === "done") {
+      const links = [["progress", "Progress"], ["lists", "Check the answers"]];
+      return { title: "Done", text: "All labels of the budget are in.", links };
+    }
+    if (!this.feed.certain) return { title: "Loading", text: "One moment.", links: [] };
+    const text = "Other annotators have the open ones, or the next query is being made. New images come by themselves.";
+    return { title: "No image is open", text, links: [["lists", "Lists"]] };
+  }
+
+  #showReview() {
+    const { review } = this.feed;
+    const box = find("review");
+    box.hidden = !review;
+    if (!review) return;
+    const place = `${review.length - review.entries.length + 1} of ${review.length}`;
+    box.replaceChildren(
+      make("strong", { textContent: `${review.title}: ${place}` }),
+      button({}, () => this.feed.pass(), make("kbd", { textContent: "Enter" }), "Leave as it is"),
+      button({}, () => this.feed.stop(), make("kbd", { textContent: "Esc" }), "Stop"),
+    );
+  }
+
+  #showLast() {
+    const { last } = this.desk;
+    const box = find("last");
+    if (!last) {
+      box.replaceChildren();
+      return;
+    }
+    const { entries, answer, prediction } = last;
+    const many = entries.length > 1 ? ` (${entries.length} images)` : "";
+    const said = prediction
+      ? ` The model: ${this.desk.nameOf(prediction.class)}, ${percent(prediction.probs[prediction.class])}.`
+      : "";
+    const name = make("strong", { textContent: this.desk.nameOf(answer) });
+    box.replaceChildren("Last answer: ", name, `${many}.${said}`);
+  }
+}
+
+/** Seconds for which an image was on a page that could be seen. */
+class Stopwatch {
+  #since = performance.now();
+  #sum = 0;
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#sum += performance.now() - this.#since;
+      this.#since = performance.now();
+    });
+  }
+
+  start() {
+    this.#sum = 0;
+    this.#since = performance.now();
+  }
+
+  get seconds() {
+    return (this.#sum + performance.now() - this.#since) / 1000;
+  }
+}

@@ -1,0 +1,47 @@
+// Images, loaded and decoded before they are needed. An <img> that is ready is kept and
+// put on the page itself: nothing is fetched twice.
+
+import { imageUrl } from "./api.js";
+
+const PATIENCE = 4000;
+
+/** @typedef {{image: HTMLImageElement, ready: Promise<void>, done: boolean}} Picture */
+
+/** @type {Map<string, Picture>} */
+const held = new Map();
+
+/** @param {string} item @returns {Picture} */
+export function picture(item) {
+  let found = held.get(item);
+  if (!found) {
+    const image = new Image();
+    image.draggable = false;
+    image.alt = `Image to label: ${item}`;
+    found = { image, ready: Promise.resolve(), done: false };
+    held.set(item, found);
+    found.ready = load(item, found);
+  }
+  return found;
+}
+
+/** Holds these images and lets go of all others. @param {string[]} items */
+export function hold(items) {
+  for (const item of held.keys()) {
+    if (!items.includes(item)) held.delete(item);
+  }
+  items.forEach(picture);
+}
+
+/** @param {string} item @param {Picture} wanted */
+async function load(item, wanted) {
+  for (let wait = 250; held.get(item) === wanted; wait = Math.min(2 * wait, PATIENCE)) {
+    wanted.image.src = imageUrl(item, "full");
+    try {
+      await wanted.image.decode();
+      wanted.done = true;
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
