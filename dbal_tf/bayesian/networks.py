@@ -20,7 +20,8 @@ import keras
 from keras import layers
 
 from dbal_tf import config
-from dbal_tf.bayesian import tracing
+from dbal_tf.bayesian import applications, tracing
+from dbal_tf.bayesian.resnet import bayesian_resnet
 from dbal_tf.core import InputError
 
 NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
@@ -99,7 +100,7 @@ def bayesian_cnn(
 
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = dict(
-    zip(config.MODELS, (bayesian_cnn,), strict=True)
+    zip(config.MODELS, (bayesian_cnn, bayesian_resnet), strict=True)
 )
 
 
@@ -107,6 +108,8 @@ def network_factory(
     model: str | NetworkFactory,
     kernel_size: int = 4,
     initializer: str = "glorot_uniform",
+    weights: str = "imagenet",
+    train_trunk: bool = False,
 ) -> NetworkFactory:
     """Returns the factory that a model's name stands for.
 
@@ -116,10 +119,14 @@ def network_factory(
     seed, or else a run that is resumed trains other networks.
 
     Args:
-        model: A key of `NETWORKS`; or `"package.module:function"`, which is
-            imported, from the current folder if it lies there; or a factory.
+        model: A key of `NETWORKS`; or `"keras.applications:NAME"`; or
+            `"package.module:function"`, which is imported, from the current folder
+            if it lies there; or a factory.
         kernel_size: Height and width of the kernels of `bayesian_cnn`.
         initializer: Initializer of `bayesian_cnn`.
+        weights: Initial weights of an application; see the flag of the same name.
+        train_trunk: Whether to train all of an application. If not, the factory
+            builds a head alone, and `components.features` feeds it.
 
     Returns:
         A factory, which checks what a factory of your own returns.
@@ -132,10 +139,14 @@ def network_factory(
     >>> network_factory("bayesian_cnn")((28, 28, 1), 10, 0).output_shape
     (None, 10)
     """
-    if isinstance(model, str) and model in NETWORKS:
+    if model == "bayesian_cnn":
         return functools.partial(
-            NETWORKS[model], kernel_size=kernel_size, initializer=initializer
+            bayesian_cnn, kernel_size=kernel_size, initializer=initializer
         )
+    if isinstance(model, str) and model in NETWORKS:
+        return NETWORKS[model]
+    if isinstance(model, str) and applications.is_application(model):
+        return applications.factory(model, weights, train_trunk)
     name = model if isinstance(model, str) else model_name(model)
     factory = _imported(model) if isinstance(model, str) else model
     _check_callable(factory, name)
@@ -197,7 +208,7 @@ def _imported(model: str) -> Any:
     except Exception as error:  # Whatever a module raises when it is imported.
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise InputError(
-            f"--model={model} cannot be imported ({reason}); expected {config.MODELS[0]} or "
+            f"--model={model} cannot be imported ({reason}); expected {', '.join(config.MODELS)} or "
             "package.module:function, in the current folder or installed; correct it."
         ) from error
     try:
