@@ -134,7 +134,7 @@ class Run:
             if not (folder / layout.FLAGS_FILE).exists():
                 write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
-            # What determines the numbers: versions, devices, a model that is not of this package.
+            # All that determines the numbers.
             replicas = {"replicas": str(strategy.num_replicas_in_sync)}
             made_by = versions() | replicas | origin(config, dataset, trainer.network)
             begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)

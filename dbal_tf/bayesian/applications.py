@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers
 
 from dbal_tf import config
+from dbal_tf.bayesian import masks
 from dbal_tf.core import InputError
 
 _UNITS = 256
@@ -40,7 +41,9 @@ class Trunk:
     model: str
     weights: str
 
-    def build(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model:
+    def build(
+        self, image_shape: tuple[int, int, int], seed: int, frozen: bool = True
+    ) -> keras.Model:
         """Returns a model from pixel values 0 to 255 to features.
 
         It ends with global average pooling. The application's own preprocessing is a
@@ -49,6 +52,8 @@ class Trunk:
         Args:
             image_shape: Height, width and channels.
             seed: Seed of random weights.
+            frozen: Whether it is not to be trained. It then has no dropout layers,
+                so that its features are the same for all posterior samples.
 
         Raises:
             InputError: There is no such application, the images are too small for it,
@@ -66,6 +71,9 @@ class Trunk:
         x = _Preprocessing(sys.modules[make.__module__].preprocess_input)(x)
         trunk = self._made(make, (height, width, 3))
         self._load(trunk, seed)
+        if frozen:
+            trunk = _without_dropout(trunk)
+            trunk.trainable = False
         x = layers.GlobalAveragePooling2D()(trunk(x))
         return keras.Model(images, x, name="trunk")
 
@@ -76,8 +84,8 @@ class Trunk:
         if not callable(make):
             known = [n for n, x in vars(keras.applications).items() if callable(x)]
             raise InputError(
-                f"--model={self.model} names no network; expected {config.APPLICATIONS}NAME with one of "
-                f"{', '.join(sorted(known))}; correct the name."
+                f"--model={self.model} names no network; expected {config.APPLICATIONS}NAME "
+                f"with one of {', '.join(sorted(known))}; correct the name."
             )
         return make
 
@@ -174,7 +182,7 @@ def whole(
     trunk: Trunk, image_shape: tuple[int, int, int], num_classes: int, seed: int
 ) -> keras.Model:
     """Returns trunk and head in one, all of it trainable; random parts from the seed."""
-    body = trunk.build(image_shape, seed)
+    body = trunk.build(image_shape, seed, frozen=False)
     x = body.output
     for layer in _head_layers(num_classes, seed):
         x = layer(x)
@@ -192,10 +200,9 @@ def joined(trunk: keras.Model, trained: keras.Model) -> keras.Model:
     return keras.Model(trunk.input, trained(x), name="joined")
 
 
-def standardized(trunk: keras.Model, mean: np.ndarray, variance: np.ndarray) -> keras.Model:
+def standardized(trunk: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> keras.Model:
     """Returns a trunk whose features are reduced by a mean and divided by a deviation."""
-    scale = layers.Normalization(mean=mean, variance=variance)
-    return keras.Model(trunk.input, scale(trunk.output), name="trunk")
+    return keras.Model(trunk.input, (trunk.output - mean) / deviation, name="trunk")
 
 
 def weights_digest(trunk: keras.Model) -> str:
@@ -229,6 +236,20 @@ def _head_layers(num_classes: int, seed: int) -> list[Any]:
         layers.Dropout(0.5, seed=seed),
         layers.Dense(num_classes, "softmax", kernel_initializer=initial(1), dtype="float32"),
     ]
+
+
+def _without_dropout(trunk: keras.Model) -> keras.Model:
+    if not masks.seed_states(trunk):
+        return trunk
+
+    def copy(layer: Any) -> Any:
+        if masks.seed_states(layer):
+            return layers.Identity(name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    quiet = keras.models.clone_model(trunk, clone_function=copy)
+    quiet.set_weights(trunk.get_weights())
+    return quiet
 
 
 def _initialize(trunk: keras.Model, seed: int) -> None:

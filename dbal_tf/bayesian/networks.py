@@ -140,9 +140,7 @@ def network_factory(
     (None, 10)
     """
     if model == "bayesian_cnn":
-        return functools.partial(
-            bayesian_cnn, kernel_size=kernel_size, initializer=initializer
-        )
+        return functools.partial(bayesian_cnn, kernel_size=kernel_size, initializer=initializer)
     if isinstance(model, str) and model in NETWORKS:
         return NETWORKS[model]
     if isinstance(model, str) and applications.is_application(model):
@@ -208,8 +206,8 @@ def _imported(model: str) -> Any:
     except Exception as error:  # Whatever a module raises when it is imported.
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise InputError(
-            f"--model={model} cannot be imported ({reason}); expected {', '.join(config.MODELS)} or "
-            "package.module:function, in the current folder or installed; correct it."
+            f"--model={model} cannot be imported ({reason}); expected "
+            f"{', '.join(config.MODELS)} or package.module:function, in the current folder or installed; correct it."
         ) from error
     try:
         return operator.attrgetter(path)(module)

@@ -7,6 +7,7 @@ import io
 import os
 import pathlib
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -18,12 +19,13 @@ from dbal_tf.bayesian import applications
 from dbal_tf.bayesian.inference import chunk_size
 from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
+from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.files import write_atomically
 
 _BLOCK = 256  # images in a file: what a stopped process may have to do again
 _SECONDS = 10  # between two lines of progress
-_SMALLEST = 1e-12  # variance of a feature that is the same for all images
+_SMALLEST = 1e-12  # share of the largest variance, below which a feature is constant
 
 Say = Callable[[str], Any]
 
@@ -116,7 +118,7 @@ class Features:
         train, _ = self._features(dataset, lambda line: None)
         mean, deviation = _moments(train)
         trunk, _ = self.trunk(dataset)
-        scaled = applications.standardized(trunk, mean, deviation**2)
+        scaled = applications.standardized(trunk, mean, deviation)
         return dataclasses.replace(model, network=applications.joined(scaled, model.network))
 
     def _features(self, dataset: Dataset, say: Say) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +173,6 @@ def _built(
     trunk: applications.Trunk, image_shape: tuple[int, int, int], seed: int
 ) -> tuple[keras.Model, str]:
     model = trunk.build(image_shape, seed)
-    model.trainable = False
     return model, applications.weights_digest(model)
 
 
@@ -182,8 +183,8 @@ def _default_cache() -> pathlib.Path:
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     variance = features.var(axis=0)
-    # A unit that no training image excites must not blow up the first that does.
-    variance[variance < _SMALLEST] = 1
+    # A unit that no training image excites must not blow up at the first that does.
+    variance[variance <= _SMALLEST * variance.max()] = 1
     return features.mean(axis=0), np.sqrt(variance)
 
 
@@ -195,7 +196,9 @@ def _computed(trunk: keras.Model, examples: Examples) -> np.ndarray:
     step = chunk_size(examples.images.shape[1:])
     return np.concatenate(
         [
-            trunk.predict_on_batch(np.asarray(examples.images[start : start + step], np.float32))
+            trunk.predict_on_batch(
+                np.asarray(examples.images[start : start + step], np.float32)
+            )
             for start in range(0, len(examples), step)
         ]
     )
@@ -210,8 +213,15 @@ def _write(folder: pathlib.Path, ids: np.ndarray, features: np.ndarray) -> None:
 
 def _read_all(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
     for path in sorted(folder.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as block:
-            yield from zip(block["ids"].tolist(), block["features"], strict=True)
+        try:
+            with np.load(path, allow_pickle=False) as block:
+                ids, features = block["ids"].tolist(), block["features"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} cannot be read ({error}); expected features as an earlier run wrote "
+                "them; remove the file, and they are computed again."
+            ) from error
+        yield from zip(ids, features, strict=True)
 
 
 class _Progress:

