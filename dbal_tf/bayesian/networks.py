@@ -207,7 +207,8 @@ def _imported(model: str) -> Any:
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise InputError(
             f"--model={model} cannot be imported ({reason}); expected "
-            f"{', '.join(config.MODELS)} or package.module:function, in the current folder or installed; correct it."
+            f"{', '.join(config.MODELS)} or package.module:function, in the current folder "
+            "or installed; correct it."
         ) from error
     try:
         return operator.attrgetter(path)(module)

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-_STEM = 16  # filters
-_FILTERS = (32, 64, 128)  # of the blocks, each of which halves height and width
+_FILTERS = (16, 32, 64)  # of the blocks; all but the first halve height and width
 _SIDE = 32  # the stem reduces larger images to about this side
 
 
@@ -33,9 +32,9 @@ def bayesian_resnet(
     # Large images are reduced at once, so that a fit costs about the same for every size.
     stride = max(1, min(image_shape[:2]) // _SIDE)
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(image)
-    x = stack.convolution(x, _STEM, 2 * stride + 1, stride)
+    x = stack.convolution(x, _FILTERS[0], 2 * stride + 1, stride)
     for filters in _FILTERS:
-        x = stack.block(x, filters)
+        x = stack.block(x, filters, stride=1 if filters == _FILTERS[0] else 2)
     x = layers.GlobalAveragePooling2D()(layers.Activation("relu")(x))
     x = layers.Dropout(0.25, seed=seed)(x)
     x = layers.Dense(128, activation="relu", kernel_initializer=stack.initial())(x)
@@ -67,9 +66,9 @@ class _Stack:
             filters, size, stride, padding="same", kernel_initializer=self.initial()
         )(x)
 
-    def block(self, x: Any, filters: int) -> Any:
-        """Returns x, reduced, plus two convolutions of it."""
-        x = layers.Activation("relu")(x)
-        y = layers.Activation("relu")(self.convolution(x, filters, 3, stride=2))
-        skip = self.convolution(x, filters, 1, stride=2)
+    def block(self, x: Any, filters: int, stride: int) -> Any:
+        """Returns x, reduced by the stride, plus two convolutions of it."""
+        y = layers.Activation("relu")(x)
+        skip = self.convolution(y, filters, 1, stride) if stride > 1 else x
+        y = layers.Activation("relu")(self.convolution(y, filters, 3, stride))
         return layers.Add()([skip, self.convolution(y, filters, 3)])

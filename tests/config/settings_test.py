@@ -52,7 +52,10 @@ _OTHER = Config(
     graph_neighbors=0,
     graph_scale=0.5,
     initializer="early_keras",
-    model="package.nets:build",
+    model="keras.applications:VGG16",
+    weights="vgg16.weights.h5",
+    train_trunk=True,
+    feature_cache="features",
 )
 
 
@@ -104,6 +107,16 @@ def test_the_defaults_are_the_papers():
 
 
 _BAD = {
+    "weights of a network without any": (
+        {"weights": "none", "model": "bayesian_resnet"},
+        "--weights=none cannot be used with --model=bayesian_resnet; expected "
+        "--model=keras.applications:NAME; leave one of them out.",
+    ),
+    "a trunk that is not there": (
+        {"train_trunk": True},
+        "--train_trunk=True cannot be used with --model=bayesian_cnn; expected "
+        "--model=keras.applications:NAME; leave one of them out.",
+    ),
     "a system twice": (
         {"systems": ("vat", "vat")},
         "--systems=vat,vat names a system twice; name each once.",
