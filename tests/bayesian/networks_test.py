@@ -212,13 +212,13 @@ def test_a_factory_of_ones_own_by_its_name(own: pathlib.Path, name: str) -> None
     [
         (
             "resnet",
-            "--model=resnet cannot be imported .*expected bayesian_cnn, bayesian_resnet or pack",
+            "--model=resnet cannot be imported .*expected bayesian_cnn, bayesian_resnet or",
         ),
         (
             "no_nets:build",
             r"--model=no_nets:build cannot be imported \(ModuleNotFoundError: No module named "
-            "'no_nets'\\); expected bayesian_cnn, bayesian_resnet or package.module:function, in "
-            "the current folder or installed",
+            "'no_nets'\\); expected bayesian_cnn, bayesian_resnet or package.module:function, "
+            "in the current folder or installed",
         ),
         ("own_nets.broken:f", r"cannot be imported \(SyntaxError: "),
         ("own_nets.needy:f", "No module named 'no_such_library'"),
