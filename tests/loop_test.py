@@ -580,7 +580,7 @@ def test_a_network_whose_file_has_changed_is_said(small, toy, no_export, monkeyp
     monkeypatch.setattr(features, "source_digest", lambda factory: "f" * 64)
     with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
         assert len(lines) == 1
-        assert "The file that defines the model has changed" in lines[0]
+        assert "The file that defines the model, or its weights, changed" in lines[0]
 
 
 def test_a_run_opens_with_the_data_that_its_settings_name(tiny, no_export):
