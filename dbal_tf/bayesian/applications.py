@@ -90,15 +90,19 @@ class Trunk:
         return make
 
     def _made(self, make: Any, shape: tuple[int, int, int]) -> keras.Model:
-        weights = "imagenet" if self.weights == "imagenet" else None
+        options = {"include_top": False, "input_shape": shape}
         try:
-            return make(include_top=False, weights=weights, input_shape=shape)
+            trunk = make(weights=None, **options)
         except ValueError as error:
             raise InputError(
                 f"--model={self.model} got images of {shape[0]}x{shape[1]}; expected a size "
                 f"that it takes ({_reason(error)}); use larger images or --model="
                 "bayesian_resnet."
             ) from error
+        if self.weights != "imagenet":
+            return trunk
+        try:
+            return make(weights="imagenet", **options)
         except Exception as error:  # Keras raises plain Exception if a download fails.
             raise InputError(
                 f"--weights=imagenet could not be downloaded by Keras ({_reason(error)}); "

@@ -193,12 +193,12 @@ def _examples(ids: np.ndarray, features: np.ndarray) -> Examples:
 
 
 def _computed(trunk: keras.Model, examples: Examples) -> np.ndarray:
-    step = chunk_size(examples.images.shape[1:])
+    """Returns the features of images, float32 `[n, d]`."""
+    step, images = chunk_size(examples.images.shape[1:]), examples.images
+    # By calls, because `predict` would run under the run's strategy, once a replica.
     return np.concatenate(
         [
-            trunk.predict_on_batch(
-                np.asarray(examples.images[start : start + step], np.float32)
-            )
+            trunk(np.asarray(images[start : start + step], np.float32), training=False)
             for start in range(0, len(examples), step)
         ]
     )
