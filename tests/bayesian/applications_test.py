@@ -94,7 +94,7 @@ def test_trunk_and_head_joined_answer_as_the_head_on_features():
 
 
 def test_the_whole_network_is_trained_and_begins_anew_each_time():
-    factory = network_factory(_MOBILE, weights="none", train_trunk=True)
+    factory = network_factory(_VGG, weights="none", train_trunk=True)
     fitter = Fitter(factory, (32, 32, 3), 2, batch_size=4)
     before = [w.numpy().copy() for w in fitter.network.trainable_weights]
     images, classes = _images(4), np.array([0, 1, 0, 1])
