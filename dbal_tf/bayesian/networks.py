@@ -113,10 +113,9 @@ def network_factory(
 ) -> NetworkFactory:
     """Returns the factory that a model's name stands for.
 
-    A factory of your own is a function of image shape, number of classes and
-    seed. It returns a Sequential or Functional model that maps pixel values 0
-    to 255 to class probabilities. All initial weights should be drawn from the
-    seed, or else a run that is resumed trains other networks.
+    A factory of your own returns a Sequential or Functional model that maps pixel
+    values 0 to 255 to class probabilities. All initial weights should be drawn from
+    the seed, or else a run that is resumed trains other networks.
 
     Args:
         model: A key of `NETWORKS`; or `"keras.applications:NAME"`; or
@@ -125,8 +124,7 @@ def network_factory(
         kernel_size: Height and width of the kernels of `bayesian_cnn`.
         initializer: Initializer of `bayesian_cnn`.
         weights: Initial weights of an application; see the flag of the same name.
-        train_trunk: Whether to train all of an application. If not, the factory
-            builds a head alone, and `components.features` feeds it.
+        train_trunk: Whether to train all of an application, or the head alone.
 
     Returns:
         A factory, which checks what a factory of your own returns.
@@ -141,10 +139,10 @@ def network_factory(
     """
     if model == "bayesian_cnn":
         return functools.partial(bayesian_cnn, kernel_size=kernel_size, initializer=initializer)
-    if isinstance(model, str) and model in NETWORKS:
-        return NETWORKS[model]
     if isinstance(model, str) and applications.is_application(model):
         return applications.factory(model, weights, train_trunk)
+    if isinstance(model, str) and model in NETWORKS:
+        return NETWORKS[model]
     name = model if isinstance(model, str) else model_name(model)
     factory = _imported(model) if isinstance(model, str) else model
     _check_callable(factory, name)

@@ -108,6 +108,11 @@ def test_the_whole_network_is_trained_and_begins_anew_each_time():
     assert probs.shape == (4, 3, 2) and (probs[:, 0] != probs[:, 1]).any()
 
 
+# Keras itself, when it writes weights.
+_WRITES = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@_WRITES
 @pytest.mark.parametrize("name", ["vgg.weights.h5", "vgg.h5"])
 def test_weights_from_a_file(tmp_path, name):
     _vgg().save_weights(tmp_path / "vgg.weights.h5")
@@ -192,6 +197,7 @@ def test_what_cannot_be_built(model, shape, message):
     _sentence(caught)
 
 
+@_WRITES
 def test_weights_that_do_not_fit(tmp_path):
     other, edges, text = (tmp_path / n for n in ("a.weights.h5", "b.weights.h5", "c.h5"))
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).save_weights(other)

@@ -230,7 +230,8 @@ def test_a_model_that_is_no_name_of_a_function(model):
     with pytest.raises(InputError) as error:
         Config(model=model)
     assert str(error.value) == (
-        f"--model={model} cannot be used; expected bayesian_cnn or package.module:function."
+        f"--model={model} cannot be used; expected bayesian_cnn, "
+        "bayesian_resnet or package.module:function."
     )
 
 
@@ -327,11 +328,16 @@ def test_values_that_differ_or_mean_nothing_are_named(ours, written):
 
 _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
-    *("only", "report_only", "bless_max_error"),
+    *("only", "report_only", "bless_max_error", "feature_cache"),
     *("systems", "labels_from", "labels"),
 }
 # What has a meaning with others only.
-_NEEDS = {"labels_from": ("experiment",), "labels": ("experiment", "labels_from")}
+_NEEDS = {
+    "labels_from": ("experiment",),
+    "labels": ("experiment", "labels_from"),
+    "weights": ("model",),
+    "train_trunk": ("model",),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)
