@@ -18,6 +18,7 @@ setup(
     package_data={"dbal_tf": ["py.typed"], "dbal_tf.experiments": ["*.csv"]},
     install_requires=[
         "absl-py",
+        "h5py",
         "importlib_resources",
         "keras>=3.12,<4",
         "matplotlib",
