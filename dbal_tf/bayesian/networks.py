@@ -20,7 +20,8 @@ import keras
 from keras import layers
 
 from dbal_tf import config
-from dbal_tf.bayesian import tracing
+from dbal_tf.bayesian import applications, tracing
+from dbal_tf.bayesian.resnet import bayesian_resnet
 from dbal_tf.core import InputError
 
 NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
@@ -99,7 +100,7 @@ def bayesian_cnn(
 
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = dict(
-    zip(config.MODELS, (bayesian_cnn,), strict=True)
+    zip(config.MODELS, (bayesian_cnn, bayesian_resnet), strict=True)
 )
 
 
@@ -107,19 +108,23 @@ def network_factory(
     model: str | NetworkFactory,
     kernel_size: int = 4,
     initializer: str = "glorot_uniform",
+    weights: str = "imagenet",
+    train_trunk: bool = False,
 ) -> NetworkFactory:
     """Returns the factory that a model's name stands for.
 
-    A factory of your own is a function of image shape, number of classes and
-    seed. It returns a Sequential or Functional model that maps pixel values 0
-    to 255 to class probabilities. All initial weights should be drawn from the
-    seed, or else a run that is resumed trains other networks.
+    A factory of your own returns a Sequential or Functional model that maps pixel
+    values 0 to 255 to class probabilities. All initial weights should be drawn from
+    the seed, or else a run that is resumed trains other networks.
 
     Args:
-        model: A key of `NETWORKS`; or `"package.module:function"`, which is
-            imported, from the current folder if it lies there; or a factory.
+        model: A key of `NETWORKS`; or `"keras.applications:NAME"`; or
+            `"package.module:function"`, which is imported, from the current folder
+            if it lies there; or a factory.
         kernel_size: Height and width of the kernels of `bayesian_cnn`.
         initializer: Initializer of `bayesian_cnn`.
+        weights: Initial weights of an application; see the flag of the same name.
+        train_trunk: Whether to train all of an application, or the head alone.
 
     Returns:
         A factory, which checks what a factory of your own returns.
@@ -132,10 +137,12 @@ def network_factory(
     >>> network_factory("bayesian_cnn")((28, 28, 1), 10, 0).output_shape
     (None, 10)
     """
+    if model == "bayesian_cnn":
+        return functools.partial(bayesian_cnn, kernel_size=kernel_size, initializer=initializer)
+    if isinstance(model, str) and applications.is_application(model):
+        return applications.factory(model, weights, train_trunk)
     if isinstance(model, str) and model in NETWORKS:
-        return functools.partial(
-            NETWORKS[model], kernel_size=kernel_size, initializer=initializer
-        )
+        return NETWORKS[model]
     name = model if isinstance(model, str) else model_name(model)
     factory = _imported(model) if isinstance(model, str) else model
     _check_callable(factory, name)
@@ -197,8 +204,9 @@ def _imported(model: str) -> Any:
     except Exception as error:  # Whatever a module raises when it is imported.
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise InputError(
-            f"--model={model} cannot be imported ({reason}); expected {config.MODELS[0]} or "
-            "package.module:function, in the current folder or installed; correct it."
+            f"--model={model} cannot be imported ({reason}); expected "
+            f"{', '.join(config.MODELS)} or package.module:function, in the current folder "
+            "or installed; correct it."
         ) from error
     try:
         return operator.attrgetter(path)(module)

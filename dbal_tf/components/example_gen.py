@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Splits
+from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.datasets import LOADERS
@@ -110,12 +111,14 @@ def load(config: Config, initial_ids: np.ndarray | None = None) -> Dataset:
 
 
 def check_data(config: Config, dataset: Dataset) -> None:
-    """Checks that a data set is large enough for a run, and not too large.
+    """Checks that a data set fits a run: its size, and that of its images.
 
     Raises:
-        InputError: The pool is too small, or its graph is too large.
+        InputError: The pool is too small, its graph is too large, or the network
+            cannot be built for such images.
     """
     check_pool(config, dataset)
+    Features.from_config(config).check(dataset)
     if config.acquisition[0] in GRAPH_TECHNIQUES:
         ImageGraph.from_config(config).check(dataset)
 

@@ -54,7 +54,11 @@ class Trainer:
             InputError: `--model` names no network.
         """
         factory = network_factory(
-            network or config.model, config.kernel_size, config.initializer
+            network or config.model,
+            config.kernel_size,
+            config.initializer,
+            config.weights,
+            config.train_trunk,
         )
         return cls(
             factory,

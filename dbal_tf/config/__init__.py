@@ -2,6 +2,7 @@
 
 from dbal_tf.config.names import (
     ACQUISITIONS,
+    APPLICATIONS,
     DATASETS,
     EXPERIMENTS,
     GRAPH_TECHNIQUES,
@@ -18,6 +19,7 @@ from dbal_tf.config.settings import Config, define_flags, from_flags
 
 __all__ = [
     "ACQUISITIONS",
+    "APPLICATIONS",
     "DATASETS",
     "EXPERIMENTS",
     "GRAPH_TECHNIQUES",

@@ -60,9 +60,20 @@ class Config(
                 f"--refine={self.refine} cannot be used with --posterior=deterministic, which "
                 "has nothing to sample; leave one of them out."
             )
+        self._check_weights()
         if not self.run_dir:
             # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
+
+    def _check_weights(self) -> None:
+        if self.model.startswith(known.APPLICATIONS):
+            return
+        for name in ("weights", "train_trunk"):
+            if (value := getattr(self, name)) != getattr(TrainingSettings, name):
+                raise InputError(
+                    f"--{name}={value} cannot be used with --model={self.model}; expected "
+                    f"--model={known.APPLICATIONS}NAME; leave one of them out."
+                )
 
     def _check_labels_from(self) -> None:
         if self.labels_from and self.experiment in known.GRIDS:

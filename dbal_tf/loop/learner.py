@@ -9,6 +9,7 @@ from absl import logging
 from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.components.evaluator import Evaluator
+from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import GraphChooser
 from dbal_tf.components.oracle import known_validation_labels, with_known_test_items
 from dbal_tf.components.posterior_choice import PosteriorChooser
@@ -42,12 +43,18 @@ class Learner:
         self._gate = PushGate.from_config(self.config)
         self._pusher = Pusher.from_config(self.config)
         self._predictions = Predictions.from_config(self.config)
+        self._features = Features.from_config(self.config)
 
     # Built by the first round that needs them, because compiling the network or building
     # a graph takes seconds: a run that is only waiting for answers restarts at once.
     @functools.cached_property
     def _fitter(self) -> Fitter:
-        return self.trainer.fitter(self.dataset)
+        return self.trainer.fitter(self._seen)
+
+    @functools.cached_property
+    def _seen(self) -> Dataset:
+        """The data set as the network sees it: images, or features of them."""
+        return self._features.run(self.dataset, self.reporter.say)
 
     @functools.cached_property
     def _chooser(self) -> Chooser:
@@ -82,7 +89,7 @@ class Learner:
     def run(self, index: int) -> None:
         """Trains, evaluates, exports if due, scores, and commits the query."""
         self._begin(index)
-        config, dataset, trainer = self.config, self.dataset, self.trainer
+        config, dataset, trainer = self.config, self._seen, self.trainer
         clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
         # What a person answers from now on is for the next round, also if this one is killed.
         self.store.begin(index)
@@ -128,7 +135,7 @@ class Learner:
     def _measured(self, index: int) -> Dataset:
         """Returns the data set with those test items whose class is known."""
         told = self.store.reader.labels(before=index, use=TEST)
-        return with_known_test_items(self.dataset, told)
+        return with_known_test_items(self._seen, told)
 
     def _predict(
         self, clock: Clock, model: Model, asked: np.ndarray, index: int
@@ -141,11 +148,11 @@ class Learner:
         return clock(
             "score",
             self._predictions,
-            lambda seed: self._predictions.run(model, self.dataset, ids, index, seed("shown")),
+            lambda seed: self._predictions.run(model, self._seen, ids, index, seed("shown")),
         )
 
     def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:
-        config, dataset = self.config, self.dataset
+        config, dataset = self.config, self._seen
         if config.weight_decay != "auto":
             return float(config.weight_decay)
         if index:
@@ -176,11 +183,12 @@ class Learner:
             # Of this round, if it was done before it was killed or given more rounds.
             self._pusher.discard(index)
             return evaluation, {}
+        whole = self._features.whole(model, self.dataset)
         path = clock(
             "export",
             self._pusher,
             lambda seed: self._pusher.run(
-                model, self.dataset, evaluation, index, seed("serving")
+                whole, self.dataset, evaluation, index, seed("serving")
             ),
         )
         return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}

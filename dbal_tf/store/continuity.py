@@ -118,7 +118,7 @@ def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[st
     Args:
         reader: Reads the store of the run.
         versions: The current versions of code and libraries, with the number of
-            `replicas`, and with the `model` if it is the user's own.
+            `replicas`, and with the `model` if it is not of this package.
     """
     began = reader.run().versions
     devices = began.get("replicas"), versions.get("replicas")
@@ -129,6 +129,6 @@ def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[st
         )
     if began.get("model") != versions.get("model"):
         yield (
-            "The file that defines the model has changed since the run began. If the network "
-            "has changed with it, the rounds from here on are of the new one."
+            "The file that defines the model, or its weights, changed since the run began. If "
+            "the network has changed with it, the rounds from here on are of the new one."
         )

@@ -16,6 +16,7 @@ from keras import layers
 
 from dbal_tf import config
 from dbal_tf.bayesian import networks
+from dbal_tf.bayesian.inference import Predictor
 from dbal_tf.bayesian.networks import (
     INITIALIZERS,
     NETWORKS,
@@ -24,12 +25,37 @@ from dbal_tf.bayesian.networks import (
     network_factory,
     source_digest,
 )
+from dbal_tf.bayesian.posteriors import McDropout
 from dbal_tf.core import InputError
 
 
 def test_every_name_of_the_flag_has_a_network() -> None:
     assert tuple(NETWORKS) == config.MODELS
     assert tuple(INITIALIZERS) == config.INITIALIZERS
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_one(name: str, shape: tuple[int, int, int]) -> None:
+    factory = network_factory(name)
+    network, same, other = (factory(shape, 4, seed) for seed in (5, 5, 6))
+    for weights, again in zip(network.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, again)
+    kernels = [w for w in network.get_weights() if w.ndim > 1]
+    for kernel, another in zip(
+        kernels, [w for w in other.get_weights() if w.ndim > 1], strict=True
+    ):
+        assert (kernel != another).mean() > 0.99
+    first = [kernel.flat[0] for kernel in kernels]
+    assert len(set(first)) == len(first), "two kernels begin alike"
+    # The fast form: convolutions once per image, one product for all samples of the head.
+    posterior = McDropout(network)
+    assert posterior._packed is not None
+    assert not any("seed" in v.name or "moving" in v.name for v in network.weights)
+    images = np.random.default_rng(0).integers(0, 256, (6, *shape)).astype(np.uint8)
+    probs = Predictor(network).probs(images, 8, seed=0)
+    assert probs.shape == (6, 8, 4) and (probs[:, 0] != probs[:, 1]).any()
+    np.testing.assert_allclose(probs.sum(axis=2), 1, atol=1e-5)
 
 
 def test_the_papers_shapes() -> None:
@@ -184,12 +210,15 @@ def test_a_factory_of_ones_own_by_its_name(own: pathlib.Path, name: str) -> None
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet", "--model=resnet cannot be imported .*expected bayesian_cnn or package"),
+        (
+            "resnet",
+            "--model=resnet cannot be imported .*expected bayesian_cnn, bayesian_resnet or",
+        ),
         (
             "no_nets:build",
             r"--model=no_nets:build cannot be imported \(ModuleNotFoundError: No module named "
-            "'no_nets'\\); expected bayesian_cnn or package.module:function, in the current "
-            "folder or installed",
+            "'no_nets'\\); expected bayesian_cnn, bayesian_resnet or package.module:function, "
+            "in the current folder or installed",
         ),
         ("own_nets.broken:f", r"cannot be imported \(SyntaxError: "),
         ("own_nets.needy:f", "No module named 'no_such_library'"),

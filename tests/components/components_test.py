@@ -12,6 +12,7 @@ from dbal_tf import components
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.page import PageOracle
@@ -25,13 +26,14 @@ from dbal_tf.components.trainer import Trainer
 from dbal_tf.config import Config
 
 COMPONENTS = (
-    *(Acquirer, DatasetOracle, Evaluator, ExampleGen, GraphChooser, ImageGraph),
+    *(Acquirer, DatasetOracle, Evaluator, ExampleGen, Features, GraphChooser, ImageGraph),
     *(PageOracle, PoolScorer, PosteriorChooser, Predictions, PushGate, Pusher),
     *(Start, Trainer),
 )
 # Fields that are no setting; each is tested where its component is.
 MADE = {
     DatasetOracle: {"dataset"},
+    Features: {"seed", "cache"},
     GraphChooser: {"nodes", "pool_graph", "test_graph", "dataset"},
     PosteriorChooser: {"scorer", "acquirer"},
     Pusher: {"folder"},
@@ -58,6 +60,10 @@ CHANGED = Config(
     graph_neighbors=5,
     graph_scale=0.5,
     epochs=6,
+    model="keras.applications:VGG16",
+    weights="none",
+    train_trunk=True,
+    feature_cache="features",
     batch_size=16,
     remainder="keep",
     learning_rate=0.01,

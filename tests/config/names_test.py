@@ -4,7 +4,7 @@ import pytest
 
 from dbal_tf.config import names
 
-_TUPLES = {name: value for name, value in vars(names).items() if name.isupper()}
+_TUPLES = {name: value for name, value in vars(names).items() if isinstance(value, tuple)}
 
 
 @pytest.mark.parametrize("of", _TUPLES)

@@ -55,13 +55,16 @@ _OTHER = Config(
     graph_neighbors=0,
     graph_scale=0.5,
     initializer="early_keras",
-    model="package.nets:build",
     trainer="vat",
     unlabelled_batch=32,
     vat_epsilon=0.5,
     steps=2000,
     augment=("flip", "rotate"),
     class_weights="balanced",
+    model="keras.applications:VGG16",
+    weights="vgg16.weights.h5",
+    train_trunk=True,
+    feature_cache="features",
 )
 
 
@@ -113,6 +116,16 @@ def test_the_defaults_are_the_papers():
 
 
 _BAD = {
+    "weights of a network without any": (
+        {"weights": "none", "model": "bayesian_resnet"},
+        "--weights=none cannot be used with --model=bayesian_resnet; expected "
+        "--model=keras.applications:NAME; leave one of them out.",
+    ),
+    "a trunk that is not there": (
+        {"train_trunk": True},
+        "--train_trunk=True cannot be used with --model=bayesian_cnn; expected "
+        "--model=keras.applications:NAME; leave one of them out.",
+    ),
     "a system twice": (
         {"systems": ("vat", "vat")},
         "--systems=vat,vat names a system twice; name each once.",
@@ -226,7 +239,8 @@ def test_a_model_that_is_no_name_of_a_function(model):
     with pytest.raises(InputError) as error:
         Config(model=model)
     assert str(error.value) == (
-        f"--model={model} cannot be used; expected bayesian_cnn or package.module:function."
+        f"--model={model} cannot be used; expected bayesian_cnn, "
+        "bayesian_resnet or package.module:function."
     )
 
 
@@ -323,12 +337,17 @@ def test_values_that_differ_or_mean_nothing_are_named(ours, written):
 
 _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
-    *("only", "report_only", "bless_max_error"),
+    *("only", "report_only", "bless_max_error", "feature_cache"),
     *("systems", "labels_from", "labels"),
     *("oracle", "show_predictions", "port", "expose"),
 }
 # What has a meaning with others only.
-_NEEDS = {"labels_from": ("experiment",), "labels": ("experiment", "labels_from")}
+_NEEDS = {
+    "labels_from": ("experiment",),
+    "labels": ("experiment", "labels_from"),
+    "weights": ("model",),
+    "train_trunk": ("model",),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)

@@ -189,7 +189,7 @@ _LIMITS = (
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
     ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
-    ("model", "resnet", "bayesian_cnn or package.module:function"),
+    ("model", "resnet", "bayesian_resnet or package.module:function"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
     ("remainder", "drop", "one of merge, keep"),
     ("rounds", "-1", "at least 0"),

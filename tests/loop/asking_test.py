@@ -19,6 +19,7 @@ from dbal_tf.audit.lineage import lineage
 from dbal_tf.audit.purchases import scores_are_in_range
 from dbal_tf.audit.shared import labels_of_model
 from dbal_tf.bayesian.networks import bayesian_cnn
+from dbal_tf.components import features
 from dbal_tf.components.example_gen import load
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.trainer import WEIGHT_DECAYS
@@ -576,10 +577,10 @@ def test_a_network_whose_file_has_changed_is_said(small, toy, no_export, monkeyp
     lines = []
     with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
         assert not lines
-    monkeypatch.setattr("dbal_tf.loop.asking.source_digest", lambda factory: "f" * 64)
+    monkeypatch.setattr(features, "source_digest", lambda factory: "f" * 64)
     with Run.open(small.replace(rounds=0), toy, model=tiny_network, say=lines.append):
         assert len(lines) == 1
-        assert "The file that defines the model has changed" in lines[0]
+        assert "The file that defines the model, or its weights, changed" in lines[0]
 
 
 def test_a_run_opens_with_the_data_that_its_settings_name(tiny, no_export):

@@ -134,5 +134,5 @@ def test_the_number_of_devices_may_change_but_is_said(store):
 
 def test_a_network_of_ones_own_may_change_but_is_said(store):
     [notice] = changed_since(store.reader, {"replicas": "1", "model": "mine:net 4567"})
-    assert notice.startswith("The file that defines the model has changed since the run began.")
+    assert notice.startswith("The file that defines the model, or its weights, changed since")
     assert len(list(changed_since(store.reader, {"replicas": "2"}))) == 2

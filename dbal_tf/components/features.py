@@ -1,0 +1,242 @@
+"""Features of images by a frozen trunk, computed once per image and kept on disk."""
+
+import dataclasses
+import functools
+import hashlib
+import io
+import os
+import pathlib
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from dbal_tf.artifacts import Dataset, Examples, Model
+from dbal_tf.bayesian import applications
+from dbal_tf.bayesian.inference import chunk_size
+from dbal_tf.bayesian.networks import NetworkFactory, source_digest
+from dbal_tf.config import MODELS, Config
+from dbal_tf.core import InputError
+from dbal_tf.seeds import seed_for
+from dbal_tf.store.files import write_atomically
+
+_BLOCK = 256  # images in a file: what a stopped process may have to do again
+_SECONDS = 10  # between two lines of progress
+_SMALLEST = 1e-12  # share of the largest variance, below which a feature is constant
+
+Say = Callable[[str], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Puts features in the place of images, if the network has a frozen trunk.
+
+    The network that is trained is then a small head on the features; models are
+    exported as trunk and head in one, from pixel values to probabilities. For any
+    other network this component changes nothing.
+
+    On disk: `<cache>/<digest>/<block>.npz` with the arrays `ids` `[n]` and `features`
+    `[n, d]`, float32, as the trunk gives them. The digest is that of data, trunk and
+    weights, so that all runs on the same data share the features; a block is named by
+    the digest of its ids.
+
+    Attributes:
+        model: See the flag of the same name.
+        weights: See the flag of the same name.
+        train_trunk: See the flag of the same name.
+        seed: Seed of a trunk's random weights; the same for all repetitions.
+        cache: Folder for features.
+    """
+
+    model: str
+    weights: str
+    train_trunk: bool
+    seed: int
+    cache: pathlib.Path
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Builds the component from the settings."""
+        seed = seed_for(config.seed, 0, 0, "trunk")
+        cache = pathlib.Path(config.feature_cache or _default_cache())
+        return cls(config.model, config.weights, config.train_trunk, seed, cache)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the network has a trunk that is not trained."""
+        return applications.is_application(self.model) and not self.train_trunk
+
+    def check(self, dataset: Dataset) -> None:
+        """Checks that the trunk can be built for the images of a data set.
+
+        Raises:
+            InputError: It cannot, or its weights cannot be loaded.
+        """
+        if applications.is_application(self.model):
+            self.trunk(dataset)
+
+    def trunk(self, dataset: Dataset) -> tuple[keras.Model, str]:
+        """Returns the trunk with its initial weights, and their digest."""
+        trunk = applications.Trunk(self.model, self.weights)
+        return _built(trunk, dataset.image_shape, self.seed)
+
+    def run(self, dataset: Dataset, say: Say) -> Dataset:
+        """Returns the data set with features as images, float32 `[n, 1, 1, d]`.
+
+        Ids, splits and checksum are those of the data set. Each feature has mean 0 and
+        variance 1 over all training images, labelled or not.
+
+        Args:
+            dataset: Holds the images.
+            say: Called with lines about the progress.
+
+        Raises:
+            InputError: The trunk cannot be built for such images.
+        """
+        if not self.is_frozen:
+            return dataset
+        train, test = self._features(dataset, say)
+        mean, deviation = _moments(train)
+        return dataclasses.replace(
+            dataset,
+            train=_examples(dataset.train.ids, (train - mean) / deviation),
+            test=_examples(dataset.test.ids, (test - mean) / deviation),
+        )
+
+    def whole(self, model: Model, dataset: Dataset) -> Model:
+        """Returns the model with its trunk: from pixel values to probabilities.
+
+        Args:
+            model: A model trained on the result of `run`.
+            dataset: What `run` was given.
+        """
+        if not self.is_frozen:
+            return model
+        train, _ = self._features(dataset, lambda line: None)
+        mean, deviation = _moments(train)
+        trunk, _ = self.trunk(dataset)
+        scaled = applications.standardized(trunk, mean, deviation)
+        return dataclasses.replace(model, network=applications.joined(scaled, model.network))
+
+    def _features(self, dataset: Dataset, say: Say) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the features of training and test items, `[n, d]`, as they are kept."""
+        trunk, digest = self.trunk(dataset)
+        # Shapes and names are in the digests of weights and data, save for the
+        # preprocessing, which goes with the application.
+        text = f"{dataset.checksum} {dataset.image_shape} {self.model} {digest}"
+        folder = self.cache / hashlib.sha256(text.encode()).hexdigest()
+        kept = dict(_read_all(folder))
+        items = dataset.train, dataset.test
+        missing = [
+            (examples, examples.ids[[item not in kept for item in examples.ids.tolist()]])
+            for examples in items
+        ]
+        progress = _Progress(sum(len(ids) for _, ids in missing), say)
+        for examples, ids in missing:
+            for start in range(0, len(ids), _BLOCK):
+                block = ids[start : start + _BLOCK]
+                features = _computed(trunk, examples.select(block))
+                _write(folder, block, features)
+                kept.update(zip(block.tolist(), features, strict=True))
+                progress.add(len(block))
+        train, test = (np.stack([kept[i] for i in x.ids.tolist()]) for x in items)
+        return train, test
+
+
+def origin(config: Config, dataset: Dataset, network: NetworkFactory) -> dict[str, str]:
+    """Returns what a model that is not of this package is made of, for the lineage.
+
+    Args:
+        config: The settings.
+        dataset: Holds the images.
+        network: Builds the network.
+
+    Returns:
+        `model`: its name, and the SHA-256 of its source or of its trunk's initial
+        weights. Empty for the models of this package.
+    """
+    if config.model in MODELS:
+        return {}
+    if applications.is_application(config.model):
+        digest = Features.from_config(config).trunk(dataset)[1]
+    else:
+        digest = source_digest(network)
+    return {"model": f"{config.model} {digest}"}
+
+
+# Outside of any strategy's scope, because it is not trained; one, because it may be large.
+@functools.lru_cache(maxsize=1)
+def _built(
+    trunk: applications.Trunk, image_shape: tuple[int, int, int], seed: int
+) -> tuple[keras.Model, str]:
+    model = trunk.build(image_shape, seed)
+    return model, applications.weights_digest(model)
+
+
+def _default_cache() -> pathlib.Path:
+    root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(root, "dbal_tf", "features")
+
+
+def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    variance = features.var(axis=0)
+    # A unit that no training image excites must not blow up at the first that does.
+    variance[variance <= _SMALLEST * variance.max()] = 1
+    return features.mean(axis=0), np.sqrt(variance)
+
+
+def _examples(ids: np.ndarray, features: np.ndarray) -> Examples:
+    return Examples(ids, features[:, np.newaxis, np.newaxis, :])
+
+
+def _computed(trunk: keras.Model, examples: Examples) -> np.ndarray:
+    """Returns the features of images, float32 `[n, d]`."""
+    step, images = chunk_size(examples.images.shape[1:]), examples.images
+    # By calls, because `predict` would run under the run's strategy, once a replica.
+    return np.concatenate(
+        [
+            trunk(np.asarray(images[start : start + step], np.float32), training=False)
+            for start in range(0, len(examples), step)
+        ]
+    )
+
+
+def _write(folder: pathlib.Path, ids: np.ndarray, features: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.savez(content, ids=ids, features=features)
+    name = hashlib.sha256("\n".join(ids.tolist()).encode()).hexdigest()
+    write_atomically(folder / f"{name}.npz", content.getvalue())
+
+
+def _read_all(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as block:
+                ids, features = block["ids"].tolist(), block["features"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{path} cannot be read ({error}); expected features as an earlier run wrote "
+                "them; remove the file, and they are computed again."
+            ) from error
+        yield from zip(ids, features, strict=True)
+
+
+class _Progress:
+    """Says how many features are computed, and how long the rest will take."""
+
+    def __init__(self, total: int, say: Say) -> None:
+        self._total, self._say, self._done = total, say, 0
+        self._start = self._said = time.monotonic()
+        if total:
+            say(f"features of {total} images are computed once and kept")
+
+    def add(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if self._done == self._total or now - self._said >= _SECONDS:
+            self._said = now
+            left = (now - self._start) / self._done * (self._total - self._done)
+            self._say(f"features: {self._done} of {self._total} images, {left:.0f} s left")
