@@ -2,11 +2,14 @@
 
 from dbal_tf.config.names import (
     ACQUISITIONS,
+    BATCHES,
     DATASETS,
     EXPERIMENTS,
     GRAPH_TECHNIQUES,
     GRIDS,
     INITIALIZERS,
+    JOINT_ACQUISITIONS,
+    JOINT_BATCHES,
     MODELS,
     POSTERIORS,
     SCHEDULES,
@@ -18,11 +21,14 @@ from dbal_tf.config.settings import Config, define_flags, from_flags
 
 __all__ = [
     "ACQUISITIONS",
+    "BATCHES",
     "DATASETS",
     "EXPERIMENTS",
     "GRAPH_TECHNIQUES",
     "GRIDS",
     "INITIALIZERS",
+    "JOINT_ACQUISITIONS",
+    "JOINT_BATCHES",
     "MODELS",
     "POSTERIORS",
     "SCHEDULES",

@@ -129,7 +129,9 @@ def test_a_network_without_a_fast_posterior_is_screened_by_exact_dropout(toy):
 
 def test_standard_errors_are_those_of_the_samples_that_scored(model, toy):
     for scorer, samples in ((_BALD, 8), (dataclasses.replace(_BALD, refine=9), 2000)):
-        errors = scorer.standard_errors(model, toy.train.select(toy.train.ids[:3]), seed=5)
+        errors = scorer.standard_errors(
+            model, toy.train.select(toy.train.ids[:3]), toy.train, seed=5
+        )
         probs = predictor_for(model.network, "mc_dropout").probs(
             toy.train.images[:3], samples, 5
         )
@@ -140,4 +142,7 @@ def test_standard_errors_are_those_of_the_samples_that_scored(model, toy):
 
 @pytest.mark.parametrize("change", [{"acquisition": "random"}, {"posterior": "deterministic"}])
 def test_exact_scores_have_no_standard_errors(change, model, toy):
-    assert dataclasses.replace(_BALD, **change).standard_errors(model, toy.train, 0) is None
+    assert (
+        dataclasses.replace(_BALD, **change).standard_errors(model, toy.train, toy.train, 0)
+        is None
+    )

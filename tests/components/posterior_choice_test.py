@@ -55,7 +55,7 @@ def test_standard_errors_of_the_query_do_not_depend_on_the_reserve(model, pool, 
     _, query = _choose(model, pool, **changes)
     scorer = PoolScorer.from_config(_config(**changes))
     for part in (query.take(slice(4)), query.take(slice(4, 8))):
-        expected = scorer.standard_errors(model, pool.select(part.ids), seed=5)
+        expected = scorer.standard_errors(model, pool.select(part.ids), pool, seed=5)
         assert len(part) == 4
         np.testing.assert_array_equal(part.standard_errors, expected)
     assert (query.standard_errors > 0).all()
@@ -70,7 +70,7 @@ def test_a_pool_below_twice_the_query_has_a_standard_error_for_each_item(
     assert sorted(query.ids) == sorted(few.ids)
     assert query.standard_errors.shape == (errors,)
     scorer = PoolScorer.from_config(_config())
-    asked = scorer.standard_errors(model, few.select(query.ids[:4]), seed=5)
+    asked = scorer.standard_errors(model, few.select(query.ids[:4]), few, seed=5)
     np.testing.assert_array_equal(query.standard_errors[:4], asked)
 
 

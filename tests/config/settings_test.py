@@ -125,12 +125,12 @@ _BAD = {
     "one unknown of two": (
         {"acquisition": ("bald", "foo")},
         "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
-        "var_ratios, mean_std, mbr.",
+        "var_ratios, mean_std, epig, mbr.",
     ),
     "no technique": (
         {"acquisition": ()},
         "--acquisition is empty; expected one of random, bald, max_entropy, var_ratios, "
-        "mean_std, mbr.",
+        "mean_std, epig, mbr.",
     ),
     "a technique twice": (
         {"acquisition": ("bald", "random", "bald")},
