@@ -51,8 +51,8 @@ def diverse(
         raise ValueError(f"k={k} is outside 0 to {len(ranking)}, the number of scores.")
     if probs_ntc.shape[:1] != ranking.shape or not np.isfinite(probs_ntc).all():
         raise ValueError(
-            f"Samples of shape {probs_ntc.shape} were given for {len(ranking)} scores; expected "
-            "finite probabilities [n, t, c]."
+            f"Samples of shape {probs_ntc.shape} were given for {len(ranking)} scores; "
+            "expected finite probabilities [n, t, c]."
         )
     deviations = probs_ntc - probs_ntc.mean(axis=1, keepdims=True)
     flat = deviations.reshape(len(ranking), -1) / np.sqrt(probs_ntc.shape[1])

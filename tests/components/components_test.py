@@ -61,6 +61,11 @@ CHANGED = Config(
     export_every=2,
     bless_max_error=0.25,
     run_dir="somewhere/else",
+    batch="stochastic",
+    stochastic="softmax",
+    temperature=0.5,
+    candidates=40,
+    targets=30,
 )
 
 

@@ -81,3 +81,17 @@ def test_exact_scores_have_no_standard_errors(model, pool, exact):
     _, query = _choose(model, pool, **exact)
     assert len(query) == 8
     assert query.standard_errors is None
+
+
+@pytest.mark.parametrize("batch", ["stochastic", "batchbald", "diverse"])
+def test_a_batch_is_made_of_the_samples_that_scored(model, pool, batch):
+    changes = {"batch": batch, "candidates": 20}
+    scores, query = _choose(model, pool, **changes)
+    config = _config(**changes)
+    scorer = PoolScorer.from_config(config)
+    expected = Acquirer.from_config(config).run(
+        scores, 6, lambda ids: scorer.samples(model, pool.select(ids), 5)
+    )
+    assert query.ids.tolist() == expected.ids.tolist()
+    assert query.ids.tolist() != _choose(model, pool)[1].ids.tolist()
+    assert query.standard_errors.shape == (8,)
