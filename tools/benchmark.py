@@ -22,8 +22,11 @@ from dbal_tf.store.files import write_atomically
 
 FLAGS = flags.FLAGS
 PARTS = {
-    **{"scoring": "scoring", "pool": "pool", "batches": "batches"},
-    **{"fit": "fit", "round": "whole_round"},
+    "scoring": "scoring",
+    "pool": "pool",
+    "batches": "batches",
+    "fit": "fit",
+    "round": "whole_round",
 }
 flags.DEFINE_multi_enum("part", None, PARTS, "What to measure; may be repeated. Default: all.")
 flags.DEFINE_string("data_dir", "", "Folder with MNIST. Empty: tensorflow-datasets.")

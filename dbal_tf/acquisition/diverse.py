@@ -42,7 +42,7 @@ def diverse(
         ValueError: k is not in 0 to n, or scores or samples cannot be used.
 
     >>> copies = np.array([[[1.0, 0], [0, 1]], [[1, 0], [0, 1]], [[0, 1], [0.4, 0.6]]])
-    >>> diverse(np.array([0.7, 0.7, 0.1]), copies, ["a", "b", "c"], k=2, seed=0)[1]
+    >>> int(diverse(np.array([0.7, 0.7, 0.1]), copies, ["a", "b", "c"], 2, seed=0)[1])
     2
     """
     probs_ntc = np.asarray(probs_ntc)

@@ -179,8 +179,8 @@ _BAD = {
     ),
     "batchbald of several functions": (
         {"batch": "batchbald", "acquisition": ("bald", "random")},
-        "--batch=batchbald cannot be used with --acquisition=bald,random; it chooses by bald of "
-        "several images; use --acquisition=bald.",
+        "--batch=batchbald cannot be used with --acquisition=bald,random; it chooses by bald "
+        "of several images; use --acquisition=bald.",
     ),
     **{
         f"a batch of {name}": (

@@ -88,7 +88,7 @@ def test_each_way_buys_other_images(runs):
 def test_killed_and_gone_on_equals_undisturbed(runs, name):
     config, expected = runs[name]
     other = config.replace(run_dir=f"{config.run_dir}-killed")
-    assert _bought(other, stop=0) is None
+    assert _bought(other, stop=1) is None
     assert _bought(other) == expected
 
 
