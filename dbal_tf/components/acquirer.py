@@ -50,9 +50,13 @@ class Acquirer:
         # The reserve is as large as the query: even if every item of it is skipped, the
         # round gets its labels without another training.
         count = min(2 * self.acquisition_size, len(scores.ids))
-        choose = batch_function(self.batch, self.stochastic, self.temperature)
+        # A pool that is used up has nothing to draw samples of.
+        name = self.batch if count else "top_k"
+        choose = batch_function(name, self.stochastic, self.temperature)
         values, ids = scores.values, scores.ids
-        if self.batch in JOINT_BATCHES and samples is not None and count:
+        if name in JOINT_BATCHES:
+            if samples is None:
+                raise ValueError(f"batch={self.batch} needs the samples of its candidates.")
             screened = top_k(values, min(max(self.candidates, count), len(ids)), seed)
             # In the order of the pool: stored images are then read in long stretches.
             screened = np.sort(screened)

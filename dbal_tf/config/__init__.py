@@ -14,6 +14,7 @@ from dbal_tf.config.names import (
     POSTERIORS,
     SCHEDULES,
     SEMI_SUPERVISED,
+    STOCHASTIC,
     STRATEGIES,
     TECHNIQUES,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "POSTERIORS",
     "SCHEDULES",
     "SEMI_SUPERVISED",
+    "STOCHASTIC",
     "STRATEGIES",
     "TECHNIQUES",
     "Config",

@@ -108,6 +108,7 @@ def test_published_ranks_have_no_gap(facts):
     [
         ("random", 0.0),
         ("bald", 1.0986),
+        ("epig", 1.0986),
         ("max_entropy", 1.0986),
         ("var_ratios", 2 / 3),
         ("mean_std", 0.5),

