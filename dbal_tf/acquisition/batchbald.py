@@ -1,7 +1,7 @@
 """BatchBALD: batches that tell most about the weights together."""
 
 import dataclasses
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +35,7 @@ def joint_bald(probs_ktc: np.ndarray) -> float:
 
 
 def batchbald(
-    probs_ntc: np.ndarray, k: int, seed: int, num_configurations: int = 10_000
+    probs_ntc: np.ndarray, k: int, seed: int, num_configurations: int = 2000
 ) -> np.ndarray:
     """Returns the positions of k items that are chosen greedily by `joint_bald`.
 
@@ -131,7 +131,7 @@ class _Configurations:
     posterior_mt: np.ndarray
 
     @classmethod
-    def none(cls, samples: int, dtype: type) -> Self:
+    def none(cls, samples: int, dtype: Any) -> Self:
         """Returns the one configuration of no labels."""
         return cls(np.ones(1), np.full((1, samples), 1 / samples, dtype))
 

@@ -13,7 +13,7 @@ Diverse, Uncertain Gradient Lower Bounds", ICLR 2020. Kirsch, "Black-Box Batch A
 Learning for Regression", TMLR 2023.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from dbal_tf.acquisition.stochastic import gumbel_noise
 
 
 def diverse(
-    scores_n: np.ndarray, probs_ntc: np.ndarray, ids: Sequence[str], k: int, seed: int
+    scores_n: np.ndarray, probs_ntc: np.ndarray, ids: Iterable[str], k: int, seed: int
 ) -> np.ndarray:
     """Returns the positions of k uncertain and different items, best first.
 
@@ -48,6 +48,7 @@ def diverse(
     >>> int(diverse(np.array([0.7, 0.7, 0.1]), copies, ["a", "b", "c"], 2, seed=0)[1])
     2
     """
+    ids = list(ids)
     ranking, flat = _checked(scores_n, np.asarray(probs_ntc), k, seed)
     chosen: list[int] = [*ranking[:1]][:k]
     nearest = np.full(len(ranking), np.inf)

@@ -1,7 +1,7 @@
 """Stochastic batches: the best items by randomly perturbed scores."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.stats
@@ -92,7 +92,11 @@ def _minus_log_rank(scores_n: np.ndarray) -> np.ndarray:
     return -np.log(scipy.stats.rankdata(-scores_n, method="min"))
 
 
-_KINDS = {"power": _log, "softmax": np.asarray, "softrank": _minus_log_rank}
+_KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "power": _log,
+    "softmax": np.asarray,
+    "softrank": _minus_log_rank,
+}
 
 
 def _check(scores_n: np.ndarray, noise: np.ndarray, k: int, kind: str) -> None:
