@@ -51,7 +51,7 @@ def batchbald(
     gain was below the best one's earlier are not computed again: the same choice in
     less time, up to sampling error where configurations are drawn.
 
-    Memory, besides `probs_ntc`, is O(num_configurations (t + c)).
+    Memory, besides `probs_ntc`, is O(num_configurations t c).
     Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019; Minoux, "Accelerated
     greedy algorithms", 1978.
 

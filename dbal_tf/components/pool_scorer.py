@@ -71,14 +71,14 @@ class PoolScorer:
         Raises:
             ArithmeticError: A score is not finite.
         """
-        targets = self._targets(unlabelled, seed)
+        whole = unlabelled
         if 0 < self.pool_subset < len(unlabelled):
             chosen = random_subset(len(unlabelled), self.pool_subset, seed)
             unlabelled = unlabelled.select(unlabelled.ids[chosen])
         if self.acquisition == "random":
             return Scores(unlabelled.ids, np.zeros(len(unlabelled)))
         if self.acquisition in JOINT_ACQUISITIONS:
-            return self._joint_scores(model, unlabelled, targets, seed)
+            return self._joint_scores(model, unlabelled, self._targets(whole, seed), seed)
         if 0 < self.refine < len(unlabelled):
             screening = screening_posterior(model.network)
             screened = self._scores(model, unlabelled, screening, self.num_samples, seed)
@@ -166,9 +166,7 @@ class PoolScorer:
             yield predictor.probs(items.images[start : start + step], self.num_samples, seed)
 
     def _targets(self, unlabelled: Examples, seed: int) -> Examples:
-        """Returns the items whose labels epig is to predict; for others, none."""
-        if self.acquisition not in JOINT_ACQUISITIONS:
-            return unlabelled.select(unlabelled.ids[:0])
+        """Returns the items whose labels epig is to predict."""
         # A seed of its own: a subset of the pool is drawn by the other.
         drawn = random_subset(len(unlabelled), self.targets, seed_for(seed, 0, 0, "targets"))
         return unlabelled.select(unlabelled.ids[drawn])
