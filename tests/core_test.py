@@ -24,7 +24,7 @@ _IMAGES = np.random.default_rng(0).uniform(0, 255, (5, 8, 8, 1)).astype(np.float
 
 
 # Each implementation of core.Chooser, and the techniques that it is asked for by.
-_CHOOSERS = {PosteriorChooser: ("bald", "random"), GraphChooser: ("mbr",)}
+_CHOOSERS = {PosteriorChooser: ("bald", "random", "epig"), GraphChooser: ("mbr",)}
 _TECHNIQUES = [(kind, name) for kind, names in _CHOOSERS.items() for name in names]
 _SIZE = 4
 _MEASURED = Evaluation(0.5, 1.0, 0.5, 0.1, 0.5, 1.0)

@@ -1,4 +1,4 @@
-"""Measures seconds: scoring, the whole pool, a fit and a round; ours and the peers'.
+"""Measures seconds: scoring, the whole pool, batches, a fit and a round; ours and the peers'.
 
   python tools/benchmark.py --data_dir=<folder with MNIST> --out=<folder>
 
@@ -21,13 +21,21 @@ from dbal_tf.runtime import startup
 from dbal_tf.store.files import write_atomically
 
 FLAGS = flags.FLAGS
-PARTS = {"scoring": "scoring", "pool": "pool", "fit": "fit", "round": "whole_round"}
+PARTS = {
+    "scoring": "scoring",
+    "pool": "pool",
+    "batches": "batches",
+    "fit": "fit",
+    "round": "whole_round",
+}
 flags.DEFINE_multi_enum("part", None, PARTS, "What to measure; may be repeated. Default: all.")
 flags.DEFINE_string("data_dir", "", "Folder with MNIST. Empty: tensorflow-datasets.")
 flags.DEFINE_string("out", "", "Folder for the results. Empty: they are printed only.")
 flags.DEFINE_integer("repetitions", 5, "Turns, of which medians are taken.", 1)
-flags.DEFINE_integer("images", 2000, "Images that the part scoring scores.", 1)
-flags.DEFINE_integer("num_samples", 100, "Samples T in the parts scoring and round.", 2)
+flags.DEFINE_integer("images", 2000, "Images that peers score, and choose from.", 1)
+flags.DEFINE_integer(
+    "num_samples", 100, "Samples T in the parts scoring, batches and round.", 2
+)
 flags.DEFINE_integer("epochs", 50, "Epochs of every fit.", 1)
 
 

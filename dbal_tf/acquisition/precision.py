@@ -1,5 +1,7 @@
 """Monte Carlo error of scores, due to the finite number of posterior samples."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from dbal_tf.bayesian.statistics import PredictiveStatistics
@@ -12,11 +14,7 @@ _GROUPS = 10
 def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.ndarray:
     """Returns the standard error of each item's score over posterior samples.
 
-    By the jackknife that deletes groups (Efron, 1982): the score is computed
-    again without each of g = 10 groups of samples, because scores such as BALD
-    are not means over samples, whose error would have a formula.
-
-    sqrt((g - 1) / g * sum_i (score_i - mean score)^2), score_i without group i.
+    By `jackknife`.
 
     Args:
         score: The acquisition function.
@@ -28,13 +26,36 @@ def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.nda
     Raises:
         ValueError: There is only one sample.
     """
-    if (samples := probs_ntc.shape[1]) < 2:
+    return jackknife(
+        lambda kept: score(PredictiveStatistics.from_probs(probs_ntc[:, kept])),
+        probs_ntc.shape[1],
+    )
+
+
+def jackknife(score: Callable[[np.ndarray], np.ndarray], samples: int) -> np.ndarray:
+    """Returns the standard errors of scores that are computed from some of the samples.
+
+    By the jackknife that deletes groups (Efron, 1982): the score is computed
+    again without each of g = 10 groups of samples, because scores such as BALD
+    are not means over samples, whose error would have a formula.
+
+    sqrt((g - 1) / g * sum_i (score_i - mean score)^2), score_i without group i.
+
+    Args:
+        score: Maps the positions of samples to the scores `[n]` by these.
+        samples: Number of samples, at least 2.
+
+    Returns:
+        Standard errors in the unit of the score, float64 `[n]`.
+
+    Raises:
+        ValueError: There is only one sample.
+    """
+    if samples < 2:
         raise ValueError(f"{samples} sample has no standard error; expected at least 2.")
-    groups = np.array_split(np.arange(samples), min(_GROUPS, samples))
+    every = np.arange(samples)
+    groups = np.array_split(every, min(_GROUPS, samples))
     without_gn = np.stack(
-        [
-            np.asarray(score(PredictiveStatistics.from_probs(np.delete(probs_ntc, group, 1))))
-            for group in groups
-        ]
+        [np.asarray(score(np.delete(every, group))) for group in groups]
     ).astype(np.float64)
     return np.sqrt(np.var(without_gn, axis=0) * (len(groups) - 1))

@@ -1,7 +1,15 @@
-"""Acquisition functions by name, as `--acquisition` takes them."""
+"""Acquisition functions and batches by name, as the flags take them."""
+
+from collections.abc import Callable
+
+import numpy as np
 
 from dbal_tf import config
 from dbal_tf.acquisition import functions
+from dbal_tf.acquisition.batchbald import batchbald
+from dbal_tf.acquisition.diverse import diverse
+from dbal_tf.acquisition.selection import top_k
+from dbal_tf.acquisition.stochastic import stochastic
 from dbal_tf.core import AcquisitionFunction
 
 # The value of the flag is the name of the function.
@@ -14,6 +22,11 @@ _VAR_RATIOS: dict[str, AcquisitionFunction] = {
     "votes": functions.var_ratios_votes,
 }
 
+BatchFunction = Callable[[np.ndarray, np.ndarray, np.ndarray, int, int], np.ndarray]
+"""Maps `scores_n`, ids `[n]`, `probs_ntc`, k and a seed to k positions, best first.
+
+Only batches of `config.JOINT_BATCHES` look at `probs_ntc`."""
+
 
 def acquisition_function(name: str, var_ratios: str = "mean") -> AcquisitionFunction:
     """Returns the acquisition function with a name.
@@ -24,3 +37,22 @@ def acquisition_function(name: str, var_ratios: str = "mean") -> AcquisitionFunc
             equation, `"votes"` for the authors' code.
     """
     return _VAR_RATIOS[var_ratios] if name == "var_ratios" else ACQUISITIONS[name]
+
+
+def batch_function(name: str, kind: str = "power", temperature: float = 1.0) -> BatchFunction:
+    """Returns the way to make a batch with a name of `config.BATCHES`.
+
+    Args:
+        name: `"top_k"`, `"stochastic"`, `"batchbald"` or `"diverse"`.
+        kind: Of `"stochastic"` only; see there.
+        temperature: Of `"stochastic"` only; see there.
+    """
+    batches: dict[str, BatchFunction] = {
+        "top_k": lambda scores, ids, probs, k, seed: top_k(scores, k, seed),
+        "stochastic": lambda scores, ids, probs, k, seed: stochastic(
+            scores, ids, k, seed, kind, temperature
+        ),
+        "batchbald": lambda scores, ids, probs, k, seed: batchbald(probs, k, seed),
+        "diverse": lambda scores, ids, probs, k, seed: diverse(scores, probs, ids, k, seed),
+    }
+    return batches[name]

@@ -166,18 +166,21 @@ def _where(item: str, ids: dict[str, set[str]]) -> str:
 def scores_are_in_range(facts: Facts) -> Iterator[str]:
     """Scores are finite, in the range of their technique, and fall with the rank.
 
-    Those on a graph need not fall: the rest is scored again after each choice.
+    Those on a graph need not fall, because the rest is scored again after each
+    choice, nor those of a batch that is not `top_k`.
     """
     labels = (row.label or 0 for row in facts.labels)
     classes = len(facts.run.class_names) or max(labels, default=0) + 1
     highest = {
         "random": 0.0,
         "bald": math.log(classes),
+        "epig": math.log(classes),
         "max_entropy": math.log(classes),
         "var_ratios": 1 - 1 / classes,
         "mean_std": 0.5,
     }.get(technique(facts), math.inf)
-    ranked = technique(facts) not in GRAPH_TECHNIQUES
+    by_score = facts.config.batch == "top_k"
+    ranked = by_score and technique(facts) not in GRAPH_TECHNIQUES
     before: tuple[LabelRecord, float] | None = None
     for row in facts.labels:
         if row.round is None:

@@ -1,33 +1,68 @@
 """Selection of the query by the scores."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Self
 
-from dbal_tf.acquisition import top_k
+import numpy as np
+
+from dbal_tf.acquisition import batch_function, top_k
 from dbal_tf.artifacts import Query, Scores
-from dbal_tf.config import Config
+from dbal_tf.config import JOINT_BATCHES, Config
+
+Samples = Callable[[np.ndarray], np.ndarray]
+"""Maps ids `[n]` to the probabilities of their posterior samples, `[n, t, c]`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Acquirer:
-    """Selects the items with the highest scores; see the flag of the same name."""
+    """Selects the query; see the flags of the same names."""
 
     acquisition_size: int
+    batch: str = "top_k"
+    stochastic: str = "power"
+    temperature: float = 1.0
+    candidates: int = 1000
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        return cls(config.acquisition_size)
+        return cls(
+            config.acquisition_size,
+            config.batch,
+            config.stochastic,
+            config.temperature,
+            config.candidates,
+        )
 
-    def run(self, scores: Scores, seed: int) -> Query:
-        """Returns the items with the highest scores, ties broken by the seed.
+    def run(self, scores: Scores, seed: int, samples: Samples | None = None) -> Query:
+        """Returns the query, best first, ties broken by the seed.
 
         The first `acquisition_size` items are the query, up to as many more its
         reserve.
+
+        Args:
+            scores: Finite scores of all items.
+            seed: Seed for breaking ties, and of the noise and draws of a batch.
+            samples: Gives the posterior samples of the best items; batches that
+                look at more than the scores need it.
         """
         # The reserve is as large as the query: even if every item of it is skipped, the
         # round gets its labels without another training.
         count = min(2 * self.acquisition_size, len(scores.ids))
-        chosen = top_k(scores.values, count, seed)
+        # A pool that is used up has nothing to draw samples of.
+        name = self.batch if count else "top_k"
+        choose = batch_function(name, self.stochastic, self.temperature)
+        values, ids = scores.values, scores.ids
+        if name in JOINT_BATCHES:
+            if samples is None:
+                raise ValueError(f"batch={self.batch} needs the samples of its candidates.")
+            screened = top_k(values, min(max(self.candidates, count), len(ids)), seed)
+            # In the order of the pool: stored images are then read in long stretches.
+            screened = np.sort(screened)
+            probs_ntc = samples(ids[screened])
+            chosen = screened[choose(values[screened], ids[screened], probs_ntc, count, seed)]
+        else:
+            chosen = choose(values, ids, np.empty(0), count, seed)
         entropies = None if scores.entropies is None else scores.entropies[chosen]
         return Query(scores.ids[chosen], scores.values[chosen], entropies=entropies)

@@ -1,22 +1,30 @@
 """Acquisition scores of the unlabelled items."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
 
 from dbal_tf.acquisition import (
     acquisition_function,
+    epig,
+    jackknife,
     max_entropy,
     random_subset,
     standard_errors,
     top_k,
 )
 from dbal_tf.artifacts import Examples, Model, Scores
-from dbal_tf.bayesian.inference import predictor_for
+from dbal_tf.bayesian.inference import Predictor, predictor_for
 from dbal_tf.bayesian.posteriors import screening_posterior
-from dbal_tf.config import Config
+from dbal_tf.bayesian.statistics import entropy
+from dbal_tf.config import JOINT_ACQUISITIONS, Config
 from dbal_tf.core import AcquisitionFunction
+from dbal_tf.seeds import seed_for
+
+# Probabilities of samples in memory at most, 64 MB; fewer parts draw the samples less often.
+_PROBS = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +38,7 @@ class PoolScorer:
     pool_subset: int
     refine: int = 0
     refine_samples: int = 2000
+    targets: int = 100
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -43,6 +52,7 @@ class PoolScorer:
             config.pool_subset,
             config.refine,
             config.refine_samples,
+            config.targets,
         )
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
@@ -50,7 +60,8 @@ class PoolScorer:
 
         With `pool_subset`, the candidates are a random subset of so many items. With
         `refine`, they are the items that the fast posterior scores best, and are
-        scored again with `refine_samples` exact samples.
+        scored again with `refine_samples` exact samples. The targets of epig are
+        a random sample of all unlabelled items.
 
         Args:
             model: The round's model.
@@ -60,11 +71,14 @@ class PoolScorer:
         Raises:
             ArithmeticError: A score is not finite.
         """
+        whole = unlabelled
         if 0 < self.pool_subset < len(unlabelled):
             chosen = random_subset(len(unlabelled), self.pool_subset, seed)
             unlabelled = unlabelled.select(unlabelled.ids[chosen])
         if self.acquisition == "random":
             return Scores(unlabelled.ids, np.zeros(len(unlabelled)))
+        if self.acquisition in JOINT_ACQUISITIONS:
+            return self._joint_scores(model, unlabelled, self._targets(whole, seed), seed)
         if 0 < self.refine < len(unlabelled):
             screening = screening_posterior(model.network)
             screened = self._scores(model, unlabelled, screening, self.num_samples, seed)
@@ -73,12 +87,26 @@ class PoolScorer:
             unlabelled = unlabelled.select(screened.ids[np.sort(best)])
         return self._scores(model, unlabelled, *self._last_pass, seed)
 
-    def standard_errors(self, model: Model, chosen: Examples, seed: int) -> np.ndarray | None:
+    def samples(self, model: Model, chosen: Examples, seed: int) -> np.ndarray:
+        """Returns the posterior samples of items as they were scored, `[n, t, c]`.
+
+        Args:
+            model: The round's model.
+            chosen: Items that were scored; all their samples are in memory.
+            seed: The seed that they were scored with.
+        """
+        predictor = predictor_for(model.network, self.posterior)
+        return predictor.probs(chosen.images, self.num_samples, seed)
+
+    def standard_errors(
+        self, model: Model, chosen: Examples, unlabelled: Examples, seed: int
+    ) -> np.ndarray | None:
         """Returns the standard errors of a few items' scores; None if scores are exact.
 
         Args:
             model: The round's model.
             chosen: Items that were scored, `k` of them.
+            unlabelled: All unlabelled items, as `run` got them.
             seed: The seed that they were scored with.
         """
         if self.acquisition == "random":
@@ -90,6 +118,12 @@ class PoolScorer:
         # The same seed gives the same samples: these are the errors of the scores that the
         # choice was made by. Only a few items, because all samples are in memory.
         probs_ntc = predictor.probs(chosen.images, num_samples, seed)
+        if self.acquisition in JOINT_ACQUISITIONS:
+            targets = self._targets(unlabelled, seed)
+            targets_mtc = predictor.probs(targets.images, num_samples, seed)
+            return jackknife(
+                lambda kept: epig(probs_ntc[:, kept], targets_mtc[:, kept]), probs_ntc.shape[1]
+            )
         return standard_errors(self._function, probs_ntc)
 
     @property
@@ -108,11 +142,40 @@ class PoolScorer:
     ) -> Scores:
         predictor = predictor_for(model.network, posterior)
         statistics = predictor.statistics(items.images, num_samples, seed)
-        values = np.asarray(self._function(statistics), np.float64)
+        entropies = np.asarray(max_entropy(statistics), np.float64)
+        return self._checked(items.ids, self._function(statistics), entropies)
+
+    def _joint_scores(
+        self, model: Model, items: Examples, targets: Examples, seed: int
+    ) -> Scores:
+        """Returns the scores by epig, which needs each sample's probabilities."""
+        predictor = predictor_for(model.network, self.posterior)
+        targets_mtc = predictor.probs(targets.images, self.num_samples, seed)
+        values, entropies = [], []
+        for probs_ntc in self._parts(predictor, items, targets_mtc[0].size, seed):
+            values.append(epig(probs_ntc, targets_mtc))
+            entropies.append(np.asarray(entropy(probs_ntc.mean(axis=1)), np.float64))
+        return self._checked(items.ids, np.concatenate(values), np.concatenate(entropies))
+
+    def _parts(
+        self, predictor: Predictor, items: Examples, size: int, seed: int
+    ) -> Iterator[np.ndarray]:
+        """Yields the samples of some items at a time, `size` probabilities an item."""
+        step = max(1, _PROBS // size)
+        for start in range(0, len(items), step):
+            yield predictor.probs(items.images[start : start + step], self.num_samples, seed)
+
+    def _targets(self, unlabelled: Examples, seed: int) -> Examples:
+        """Returns the items whose labels epig is to predict."""
+        # A seed of its own: a subset of the pool is drawn by the other.
+        drawn = random_subset(len(unlabelled), self.targets, seed_for(seed, 0, 0, "targets"))
+        return unlabelled.select(unlabelled.ids[drawn])
+
+    def _checked(self, ids: np.ndarray, scores: np.ndarray, entropies: np.ndarray) -> Scores:
+        values = np.asarray(scores, np.float64)
         if not np.isfinite(values).all():
             bad = int(np.count_nonzero(~np.isfinite(values)))
             raise ArithmeticError(
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
-        entropies = np.asarray(max_entropy(statistics), np.float64)
-        return Scores(items.ids, values, entropies)
+        return Scores(ids, values, entropies)

@@ -31,13 +31,19 @@ class PosteriorChooser:
         del labels  # The model was trained on them.
         masks = seed_for("masks")
         scores = self.scorer.run(model, unlabelled, masks)
-        query = self.acquirer.run(scores, seed_for("ties"))
+        query = self.acquirer.run(
+            scores,
+            seed_for("ties"),
+            lambda ids: self.scorer.samples(model, unlabelled.select(ids), masks),
+        )
         size = self.acquirer.acquisition_size
         # The reserve separately: sums over another number of images round differently, and
         # the errors of the query should not depend on whether there is a reserve.
         parts = [unlabelled.select(ids) for ids in (query.ids[:size], query.ids[size:])]
         errors = [
-            self.scorer.standard_errors(model, part, masks) for part in parts if len(part)
+            self.scorer.standard_errors(model, part, unlabelled, masks)
+            for part in parts
+            if len(part)
         ]
         known = [one for one in errors if one is not None]
         joined = np.concatenate(known) if known else None

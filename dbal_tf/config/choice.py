@@ -12,8 +12,10 @@ class ChoiceSettings:
 
     acquisition: tuple[str, ...] = option(
         ("var_ratios",),
-        "Acquisition function, or mbr, which queries by expected risk on a similarity graph "
-        "of the images. A comma-separated list runs each and compares them. Paper: all.",
+        "Acquisition function; epig, which scores by the information on other images' labels "
+        "(Bickford Smith et al. 2023); or mbr, which queries by expected risk on a similarity "
+        "graph of the images. A comma-separated list runs each and compares them. Paper: all "
+        "but epig.",
         choices=known.TECHNIQUES,
     )
     var_ratios: str = option(
@@ -23,6 +25,37 @@ class ChoiceSettings:
         choices=("mean", "votes"),
     )
     acquisition_size: int = option(10, "Images labelled per query. Paper: 10.", at_least=1)
+    batch: str = option(
+        "top_k",
+        "How a query is made of scores: the highest (top_k); the highest after random noise "
+        "(stochastic, Kirsch et al. 2021); jointly most informative, for bald (batchbald, "
+        "Kirsch et al. 2019); or k-means++ on how predictions vary (diverse, after BADGE, Ash "
+        "et al. 2020). Paper: top_k.",
+        choices=known.BATCHES,
+    )
+    stochastic: str = option(
+        "power",
+        "What --batch=stochastic adds noise to: log scores (power), scores (softmax) or minus "
+        "the log ranks (softrank).",
+        choices=known.STOCHASTIC,
+    )
+    temperature: float = option(
+        1.0,
+        "Scale of the noise of --batch=stochastic, 1 / coldness; 0: none, as top_k.",
+        at_least=0.0,
+        at_most=1e6,
+    )
+    candidates: int = option(
+        1000,
+        "Number of images, the best by score, that --batch=batchbald and diverse choose from.",
+        at_least=1,
+    )
+    targets: int = option(
+        100,
+        "Number of pool images on whose labels epig measures information, a new random sample "
+        "each round.",
+        at_least=1,
+    )
     num_samples: int = option(
         100,
         "Posterior samples T per image, for scores and test error. Paper: 100.",

@@ -8,9 +8,15 @@ these tuples.
 GRIDS = ("run", "figure1", "figure2", "figure3", "table1", "query_rate", "whole_pool")
 EXPERIMENTS = (*GRIDS, "table2")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
+# These score items together with others, by all their samples, not by predictive statistics.
+JOINT_ACQUISITIONS = ("epig",)
 # These score on a graph, not by predictive statistics: they are no acquisition functions.
 GRAPH_TECHNIQUES = ("mbr",)
-TECHNIQUES = (*ACQUISITIONS, *GRAPH_TECHNIQUES)
+TECHNIQUES = (*ACQUISITIONS, *JOINT_ACQUISITIONS, *GRAPH_TECHNIQUES)
+BATCHES = ("top_k", "stochastic", "batchbald", "diverse")
+# These choose by the posterior samples of the best items, not by scores alone.
+JOINT_BATCHES = ("batchbald", "diverse")
+STOCHASTIC = ("power", "softmax", "softrank")
 # In the order of the paper's Table 2.
 SEMI_SUPERVISED = (
     "embedding",

@@ -61,6 +61,7 @@ class Config(
                 "has nothing to sample; leave one of them out."
             )
         self._check_weights()
+        self._check_batch()
         if not self.run_dir:
             # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
@@ -100,6 +101,36 @@ class Config(
             raise InputError(
                 f"{given} --acquisition={self.acquisition[0]}, whose graph needs the labels of "
                 "all test images; use another acquisition function."
+            )
+
+    def _check_batch(self) -> None:
+        batch, alone = f"--batch={self.batch}", {"random", *known.GRAPH_TECHNIQUES}
+        joint = self.batch in known.JOINT_BATCHES
+        by_samples = set(known.JOINT_ACQUISITIONS) & set(self.acquisition)
+        if self.batch == "batchbald" and self.acquisition != ("bald",):
+            raise InputError(
+                f"{batch} cannot be used with --acquisition={','.join(self.acquisition)}; it "
+                "chooses by bald of several images; use --acquisition=bald."
+            )
+        if self.batch != "top_k" and (found := sorted(alone & set(self.acquisition))):
+            raise InputError(
+                f"{batch} cannot be used with --acquisition={found[0]}, which has no scores to "
+                "make a batch of; leave one of them out."
+            )
+        needy = f"--acquisition={min(by_samples)}" if by_samples else batch
+        if (joint or by_samples) and self.posterior == "deterministic":
+            raise InputError(
+                f"{needy} cannot be used with --posterior=deterministic, which has one sample; "
+                "use mc_dropout."
+            )
+        if (joint or by_samples) and self.refine:
+            raise InputError(
+                f"{needy} cannot be used with --refine={self.refine}; leave one of them out."
+            )
+        if joint and self.candidates < self.acquisition_size:
+            raise InputError(
+                f"--candidates={self.candidates} is below --acquisition_size="
+                f"{self.acquisition_size}; choose from at least as many images as are bought."
             )
 
     def _default_run_dir(self) -> str:

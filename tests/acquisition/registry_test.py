@@ -1,12 +1,16 @@
-"""What every registered acquisition function must do."""
+"""What every registered acquisition function and batch must do."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dbal_tf import config
+from dbal_tf import acquisition, config
 from dbal_tf.acquisition import functions
-from dbal_tf.acquisition.registry import ACQUISITIONS, acquisition_function
+from dbal_tf.acquisition.registry import (
+    ACQUISITIONS,
+    acquisition_function,
+    batch_function,
+)
 from dbal_tf.bayesian.statistics import PredictiveStatistics
 
 _PROBS = np.random.default_rng(0).dirichlet(np.full(5, 0.2), (11, 6)).astype(np.float32)
@@ -54,3 +58,45 @@ def test_both_definitions_of_var_ratios() -> None:
     assert acquisition_function("var_ratios") is functions.var_ratios
     assert acquisition_function("var_ratios", "mean") is functions.var_ratios
     assert acquisition_function("var_ratios", "votes") is functions.var_ratios_votes
+
+
+_SCORES = np.random.default_rng(1).uniform(0, 1, 11)
+_IDS = np.array([f"item-{number}" for number in range(11)])
+
+
+def test_every_name_of_the_flags_is_registered() -> None:
+    public = {name for name in acquisition.__all__ if callable(getattr(acquisition, name))}
+    assert {*config.BATCHES, *config.JOINT_ACQUISITIONS} <= public
+    assert set(config.TECHNIQUES) == {
+        *(*ACQUISITIONS, *config.JOINT_ACQUISITIONS, *config.GRAPH_TECHNIQUES)
+    }
+    assert set(config.JOINT_BATCHES) < set(config.BATCHES)
+    for kind in config.STOCHASTIC:
+        assert len(batch_function("stochastic", kind)(_SCORES, _IDS, _PROBS, 3, 0)) == 3
+
+
+@pytest.mark.parametrize("name", config.BATCHES)
+def test_contract_of_batches(name: str) -> None:
+    choose = batch_function(name)
+    given = _SCORES.copy(), _IDS.copy(), _PROBS.copy()
+    for k in (0, 1, 4, 11):
+        chosen = choose(*given, k, 7)
+        assert (chosen.shape, chosen.dtype) == ((k,), np.int64)
+        assert len(set(chosen.tolist())) == k
+        assert set(chosen.tolist()) <= set(range(11))
+        np.testing.assert_array_equal(choose(*given, k, 7), chosen)
+    # A longer batch begins with the shorter one: the reserve does not change the query.
+    np.testing.assert_array_equal(choose(*given, 6, 7)[:3], choose(*given, 3, 7))
+    for array, untouched in zip(given, (_SCORES, _IDS, _PROBS), strict=True):
+        np.testing.assert_array_equal(array, untouched)
+    with pytest.raises(ValueError, match="k=12 is outside 0 to 11"):
+        choose(*given, 12, 7)
+    with pytest.raises(ValueError, match=r"not finite|finite probabilities"):
+        choose(np.full(11, np.nan), _IDS, np.full_like(_PROBS, np.nan), 2, 7)
+
+
+@pytest.mark.parametrize("name", config.BATCHES)
+def test_only_joint_batches_look_at_the_samples(name: str) -> None:
+    other = np.random.default_rng(9).dirichlet(np.full(5, 0.2), (11, 6)).astype(np.float32)
+    one, two = (batch_function(name)(_SCORES, _IDS, probs, 8, 3) for probs in (_PROBS, other))
+    assert (one.tolist() != two.tolist()) == (name in config.JOINT_BATCHES)

@@ -108,6 +108,7 @@ def test_published_ranks_have_no_gap(facts):
     [
         ("random", 0.0),
         ("bald", 1.0986),
+        ("epig", 1.0986),
         ("max_entropy", 1.0986),
         ("var_ratios", 2 / 3),
         ("mean_std", 0.5),
@@ -119,3 +120,13 @@ def test_scores_have_the_range_of_their_technique(facts, name, highest):
     for score, wrong in ((0.0, 0), (highest, 0), (highest + 0.01, 4), (-0.01, 4), (None, 4)):
         problems = list(purchases.scores_are_in_range(_labels(of_name, score=score)))
         assert len(problems) == wrong, score
+
+
+def test_scores_need_not_fall_in_a_batch_that_is_not_top_k(facts):
+    swapped = [*facts.labels[:3], facts.labels[4], facts.labels[3], *facts.labels[5:]]
+    changed = dataclasses.replace(facts, labels=swapped)
+    assert len(list(purchases.scores_are_in_range(changed))) == 1
+    for batch in ("stochastic", "batchbald", "diverse"):
+        config = facts.config.replace(batch=batch)
+        of_batch = dataclasses.replace(changed, config=config)
+        assert list(purchases.scores_are_in_range(of_batch)) == []

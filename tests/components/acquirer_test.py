@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from dbal_tf.artifacts import Scores
 from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.config import BATCHES, JOINT_BATCHES
 
 _SCORES = Scores(
     np.array(["a", "b", "c", "d", "e"]),
@@ -39,3 +41,65 @@ def test_the_reserve_ends_where_the_items_do():
         assert query.ids.tolist() == ["b", "d", "a", "e", "c"]
     nothing = Scores(np.array([], "U1"), np.zeros(0))
     assert len(Acquirer(3).run(nothing, seed=0)) == 0
+
+
+_POOL = Scores(
+    np.array([f"item-{number}" for number in range(40)]),
+    np.random.default_rng(0).uniform(0, 1, 40),
+    np.random.default_rng(1).uniform(0, 1, 40),
+)
+_SAMPLES = np.random.default_rng(2).dirichlet(np.full(3, 0.3), (40, 10))
+
+
+def _samples_of(asked):
+    """Gives samples and notes for which ids."""
+
+    def samples(ids):
+        asked.append(ids.tolist())
+        return _SAMPLES[[int(item.removeprefix("item-")) for item in ids.tolist()]]
+
+    return samples
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_every_batch_makes_a_query_with_a_reserve_of_its_items_scores(batch):
+    for candidates in (1, 20, 1000):
+        acquirer = Acquirer(6, batch=batch, candidates=candidates)
+        query = acquirer.run(_POOL, 3, _samples_of([]))
+        assert len(set(query.ids.tolist())) == 12
+        rows = [_POOL.ids.tolist().index(item) for item in query.ids.tolist()]
+        assert query.scores.tolist() == _POOL.values[rows].tolist()
+        assert query.entropies.tolist() == _POOL.entropies[rows].tolist()
+    assert len(Acquirer(6, batch=batch).run(Scores(_POOL.ids[:0], _POOL.values[:0]), 3)) == 0
+
+
+@pytest.mark.parametrize("batch", JOINT_BATCHES)
+def test_samples_are_asked_of_the_best_candidates_in_the_order_of_the_pool(batch):
+    asked = []
+    Acquirer(4, batch=batch, candidates=15).run(_POOL, 3, _samples_of(asked))
+    best = np.sort(np.argsort(-_POOL.values)[:15])
+    assert asked == [_POOL.ids[best].tolist()]
+
+
+@pytest.mark.parametrize("batch", sorted(set(BATCHES) - set(JOINT_BATCHES)))
+def test_other_batches_ask_for_no_samples(batch):
+    asked = []
+    Acquirer(4, batch=batch).run(_POOL, 3, _samples_of(asked))
+    assert asked == []
+
+
+def test_the_settings_of_stochastic_batches_are_used():
+    plain = Acquirer(4).run(_POOL, 3).ids.tolist()
+    cold = Acquirer(4, batch="stochastic", temperature=0.0).run(_POOL, 3).ids.tolist()
+    kinds = [
+        Acquirer(4, batch="stochastic", stochastic=kind).run(_POOL, 3).ids.tolist()
+        for kind in ("power", "softmax", "softrank")
+    ]
+    assert cold == plain
+    assert len({tuple(ids) for ids in (plain, *kinds)}) == 4
+
+
+@pytest.mark.parametrize("batch", JOINT_BATCHES)
+def test_a_joint_batch_without_samples_is_refused(batch):
+    with pytest.raises(ValueError, match=f"batch={batch} needs the samples"):
+        Acquirer(4, batch=batch).run(_POOL, 3)

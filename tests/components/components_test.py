@@ -82,6 +82,11 @@ CHANGED = Config(
     show_predictions="never",
     expose=True,
     oracle="web",
+    batch="stochastic",
+    stochastic="softmax",
+    temperature=0.5,
+    candidates=40,
+    targets=30,
 )
 
 
@@ -120,5 +125,5 @@ def test_a_component_is_frozen_and_takes_its_parameters_from_the_settings(kind, 
 def test_what_is_made_of_several_settings():
     chooser = PosteriorChooser.from_config(CHANGED)
     assert chooser.scorer == PoolScorer.from_config(CHANGED)
-    assert chooser.acquirer == Acquirer(3)
+    assert chooser.acquirer == Acquirer.from_config(CHANGED)
     assert Pusher.from_config(CHANGED).folder == pathlib.Path("somewhere/else/export")

@@ -11,6 +11,7 @@ from dbal_tf.bayesian.inference import predictive_statistics, predictor_for
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components import pool_scorer
 from dbal_tf.components.pool_scorer import PoolScorer
+from dbal_tf.seeds import seed_for
 
 _BALD = PoolScorer("bald", "mean", "mc_dropout", num_samples=8, pool_subset=0)
 _RANDOM = dataclasses.replace(_BALD, acquisition="random")
@@ -129,7 +130,9 @@ def test_a_network_without_a_fast_posterior_is_screened_by_exact_dropout(toy):
 
 def test_standard_errors_are_those_of_the_samples_that_scored(model, toy):
     for scorer, samples in ((_BALD, 8), (dataclasses.replace(_BALD, refine=9), 2000)):
-        errors = scorer.standard_errors(model, toy.train.select(toy.train.ids[:3]), seed=5)
+        errors = scorer.standard_errors(
+            model, toy.train.select(toy.train.ids[:3]), toy.train, seed=5
+        )
         probs = predictor_for(model.network, "mc_dropout").probs(
             toy.train.images[:3], samples, 5
         )
@@ -140,4 +143,63 @@ def test_standard_errors_are_those_of_the_samples_that_scored(model, toy):
 
 @pytest.mark.parametrize("change", [{"acquisition": "random"}, {"posterior": "deterministic"}])
 def test_exact_scores_have_no_standard_errors(change, model, toy):
-    assert dataclasses.replace(_BALD, **change).standard_errors(model, toy.train, 0) is None
+    assert (
+        dataclasses.replace(_BALD, **change).standard_errors(model, toy.train, toy.train, 0)
+        is None
+    )
+
+
+_EPIG = dataclasses.replace(_BALD, acquisition="epig", targets=7)
+
+
+def _targets(toy, seed, count=7):
+    """The items that epig predicts, as it should draw them."""
+    rows = acquisition.random_subset(60, count, seed_for(seed, 0, 0, "targets"))
+    return toy.train.select(toy.train.ids[rows])
+
+
+def _probs(model, items, seed):
+    return predictor_for(model.network, "mc_dropout").probs(items.images, 8, seed)
+
+
+def test_epig_is_that_of_the_samples_of_items_and_targets(model, toy):
+    scores = _EPIG.run(model, toy.train, seed=5)
+    probs, targets = (_probs(model, items, 5) for items in (toy.train, _targets(toy, 5)))
+    np.testing.assert_allclose(scores.values, acquisition.epig(probs, targets), atol=1e-6)
+    assert scores.ids.tolist() == toy.train.ids.tolist()
+    statistics = predictive_statistics(model.network, toy.train.images, 8, seed=5)
+    np.testing.assert_allclose(scores.entropies, acquisition.max_entropy(statistics), rtol=1e-5)
+
+
+def test_epig_in_parts_is_epig_at_once(model, toy, monkeypatch):
+    whole = _EPIG.run(model, toy.train, seed=5)
+    monkeypatch.setattr(pool_scorer, "_PROBS", 8 * 3 * 13)
+    parts = _EPIG.run(model, toy.train, seed=5)
+    np.testing.assert_allclose(parts.values, whole.values, atol=1e-6)
+    np.testing.assert_allclose(parts.entropies, whole.entropies, rtol=1e-5)
+
+
+def test_the_targets_of_epig_are_of_the_whole_pool_and_fresh_with_each_seed(model, toy):
+    whole = _EPIG.run(model, toy.train, seed=5)
+    some = dataclasses.replace(_EPIG, pool_subset=10).run(model, toy.train, seed=5)
+    values = dict(zip(whole.ids.tolist(), whole.values, strict=True))
+    expected = [values[item] for item in some.ids.tolist()]
+    np.testing.assert_allclose(some.values, expected, atol=1e-6)
+    assert set(_targets(toy, 5).ids) != set(_targets(toy, 6).ids)
+
+
+def test_standard_errors_of_epig_are_the_jackknifes(model, toy):
+    few = toy.train.select(toy.train.ids[:3])
+    errors = _EPIG.standard_errors(model, few, toy.train, seed=5)
+    probs, targets = (_probs(model, items, 5) for items in (few, _targets(toy, 5)))
+    without = [
+        acquisition.epig(np.delete(probs, t, axis=1), np.delete(targets, t, axis=1))
+        for t in range(8)
+    ]
+    np.testing.assert_allclose(errors, np.std(without, axis=0) * np.sqrt(7), rtol=1e-3)
+    assert (errors > 0).all()
+
+
+def test_samples_of_candidates_are_those_that_scored(model, toy):
+    few = toy.train.select(toy.train.ids[4:9])
+    np.testing.assert_array_equal(_BALD.samples(model, few, 5), _probs(model, few, 5))

@@ -55,7 +55,7 @@ def test_standard_errors_of_the_query_do_not_depend_on_the_reserve(model, pool, 
     _, query = _choose(model, pool, **changes)
     scorer = PoolScorer.from_config(_config(**changes))
     for part in (query.take(slice(4)), query.take(slice(4, 8))):
-        expected = scorer.standard_errors(model, pool.select(part.ids), seed=5)
+        expected = scorer.standard_errors(model, pool.select(part.ids), pool, seed=5)
         assert len(part) == 4
         np.testing.assert_array_equal(part.standard_errors, expected)
     assert (query.standard_errors > 0).all()
@@ -70,7 +70,7 @@ def test_a_pool_below_twice_the_query_has_a_standard_error_for_each_item(
     assert sorted(query.ids) == sorted(few.ids)
     assert query.standard_errors.shape == (errors,)
     scorer = PoolScorer.from_config(_config())
-    asked = scorer.standard_errors(model, few.select(query.ids[:4]), seed=5)
+    asked = scorer.standard_errors(model, few.select(query.ids[:4]), few, seed=5)
     np.testing.assert_array_equal(query.standard_errors[:4], asked)
 
 
@@ -81,3 +81,18 @@ def test_exact_scores_have_no_standard_errors(model, pool, exact):
     _, query = _choose(model, pool, **exact)
     assert len(query) == 8
     assert query.standard_errors is None
+
+
+@pytest.mark.parametrize("batch", ["stochastic", "batchbald", "diverse"])
+def test_a_batch_is_made_of_the_samples_that_scored(model, pool, batch):
+    changes = {"batch": batch, "candidates": 20}
+    scores, query = _choose(model, pool, **changes)
+    config = _config(**changes)
+    scorer = PoolScorer.from_config(config)
+    expected = Acquirer.from_config(config).run(
+        scores, 6, lambda ids: scorer.samples(model, pool.select(ids), 5)
+    )
+    assert query.ids.tolist() == expected.ids.tolist()
+    assert query.standard_errors.shape == (8,)
+    if batch != "batchbald":  # of an untrained network, nearly the best by bald
+        assert query.ids.tolist() != _choose(model, pool)[1].ids.tolist()

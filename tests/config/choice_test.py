@@ -9,3 +9,7 @@ def test_defaults_are_the_papers():
 
 def test_the_whole_pool_is_scored_in_one_pass_unless_a_flag_says_otherwise():
     assert (ChoiceSettings().pool_subset, ChoiceSettings().refine) == (0, 0)
+
+
+def test_a_query_is_the_best_by_score_unless_a_flag_says_otherwise():
+    assert ChoiceSettings().batch == "top_k"

@@ -22,7 +22,7 @@ _OTHER = Config(
     only=("bald/0", "random"),
     report_only=True,
     kernel_size=3,
-    acquisition=("bald", "random"),
+    acquisition=("bald", "max_entropy"),
     var_ratios="votes",
     posterior="gaussian_dropout",
     dataset="digits",
@@ -65,6 +65,11 @@ _OTHER = Config(
     weights="vgg16.weights.h5",
     train_trunk=True,
     feature_cache="features",
+    batch="stochastic",
+    stochastic="softrank",
+    temperature=0.5,
+    candidates=50,
+    targets=30,
 )
 
 
@@ -102,7 +107,7 @@ def test_a_written_flagfile_reads_back_equal(tmp_path, config):
 def test_the_flagfile_is_a_line_a_flag():
     lines = _OTHER.to_flags().splitlines()
     assert len(lines) == len(_FIELDS)
-    assert "--acquisition=bald,random" in lines
+    assert "--acquisition=bald,max_entropy" in lines
     assert "--learning_rate=3e-05" in lines
     assert "--keep_scores=True" in lines
 
@@ -147,12 +152,12 @@ _BAD = {
     "one unknown of two": (
         {"acquisition": ("bald", "foo")},
         "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
-        "var_ratios, mean_std, mbr.",
+        "var_ratios, mean_std, epig, mbr.",
     ),
     "no technique": (
         {"acquisition": ()},
         "--acquisition is empty; expected one of random, bald, max_entropy, var_ratios, "
-        "mean_std, mbr.",
+        "mean_std, epig, mbr.",
     ),
     "a technique twice": (
         {"acquisition": ("bald", "random", "bald")},
@@ -189,6 +194,47 @@ _BAD = {
         )
         for decay in ("much", "-1", "nan", "inf", "")
     },
+    "batchbald of another function": (
+        {"batch": "batchbald"},
+        "--batch=batchbald cannot be used with --acquisition=var_ratios; it chooses by bald of "
+        "several images; use --acquisition=bald.",
+    ),
+    "batchbald of several functions": (
+        {"batch": "batchbald", "acquisition": ("bald", "random")},
+        "--batch=batchbald cannot be used with --acquisition=bald,random; it chooses by bald "
+        "of several images; use --acquisition=bald.",
+    ),
+    **{
+        f"a batch of {name}": (
+            {"batch": "stochastic", "acquisition": ("bald", name)},
+            f"--batch=stochastic cannot be used with --acquisition={name}, which has no scores "
+            "to make a batch of; leave one of them out.",
+        )
+        for name in ("random", "mbr")
+    },
+    "epig of one sample": (
+        {"acquisition": ("epig",), "posterior": "deterministic"},
+        "--acquisition=epig cannot be used with --posterior=deterministic, which has one "
+        "sample; use mc_dropout.",
+    ),
+    "a batch of one sample": (
+        {"batch": "diverse", "posterior": "deterministic"},
+        "--batch=diverse cannot be used with --posterior=deterministic, which has one sample; "
+        "use mc_dropout.",
+    ),
+    "epig in two passes": (
+        {"acquisition": ("epig",), "refine": 500},
+        "--acquisition=epig cannot be used with --refine=500; leave one of them out.",
+    ),
+    "a joint batch in two passes": (
+        {"acquisition": ("bald",), "batch": "batchbald", "refine": 500},
+        "--batch=batchbald cannot be used with --refine=500; leave one of them out.",
+    ),
+    "candidates below the query": (
+        {"batch": "diverse", "candidates": 9},
+        "--candidates=9 is below --acquisition_size=10; choose from at least as many images as "
+        "are bought.",
+    ),
     "a subset below the query": (
         {"pool_subset": 9},
         "--pool_subset=9 is below --acquisition_size=10; score at least as many images as "
@@ -401,5 +447,5 @@ def test_every_flag_has_a_help_line():
 def test_identity_is_what_may_not_change_as_flags_and_hparams_have_it():
     identity = _OTHER.identity_values()
     assert set(identity) == set(_FIELDS) - _FREE
-    assert identity["acquisition"] == "bald,random"
+    assert identity["acquisition"] == "bald,max_entropy"
     assert {type(value) for value in identity.values()} <= {str, int, float, bool}
