@@ -16,6 +16,14 @@ class ExperimentSettings:
         "and the like.",
         choices=known.EXPERIMENTS,
     )
+    # Whoever answers, the run asks for the same; and a person may change the way.
+    oracle: str = option(
+        "dataset",
+        "Who labels: the data set itself, whose labels are known (dataset); or a person, on a "
+        "page in the browser (web) or in a file (csv, label_studio). Paper: dataset.",
+        choices=known.ORACLES,
+        identity=False,
+    )
     only: tuple[str, ...] = option(
         (),
         "Runs of the experiment to do now, by their folders, such as bald/0,random. "

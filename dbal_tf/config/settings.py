@@ -12,13 +12,20 @@ from typing import Any
 
 from dbal_tf.config import names as known
 from dbal_tf.config.choice import ChoiceSettings
-from dbal_tf.config.data import DataSettings
+from dbal_tf.config.data import DataSettings, height_width
 from dbal_tf.config.experiments import ExperimentSettings
 from dbal_tf.config.limits import check_limits
 from dbal_tf.config.training import TrainingSettings
 from dbal_tf.core import InputError
 
-_NOUNS = {"acquisition": "technique", "classes": "class", "systems": "system"}
+_NOUNS = {
+    "acquisition": "technique",
+    "class_names": "class",
+    "classes": "class",
+    "systems": "system",
+}
+# What only a folder of images has.
+_OF_FOLDERS = ("labels_csv", "class_names", "image_size", "test_size", "strict")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +42,13 @@ class Config(TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings)
                     f"--{name}={','.join(names)} names a {noun} twice; name each once."
                 )
         self._check_labels_from()
-        if len(self.classes) == 1:
-            raise InputError(
-                f"--classes={self.classes[0]} is one class; expected at least two, or none "
-                "for all; name another."
-            )
+        for name in ("classes", "class_names"):
+            if len(names := getattr(self, name)) == 1:
+                raise InputError(
+                    f"--{name}={names[0]} is one class; expected at least two, or none "
+                    "for all; name another."
+                )
+        self._check_folder()
         for name in ("pool_subset", "refine"):
             if 0 < getattr(self, name) < self.acquisition_size:
                 raise InputError(
@@ -65,6 +74,15 @@ class Config(TrainingSettings, ChoiceSettings, DataSettings, ExperimentSettings)
             raise InputError(
                 f"--labels={self.labels} was given without --labels_from; expected the folder "
                 "of the run that bought them; for a balanced set use --initial_per_class."
+            )
+
+    def _check_folder(self) -> None:
+        height_width(self.image_size)
+        given = [name for name in _OF_FOLDERS if getattr(self, name)]
+        if given and self.dataset != "image_folder":
+            raise InputError(
+                f"--{given[0]} was given with --dataset={self.dataset}; it is for "
+                "--dataset=image_folder; leave one of them out."
             )
 
     def _default_run_dir(self) -> str:

@@ -5,6 +5,8 @@
     curve.csv, curve.png    the learning curve
     rounds/0007/            query.csv, and scores.npz with --keep_scores
     tensorboard/            events
+    unreadable.csv          image files that were set aside, and why
+    near_copies.csv         groups of images that are near copies
     export/<version>/       SavedModel, complete if it has complete.json
 
 A fit of a semi-supervised system has no store, but:
@@ -30,6 +32,8 @@ EXPORT_DIR = "export"
 EXPORT_MARKER = "complete.json"
 PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"
+UNREADABLE_FILE = "unreadable.csv"
+NEAR_COPIES_FILE = "near_copies.csv"
 BEGUN_FILE = "begun.json"
 CHECKPOINT_DIR = "checkpoints"
 RESULT_FILE = "result.json"
