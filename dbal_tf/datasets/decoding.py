@@ -20,6 +20,7 @@ RESIZES = ("pad", "crop", "stretch")
 
 # Pillow warns at a limit of its own, below the one that is checked here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 
 # Modes whose one channel is grey; P, a palette, is looked into.
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")

@@ -26,7 +26,10 @@ def read_labels(path: str) -> dict[str, str]:
     Raises:
         InputError: The file cannot be read, or gives an image two labels.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=_delimiter(path))
+    text = _text(path)
+    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     labels: dict[str, str] = {}
     try:
         header = [name.strip().lower() for name in next(reader, [])]
@@ -99,11 +102,6 @@ def _text(path: str) -> str:
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"--labels_csv={path} is not UTF-8; save it as UTF-8.") from error
-
-
-def _delimiter(path: str) -> str:
-    header = _text(path).split("\n", 1)[0]
-    return max(_DELIMITERS, key=header.count)
 
 
 def _column(path: str, header: list[str], names: tuple[str, ...]) -> int:

@@ -38,10 +38,11 @@ def group_near_copies(thumbnails: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     flat = thumbnails.reshape(len(thumbnails), -1)
     # Equal images are compared once: a thousand of them would be half a million pairs.
-    _, first, distinct = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-    groups = _connect(flat[first])[distinct.reshape(-1)]
+    seen: dict[bytes, int] = {}
+    distinct = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in flat])
+    groups = _connect(flat[np.unique(distinct, return_index=True)[1]])[distinct]
     _, starts, numbers = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(starts)).astype(np.int64)[numbers.reshape(-1)]
+    return np.argsort(np.argsort(starts)).astype(np.int64)[numbers]
 
 
 def _connect(flat: np.ndarray) -> np.ndarray:
