@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dbal_tf.core import Images, InputError
+from dbal_tf.core import Findings, Images, InputError
 
 PHASES = ("train", "score", "evaluate", "label", "export")
 """The phases that a round's time is recorded for, in the order of `curve.csv`."""
@@ -157,26 +157,6 @@ class Splits:
     pool_ids: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class Findings:
-    """What was found in a folder of images, for the user.
-
-    On disk: `unreadable.csv` with the columns path and reason, and `near_copies.csv`
-    with the columns group and id; neither if there is nothing to say.
-
-    Attributes:
-        files: Number of image files.
-        unreadable: Path and reason of each that was set aside.
-        near_copies: Ids of images that are near copies of each other.
-        notes: Sentences about anything else.
-    """
-
-    files: int = 0
-    unreadable: tuple[tuple[str, str], ...] = ()
-    near_copies: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """A data set, split.
@@ -185,13 +165,12 @@ class Dataset:
         name: The value of `--dataset`.
         train: All items that may be trained on, whatever their split.
         splits: The ids of `train`, split.
-        hidden: The classes of all of `train`, -1 where unknown. Only the oracle and
-            the code that splits may use them; everything else has to ask for labels.
+        hidden: The classes of all of `train`, or -1. Only the oracle and the code that
+            splits may use them; everything else has to ask for labels.
         test: Items for the evaluation, with `test_labels`; never asked for.
         test_labels: The classes of `test`, in its order; -1 where unknown.
         class_names: One name per class, in the order of the class indices.
-        checksum: SHA-256 of all ids, images and classes of the source, before
-            `--classes` and `--pool_size` leave some out, hexadecimal.
+        checksum: `Source.checksum`, before `--classes` and `--pool_size` leave some out.
         findings: What was found in a folder of images.
     """
 

@@ -8,7 +8,7 @@ import struct
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 """The formats that are tried; others may start programs, as EPS starts Ghostscript."""
@@ -139,7 +139,7 @@ def _open(content: bytes) -> Image.Image:
     except Exception as error:
         if not content:
             raise DecodeError("the file is empty") from error
-        if isinstance(error, Image.UnidentifiedImageError):
+        if isinstance(error, UnidentifiedImageError):
             raise DecodeError("it is not a JPEG, PNG, BMP, GIF, WebP or TIFF") from error
         raise DecodeError(_reason(error)) from error
     # Before any pixel is decoded: a small file can hold a huge image.

@@ -40,24 +40,31 @@ def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
     """
     files: list[ImageFile] = []
     set_aside: dict[str, str] = {}
-    for where, folders, names in os.walk(folder):
+
+    def refuse(path: pathlib.Path, reason: str) -> None:
+        # A name that is not UTF-8 could not be written into a file of text.
+        item = path.relative_to(folder).as_posix()
+        set_aside[item.encode("utf-8", "backslashreplace").decode()] = reason
+
+    def refuse_folder(error: OSError) -> None:
+        refuse(pathlib.Path(error.filename), f"it cannot be read ({error.strerror})")
+
+    for where, folders, names in os.walk(folder, onerror=refuse_folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         base = pathlib.Path(where)
         for name in folders:
             if (base / name).is_symlink():
-                set_aside[(base / name).relative_to(folder).as_posix()] = "it is a link"
+                refuse(base / name, "it is a link to a folder")
         for name in names:
             suffix = os.path.splitext(name)[1].lower()
             if name.startswith(".") or suffix not in _SUFFIXES + _OTHER_FORMATS:
                 continue
             path = base / name
-            item = path.relative_to(folder).as_posix()
-            found = "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF"
+            found: ImageFile | str = "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF"
             if suffix in _SUFFIXES:
-                found = _look(path, item, folder)
+                found = _look(path, path.relative_to(folder).as_posix(), folder)
             if isinstance(found, str):
-                # Such as a name that is not UTF-8, which no file of text can hold.
-                set_aside[item.encode("utf-8", "backslashreplace").decode()] = found
+                refuse(path, found)
             else:
                 files.append(found)
     return sorted(files), set_aside

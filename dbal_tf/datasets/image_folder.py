@@ -18,15 +18,15 @@ from typing import Self
 
 import numpy as np
 
-from dbal_tf.artifacts import Examples, Findings
+from dbal_tf.artifacts import Examples
 from dbal_tf.config import Config
 from dbal_tf.config.data import height_width
-from dbal_tf.core import InputError
+from dbal_tf.core import Findings, InputError
 from dbal_tf.datasets.folder_pixels import load_pixels
 from dbal_tf.datasets.image_files import SUFFIXES, find_images
 from dbal_tf.datasets.label_file import match_labels, read_labels
 from dbal_tf.datasets.near_copies import group_near_copies
-from dbal_tf.datasets.pixel_cache import MappedImages
+from dbal_tf.datasets.pixel_cache import Index, MappedImages
 from dbal_tf.datasets.source import Source
 
 
@@ -81,20 +81,8 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
     labels, notes = _labels([file.id for file in files], data_dir, options)
     class_names = _class_names(labels, options, data_dir)
     index, pixels = load_pixels(folder, files, options.height_width, options.resize)
-    is_bad = index.reasons != ""
-    broken = zip(index.ids[is_bad].tolist(), index.reasons[is_bad].tolist(), strict=True)
-    unreadable = tuple(sorted([*set_aside.items(), *broken]))
-    if unreadable and options.strict:
-        raise InputError(
-            f"{len(unreadable)} images of --data_dir={data_dir} cannot be read, first "
-            f"{unreadable[0][0]}: {unreadable[0][1]}; mend or remove them, or drop --strict."
-        )
-    if is_bad.all():
-        raise InputError(
-            f"--data_dir={data_dir} holds no image that can be read, first "
-            f"{unreadable[0][0]}: {unreadable[0][1]}; give another folder."
-        )
-    rows = np.flatnonzero(~is_bad)
+    unreadable = _unreadable(index, set_aside, data_dir, options.strict)
+    rows = np.flatnonzero(index.reasons == "")
     ids, groups = index.ids[rows], group_near_copies(index.thumbnails[rows])
     found = Findings(len(files) + len(set_aside), unreadable, _listed(ids, groups), notes)
     numbers = {name: number for number, name in enumerate(class_names)}
@@ -109,6 +97,22 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
         groups,
         found,
     )
+
+
+def _unreadable(
+    index: Index, set_aside: dict[str, str], data_dir: str, strict: bool
+) -> tuple[tuple[str, str], ...]:
+    """Returns path and reason of all that cannot be used; an error if that is too much."""
+    reasons = zip(index.ids.tolist(), index.reasons.tolist(), strict=True)
+    broken = [(item, reason) for item, reason in reasons if reason]
+    unreadable = tuple(sorted([*set_aside.items(), *broken]))
+    if unreadable and (strict or len(broken) == len(index.ids)):
+        advice = "mend or remove them, or drop --strict" if strict else "give another folder"
+        raise InputError(
+            f"{len(unreadable)} images of --data_dir={data_dir} cannot be read, first "
+            f"{unreadable[0][0]}: {unreadable[0][1]}; {advice}."
+        )
+    return unreadable
 
 
 def _labels(

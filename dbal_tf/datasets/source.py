@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dbal_tf.artifacts import Examples, Findings
-from dbal_tf.core import InputError
+from dbal_tf.artifacts import Examples
+from dbal_tf.core import Findings, InputError
 from dbal_tf.datasets.splits import draw_groups
 
 _BLOCK_BYTES = 2**24  # of pixel values, read at once

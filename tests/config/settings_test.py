@@ -22,8 +22,15 @@ _OTHER = Config(
     acquisition=("bald", "random"),
     var_ratios="votes",
     posterior="gaussian_dropout",
-    dataset="digits",
+    dataset="image_folder",
     data_dir="some where",
+    oracle="csv",
+    labels_csv="labels.csv",
+    class_names=("b", "c", "a"),
+    image_size="48x64",
+    resize="crop",
+    strict=True,
+    test_size=40,
     rounds=7,
     acquisition_size=3,
     initial_per_class=1,
@@ -316,9 +323,16 @@ _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
     *("only", "report_only", "bless_max_error"),
     *("systems", "labels_from", "labels"),
+    *("oracle", "labels_csv", "strict"),
 }
 # What has a meaning with others only.
-_NEEDS = {"labels_from": ("experiment",), "labels": ("experiment", "labels_from")}
+_NEEDS = {
+    "labels_from": ("experiment",),
+    "labels": ("experiment", "labels_from"),
+    **dict.fromkeys(
+        ("labels_csv", "class_names", "image_size", "strict", "test_size"), ("dataset",)
+    ),
+}
 
 
 @pytest.mark.parametrize("name", _FIELDS)

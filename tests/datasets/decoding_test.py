@@ -10,6 +10,8 @@ from dbal_tf.config import RESIZES
 from dbal_tf.datasets import decoding
 from dbal_tf.datasets.decoding import DecodeError, decode, probe, resize
 
+# The module turns these off; pytest turns them on again.
+pytestmark = pytest.mark.filterwarnings("ignore:Image size", "ignore:Corrupt EXIF")
 _RED = (254, 0, 0)
 
 

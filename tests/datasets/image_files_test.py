@@ -43,3 +43,18 @@ def test_names_that_no_text_file_can_hold(tmp_path) -> None:
     assert [file.id for file in files] == ["good.png"]
     assert sorted(set_aside) == ["\\udcff.png", "new\nline.png", "pipe.png"]
     assert "".join(set_aside).encode()
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path, monkeypatch) -> None:
+    _write(tmp_path, "a.png", "shut/b.png")
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if os.fspath(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    files, set_aside = find_images(tmp_path)
+    assert [file.id for file in files] == ["a.png"]
+    assert set_aside == {"shut": "it cannot be read (Permission denied)"}

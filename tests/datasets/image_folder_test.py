@@ -7,6 +7,7 @@ from PIL import Image
 
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
+from dbal_tf.datasets.decoding import decode
 from dbal_tf.datasets.image_folder import FolderOptions, load
 
 
@@ -113,3 +114,17 @@ def test_folders_that_cannot_be_used(folder, tmp_path) -> None:
 def test_options_of_the_settings() -> None:
     config = Config(dataset="image_folder", image_size="4x6", resize="crop", strict=True)
     assert FolderOptions.from_config(config) == FolderOptions("", (), (4, 6), "crop", True)
+
+
+def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned, deep = folder / "cat/turned.jpg", folder / "dog/deep.png"
+    gradient = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    Image.fromarray(gradient).save(turned, exif=exif)
+    Image.fromarray(gradient.astype(np.uint16) * 257).save(deep)
+    images = load(str(folder)).train.select(np.array(["cat/turned.jpg", "dog/deep.png"])).images
+    np.testing.assert_array_equal(images[0], decode(turned.read_bytes()))
+    np.testing.assert_array_equal(images[1], decode(deep.read_bytes()))
+    np.testing.assert_array_equal(images[1][..., 0], gradient)
+    assert images[0][0, 0, 0] > images[0][0, -1, 0], "turned clockwise: what was left is on top"
