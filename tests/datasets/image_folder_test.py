@@ -1,4 +1,5 @@
 import pathlib
+import runpy
 import shutil
 
 import numpy as np
@@ -128,3 +129,19 @@ def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:
     np.testing.assert_array_equal(images[1], decode(deep.read_bytes()))
     np.testing.assert_array_equal(images[1][..., 0], gradient)
     assert images[0][0, 0, 0] > images[0][0, -1, 0], "turned clockwise: what was left is on top"
+
+
+def test_the_demo_folder(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tool = pathlib.Path(__file__).parents[2] / "tools/demo_folder.py"
+    write = runpy.run_path(str(tool))["write"]
+    assert write(tmp_path / "some", 30, labelled=False) == 30
+    source = load(str(tmp_path / "some"), FolderOptions(class_names=tuple("0123456789")))
+    assert source.train.images.shape == (30, 28, 28, 1)
+    assert (source.train_classes == -1).all()
+    write(tmp_path / "all", 100, labelled=True)
+    source = load(str(tmp_path / "all"))
+    assert source.class_names == tuple("0123456789")
+    assert {item.split("/")[1] for item in source.train.ids[:1].tolist()} <= {
+        f"{number:04d}.png" for number in range(100)
+    }
