@@ -188,7 +188,7 @@ _LIMITS = (
     ("acquisition", "BALD", "one of random, bald, max_entropy, var_ratios, mean_std, mbr"),
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
-    ("dataset", "imagenet", "one of digits, mnist, tfrecord"),
+    ("dataset", "imagenet", "one of digits, image_folder, mnist, tfrecord"),
     ("model", "resnet", "bayesian_cnn or package.module:function"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
     ("remainder", "drop", "one of merge, keep"),
