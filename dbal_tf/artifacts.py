@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dbal_tf.core import Images, InputError
+from dbal_tf.core import Findings, Images, InputError
 
 PHASES = ("train", "score", "evaluate", "label", "export")
 """The phases that a round's time is recorded for, in the order of `curve.csv`."""
@@ -166,13 +166,13 @@ class Dataset:
         name: The value of `--dataset`.
         train: All items that may be trained on, whatever their split.
         splits: The ids of `train`, split.
-        hidden: The classes of all of `train`. Only the oracle and the code that
+        hidden: The classes of all of `train`, or -1. Only the oracle and the code that
             splits may use them; everything else has to ask for labels.
         test: Items for the evaluation, with `test_labels`; never asked for.
-        test_labels: The classes of `test`, in its order.
+        test_labels: The classes of `test`, in its order; -1 where unknown.
         class_names: One name per class, in the order of the class indices.
-        checksum: SHA-256 of all ids, images and classes of the source, before
-            `--classes` and `--pool_size` leave some out, hexadecimal.
+        checksum: `Source.checksum`, before `--classes` and `--pool_size` leave some out.
+        findings: What was found in a folder of images.
     """
 
     name: str
@@ -183,6 +183,7 @@ class Dataset:
     test_labels: Labels
     class_names: tuple[str, ...]
     checksum: str
+    findings: Findings = dataclasses.field(default_factory=Findings)
 
     @functools.cached_property
     def _pool_lookup(self) -> _Lookup:
@@ -219,8 +220,7 @@ class Model:
     round overwrites its variables, and a `Model` is valid until then.
 
     Attributes:
-        network: A built `keras.Model`; pixel values in, class
-            probabilities out.
+        network: A built `keras.Model`; pixel values in, class probabilities out.
         num_labels: Number of labels that it was trained on.
         weight_decay: The c of the penalty c/N on its first dense layer.
         seed: Seed of its initial weights.

@@ -15,6 +15,7 @@ component is a frozen dataclass of its parameters with `from_config` and one met
 `run`; `artifacts.py` defines what components exchange.
 """
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -34,6 +35,26 @@ class InputError(ValueError):
     The message is one sentence for the user: what was given, what was expected,
     and what to do. The program prints only this sentence and exits with status 2.
     """
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was found in a folder of images, for the user.
+
+    On disk: `unreadable.csv` with the columns path and reason, and `near_copies.csv`
+    with the columns group and id; neither if there is nothing to say.
+
+    Attributes:
+        files: Number of image files.
+        unreadable: Path and reason of each that was set aside.
+        near_copies: Ids of images that are near copies of each other.
+        notes: Sentences about anything else.
+    """
+
+    files: int = 0
+    unreadable: tuple[tuple[str, str], ...] = ()
+    near_copies: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -10,11 +10,18 @@ from dbal_tf.artifacts import Dataset, Labels, Splits
 from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
+from dbal_tf.core import InputError
 from dbal_tf.datasets import LOADERS
+from dbal_tf.datasets.image_folder import FolderOptions
 from dbal_tf.datasets.source import Source
-from dbal_tf.datasets.splits import make_splits, split_around
+from dbal_tf.datasets.splits import make_splits, split_around, split_unlabelled
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.run_dir import check_pool
+
+_FOLDER = "image_folder"
+_MOST_TESTS = 1000
+# One test set for all seeds and repetitions, as data sets have that bring their own.
+_TEST_SEED = 2017
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +35,10 @@ class ExampleGen:
         validation_size: Number of items in the validation set.
         classes: Names of the classes to keep; empty: all.
         pool_size: Largest size of the pool; 0: no limit.
+        folder: How a folder of images is read; None for other data sets.
+        test_size: Number of items held out for the test, from a data set that has
+            no test items; 0: a fifth, at most 1000.
+        asks_person: Whether a person labels, so that labels may be unknown.
     """
 
     dataset: str
@@ -36,6 +47,9 @@ class ExampleGen:
     validation_size: int
     classes: tuple[str, ...] = ()
     pool_size: int = 0
+    folder: FolderOptions | None = None
+    test_size: int = 0
+    asks_person: bool = False
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -47,6 +61,9 @@ class ExampleGen:
             config.validation_size,
             config.classes,
             config.pool_size,
+            FolderOptions.from_config(config) if config.dataset == _FOLDER else None,
+            config.test_size,
+            config.dataset == _FOLDER and config.oracle != "dataset",
         )
 
     def run(self, seed: int, initial_ids: np.ndarray | None = None) -> Dataset:
@@ -64,9 +81,11 @@ class ExampleGen:
             InputError: The files cannot be used, or hold too few items.
             KeyError: An initial id is not one of the training items.
         """
-        source, checksum = _load(self.dataset, self.data_dir)
+        source, checksum = _load(self.dataset, self.data_dir, self.folder)
         if self.classes:
-            source = source.of_classes(self.classes)
+            source = source.of_classes(self.classes, keep_unknown=self.asks_person)
+        if self.dataset == _FOLDER:
+            source = self._with_test(source)
         splits = self._split(source, seed, initial_ids)
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
         # `train` is the union of the splits, so what the pool leaves out goes from it, too.
@@ -83,11 +102,32 @@ class ExampleGen:
             test_labels=Labels(source.test.ids, source.test_classes),
             class_names=source.class_names,
             checksum=checksum,
+            findings=source.findings,
         )
+
+    def _with_test(self, source: Source) -> Source:
+        count = len(source.train)
+        unknown = np.flatnonzero(source.train_classes < 0)
+        if len(unknown) and not self.asks_person:
+            raise InputError(
+                f"{len(unknown)} of the {count} images of --data_dir={self.data_dir} have no "
+                f"label, first {source.train.ids[unknown[0]]}; expected one for each, as the "
+                "data set is asked for them; label them by sub-folders or --labels_csv, or "
+                "leave them out."
+            )
+        size = self.test_size or min(_MOST_TESTS, count // 5)
+        if not 0 < size < count:
+            raise InputError(
+                f"--test_size={self.test_size} of {count} images cannot be drawn; expected at "
+                "least one to test on and one to train on; change it or add images."
+            )
+        return source.hold_out(size, _TEST_SEED)
 
     def _split(self, source: Source, seed: int, initial_ids: np.ndarray | None) -> Splits:
         ids, classes = source.train.ids, source.train_classes
-        sizes = self.validation_size, seed, self.pool_size
+        sizes = self.validation_size, seed, self.pool_size, source.groups
+        if initial_ids is None and self.asks_person:
+            return split_unlabelled(ids, classes, *sizes)
         if initial_ids is None:
             count = len(source.class_names)
             return make_splits(ids, classes, count, self.initial_per_class, *sizes)
@@ -125,6 +165,6 @@ def check_data(config: Config, dataset: Dataset) -> None:
 
 # One data set at a time: experiments use one, and images take up to gigabytes.
 @functools.lru_cache(maxsize=1)
-def _load(dataset: str, data_dir: str) -> tuple[Source, str]:
-    source = LOADERS[dataset](data_dir)
+def _load(dataset: str, data_dir: str, folder: FolderOptions | None) -> tuple[Source, str]:
+    source = LOADERS[dataset](data_dir, *([folder or FolderOptions()] * (dataset == _FOLDER)))
     return source, source.checksum()

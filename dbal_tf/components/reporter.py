@@ -59,6 +59,26 @@ class Reporter:
         lineage = {"data": self._dataset.checksum, "labels": labels, **made_by}
         self._log.write_run(self._config, lineage)
         self.write_curve()
+        self._show_findings()
+
+    def _show_findings(self) -> None:
+        found = self._dataset.findings
+        for note in found.notes:
+            self.say(note)
+        if found.unreadable:
+            path = self._folder / layout.UNREADABLE_FILE
+            write_atomically(path, csv_files.unreadable_csv(found.unreadable))
+            self.say(
+                f"{len(found.unreadable)} of {found.files} images cannot be read and are set "
+                f"aside; see {path}"
+            )
+        if found.near_copies:
+            path = self._folder / layout.NEAR_COPIES_FILE
+            write_atomically(path, csv_files.near_copies_csv(found.near_copies))
+            self.say(
+                f"{sum(map(len, found.near_copies))} images are near copies of each other, in "
+                f"{len(found.near_copies)} groups that no split divides; see {path}"
+            )
 
     def write_curve(self) -> None:
         """Writes `curve.csv`."""

@@ -33,9 +33,10 @@ POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
 # Who answers; all but the first are people.
 ORACLES = ("dataset", "web", "csv", "label_studio")
 SHOW_PREDICTIONS = ("never", "after", "before")
-DATASETS = ("digits", "mnist", "tfrecord")
 MODELS = ("bayesian_cnn", "bayesian_resnet")
 APPLICATIONS = "keras.applications:"  # Before the name of one of Keras's networks.
+DATASETS = ("digits", "image_folder", "mnist", "tfrecord")
+RESIZES = ("pad", "crop", "stretch")
 INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 TRAINERS = ("supervised", "vat")

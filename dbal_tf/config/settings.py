@@ -12,7 +12,7 @@ from typing import Any
 
 from dbal_tf.config import names as known
 from dbal_tf.config.choice import ChoiceSettings
-from dbal_tf.config.data import DataSettings
+from dbal_tf.config.data import DataSettings, height_width
 from dbal_tf.config.experiments import ExperimentSettings
 from dbal_tf.config.labelling import LabellingSettings
 from dbal_tf.config.limits import check_limits
@@ -23,8 +23,11 @@ _NOUNS = {
     "acquisition": "technique",
     "classes": "class",
     "systems": "system",
+    "class_names": "class",
     "augment": "change",
 }
+# What only a folder of images has.
+_OF_FOLDERS = ("labels_csv", "class_names", "image_size", "test_size", "strict")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,18 +39,14 @@ class Config(
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_limits(field, getattr(self, field.name))
-        for name, noun in _NOUNS.items():
-            names = getattr(self, name)
-            if len(set(names)) != len(names):
-                raise InputError(
-                    f"--{name}={','.join(names)} names a {noun} twice; name each once."
-                )
+        self._check_names()
         self._check_labels_from()
         self._check_oracle()
-        if len(self.classes) == 1:
+        self._check_folder()
+        if self.weight_decay == "auto" and not self.validation_size:
             raise InputError(
-                f"--classes={self.classes[0]} is one class; expected at least two, or none "
-                "for all; name another."
+                "--validation_size=0 cannot be used with --weight_decay=auto, which is chosen "
+                "on the validation set; give a number, or a larger validation set."
             )
         for name in ("pool_subset", "refine"):
             if 0 < getattr(self, name) < self.acquisition_size:
@@ -65,6 +64,20 @@ class Config(
         if not self.run_dir:
             # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
+
+    def _check_names(self) -> None:
+        for name, noun in _NOUNS.items():
+            names = getattr(self, name)
+            if len(set(names)) != len(names):
+                raise InputError(
+                    f"--{name}={','.join(names)} names a {noun} twice; name each once."
+                )
+        for name in ("classes", "class_names"):
+            if len(names := getattr(self, name)) == 1:
+                raise InputError(
+                    f"--{name}={names[0]} is one class; expected at least two, or none "
+                    "for all; name another."
+                )
 
     def _check_weights(self) -> None:
         if self.model.startswith(known.APPLICATIONS):
@@ -131,6 +144,15 @@ class Config(
             raise InputError(
                 f"--candidates={self.candidates} is below --acquisition_size="
                 f"{self.acquisition_size}; choose from at least as many images as are bought."
+            )
+
+    def _check_folder(self) -> None:
+        height_width(self.image_size)
+        given = [name for name in _OF_FOLDERS if getattr(self, name)]
+        if given and self.dataset != "image_folder":
+            raise InputError(
+                f"--{given[0]} was given with --dataset={self.dataset}; it is for "
+                "--dataset=image_folder; leave one of them out."
             )
 
     def _default_run_dir(self) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dbal_tf.artifacts import Examples
-from dbal_tf.core import InputError
+from dbal_tf.core import Findings, InputError
+from dbal_tf.datasets.splits import draw_groups
 
 _BLOCK_BYTES = 2**24  # of pixel values, read at once
 
@@ -24,6 +25,9 @@ class Source:
         test: Test items.
         test_classes: Their class indices, int64, shape `[m]`.
         class_names: One name per class, in the order of the class indices.
+        groups: Equal numbers for training items that must not be on both sides of
+            a split, int64, shape `[n]`; None: each item is alone.
+        findings: What was found in a folder of images.
     """
 
     train: Examples
@@ -31,11 +35,15 @@ class Source:
     test: Examples
     test_classes: np.ndarray
     class_names: tuple[str, ...]
+    groups: np.ndarray | None = None
+    findings: Findings = dataclasses.field(default_factory=Findings)
 
-    def of_classes(self, names: Sequence[str]) -> "Source":
+    def of_classes(self, names: Sequence[str], keep_unknown: bool = False) -> "Source":
         """Returns the items of some classes, numbered in the order of `names`.
 
-        Items whose class is unknown are left out.
+        Args:
+            names: The classes.
+            keep_unknown: Whether items whose class is unknown are kept.
 
         Raises:
             InputError: There is no class with one of the names.
@@ -49,14 +57,39 @@ class Source:
         numbers = np.full(len(self.class_names) + 1, -1)
         numbers[[self.class_names.index(name) for name in names]] = np.arange(len(names))
 
+        def chosen(classes: np.ndarray) -> np.ndarray:
+            return (numbers[classes] >= 0) | (keep_unknown & (classes < 0))
+
         def kept(items: Examples, classes: np.ndarray) -> tuple[Examples, np.ndarray]:
-            renumbered = numbers[classes]
-            return items.select(items.ids[renumbered >= 0]), renumbered[renumbered >= 0]
+            rows = chosen(classes)
+            return items.select(items.ids[rows]), numbers[classes][rows]
 
         return Source(
             *kept(self.train, self.train_classes),
             *kept(self.test, self.test_classes),
             tuple(names),
+            None if self.groups is None else self.groups[chosen(self.train_classes)],
+            self.findings,
+        )
+
+    def hold_out(self, size: int, seed: int) -> "Source":
+        """Returns the source with a test set drawn from the training items, by group.
+
+        Args:
+            size: Number of items; fewer if no group is left that fits.
+            seed: Decides which.
+        """
+        groups = np.arange(len(self.train)) if self.groups is None else self.groups
+        rng = np.random.Generator(np.random.PCG64(seed))
+        drawn = draw_groups(rng.permutation(len(groups)), groups, size)
+        is_test = np.isin(np.arange(len(groups)), drawn)
+        return dataclasses.replace(
+            self,
+            train=self.train.select(self.train.ids[~is_test]),
+            train_classes=self.train_classes[~is_test],
+            test=self.train.select(self.train.ids[is_test]),
+            test_classes=self.train_classes[is_test],
+            groups=groups[~is_test],
         )
 
     def checksum(self) -> str:

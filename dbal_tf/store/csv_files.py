@@ -132,6 +132,17 @@ def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
     )
 
 
+def unreadable_csv(unreadable: Iterable[tuple[str, str]]) -> str:
+    """Returns paths and reasons as the text of `unreadable.csv`."""
+    return _csv(("path", "reason"), unreadable)
+
+
+def near_copies_csv(groups: Iterable[Iterable[str]]) -> str:
+    """Returns groups of ids, numbered from 1, as the text of `near_copies.csv`."""
+    rows = ((number, item) for number, group in enumerate(groups, 1) for item in group)
+    return _csv(("group", "id"), rows)
+
+
 def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     # \n on all systems: the audit compares these files byte by byte.

@@ -7,6 +7,8 @@
                             and predictions.npz if a person labels
     state.json              what the run is doing, if a person labels
     tensorboard/            events
+    unreadable.csv          image files that were set aside, and why
+    near_copies.csv         groups of images that are near copies
     export/<version>/       SavedModel, complete if it has complete.json
 
 A fit of a semi-supervised system has no store, but:
@@ -35,6 +37,8 @@ STATE_FILE = "state.json"
 EXPORT_MARKER = "complete.json"
 PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"
+UNREADABLE_FILE = "unreadable.csv"
+NEAR_COPIES_FILE = "near_copies.csv"
 BEGUN_FILE = "begun.json"
 CHECKPOINT_DIR = "checkpoints"
 RESULT_FILE = "result.json"

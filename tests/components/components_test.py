@@ -24,6 +24,7 @@ from dbal_tf.components.pusher import Pusher
 from dbal_tf.components.start import Start
 from dbal_tf.components.trainer import Trainer
 from dbal_tf.config import Config
+from dbal_tf.datasets.image_folder import FolderOptions
 
 COMPONENTS = (
     *(Acquirer, DatasetOracle, Evaluator, ExampleGen, Features, GraphChooser, ImageGraph),
@@ -34,6 +35,7 @@ COMPONENTS = (
 MADE = {
     DatasetOracle: {"dataset"},
     Features: {"seed", "cache"},
+    ExampleGen: {"folder", "asks_person"},
     GraphChooser: {"nodes", "pool_graph", "test_graph", "dataset"},
     PosteriorChooser: {"scorer", "acquirer"},
     Pusher: {"folder"},
@@ -45,8 +47,10 @@ CHANGED = Config(
     acquisition=("bald",),
     var_ratios="votes",
     posterior="gaussian_dropout",
-    dataset="digits",
+    dataset="image_folder",
     data_dir="somewhere",
+    image_size="48x64",
+    test_size=60,
     classes=("2", "8"),
     rounds=7,
     acquisition_size=3,
@@ -126,4 +130,11 @@ def test_what_is_made_of_several_settings():
     chooser = PosteriorChooser.from_config(CHANGED)
     assert chooser.scorer == PoolScorer.from_config(CHANGED)
     assert chooser.acquirer == Acquirer.from_config(CHANGED)
+    gen = ExampleGen.from_config(CHANGED)
+    assert gen.asks_person
+    assert gen.folder == FolderOptions(height_width=(48, 64))
+    other = ExampleGen.from_config(
+        CHANGED.replace(dataset="digits", image_size="", test_size=0)
+    )
+    assert (other.asks_person, other.folder) == (False, None)
     assert Pusher.from_config(CHANGED).folder == pathlib.Path("somewhere/else/export")

@@ -1,10 +1,14 @@
 import dataclasses
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dbal_tf.artifacts import Dataset
 from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.datasets import digits
 
@@ -84,3 +88,80 @@ def test_a_given_initial_set() -> None:
     assert len(dataset.train) == 143
     with pytest.raises(KeyError, match="nobody"):
         gen.run(seed=1, initial_ids=np.array(["nobody"]))
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path, monkeypatch) -> pathlib.Path:
+    """Three classes of twenty images, of which each has a copy; ten loose images."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for number in range(70):
+        name = "abc"[number % 3] if number < 60 else "loose"
+        path = tmp_path / "images" / name / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number % 2 == 0 or number >= 60:
+            image = Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8))
+        image.save(path)
+    return tmp_path / "images"
+
+
+def _config(folder: pathlib.Path, **changes) -> Config:
+    return Config(dataset="image_folder", data_dir=str(folder), validation_size=6, **changes)
+
+
+def _groups_of(dataset: Dataset) -> list[set[int]]:
+    splits = dataset.splits
+    parts = (
+        dataset.test.ids,
+        splits.validation_ids,
+        np.concatenate([splits.initial_ids, splits.pool_ids]),
+    )
+    # An image and its copy have consecutive numbers.
+    return [{int(item[-6:-4]) // 2 for item in ids if "loose" not in item} for ids in parts]
+
+
+def test_a_labelled_folder(folder) -> None:
+    shutil.rmtree(folder / "loose")
+    one, two = (ExampleGen.from_config(_config(folder)).run(seed) for seed in (0, 1))
+    assert len(one.test) == 12
+    assert one.test.ids.tolist() == two.test.ids.tolist(), "for all seeds"
+    assert [len(ids) for ids in one.ids_by_use().values()] == [6, 6, 36, 12, 48]
+    test, validation, train = _groups_of(one)
+    assert not (test & validation or test & train or validation & train)
+    assert len(one.findings.near_copies) == 30
+    assert one.image_shape == (8, 8, 1)
+
+
+def test_a_folder_for_a_person(folder) -> None:
+    config = _config(folder, oracle="csv", class_names=("a", "b"), test_size=20)
+    dataset = ExampleGen.from_config(config).run(seed=0)
+    splits, unknown = dataset.splits, dataset.hidden.classes < 0
+    assert len(dataset.test) == 20
+    assert (dataset.test_labels.classes < 0).any()
+    assert len(splits.validation_ids) == 6
+    hidden = dict(zip(dataset.hidden.ids.tolist(), unknown.tolist(), strict=True))
+    assert not any(hidden[item] for item in splits.initial_ids)
+    assert all(hidden[item] for item in splits.pool_ids)
+    test, validation, train = _groups_of(dataset)
+    assert not (test & validation or test & train or validation & train)
+
+
+def test_some_classes_and_the_unknown(folder) -> None:
+    config = _config(folder, oracle="csv", class_names=("a", "b", "c"), classes=("c", "a"))
+    dataset = ExampleGen.from_config(config).run(seed=0)
+    assert dataset.class_names == ("c", "a")
+    ids = [*dataset.train.ids, *dataset.test.ids]
+    assert {item.split("/")[0] for item in ids} == {"a", "c", "loose"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("a", "b")}, "30 of the 70 images .* have no label, first c/02.png"),
+        ({"test_size": 70}, "--test_size=70 of 70 images"),
+        ({"test_size": 60, "oracle": "csv"}, "--validation_size=6|pool"),
+    ],
+)
+def test_folders_that_cannot_be_split(folder, changes: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ExampleGen.from_config(_config(folder, **changes)).run(seed=0)

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -7,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query, Scores
 from dbal_tf.components.reporter import Reporter
 from dbal_tf.config import Config
+from dbal_tf.core import Findings
 from dbal_tf.store.csv_files import curve_csv
 from dbal_tf.store.files import digest
 from dbal_tf.store.rows import RunRecord
@@ -210,3 +212,19 @@ def test_a_run_that_ended_with_an_error_has_not_ended_for_tensorboard(config, to
     with Reporter(config, toy, store, print):
         pass
     assert tag in _tensors(config)
+
+
+def test_findings_are_said_and_written(config, toy, store, lines):
+    found = Findings(9, (("a, b.png", "it is broken"),), (("c", "d"), ("e", "f")), ("A note.",))
+    dataset = dataclasses.replace(toy, findings=found)
+    with Reporter(config, dataset, store, lines.append) as reporter:
+        reporter.show_run({})
+    folder = pathlib.Path(config.run_dir)
+    assert lines == [
+        "A note.",
+        f"1 of 9 images cannot be read and are set aside; see {folder / 'unreadable.csv'}",
+        "4 images are near copies of each other, in 2 groups that no split divides; see "
+        f"{folder / 'near_copies.csv'}",
+    ]
+    assert (folder / "unreadable.csv").read_text() == 'path,reason\n"a, b.png",it is broken\n'
+    assert (folder / "near_copies.csv").read_text() == "group,id\n1,c\n1,d\n2,e\n2,f\n"

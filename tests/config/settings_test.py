@@ -25,8 +25,14 @@ _OTHER = Config(
     acquisition=("bald", "max_entropy"),
     var_ratios="votes",
     posterior="gaussian_dropout",
-    dataset="digits",
+    dataset="image_folder",
     data_dir="some where",
+    labels_csv="labels.csv",
+    class_names=("b", "c", "a"),
+    image_size="48x64",
+    resize="crop",
+    strict=True,
+    test_size=40,
     rounds=7,
     acquisition_size=3,
     initial_per_class=1,
@@ -386,6 +392,7 @@ _FREE = {
     *("only", "report_only", "bless_max_error", "feature_cache"),
     *("systems", "labels_from", "labels"),
     *("oracle", "show_predictions", "port", "expose"),
+    *("oracle", "labels_csv", "strict"),
 }
 # What has a meaning with others only.
 _NEEDS = {
@@ -393,6 +400,9 @@ _NEEDS = {
     "labels": ("experiment", "labels_from"),
     "weights": ("model",),
     "train_trunk": ("model",),
+    **dict.fromkeys(
+        ("labels_csv", "class_names", "image_size", "strict", "test_size"), ("dataset",)
+    ),
 }
 
 

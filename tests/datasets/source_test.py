@@ -78,3 +78,27 @@ def test_some_classes_are_kept_and_numbered_anew() -> None:
 def test_a_class_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match=r"--classes=p,t names t, .* some of p, q, r, s"):
         _four_classes().of_classes(("p", "t"))
+
+
+def test_unknown_classes_are_kept_on_request() -> None:
+    source = dataclasses.replace(_four_classes(), groups=np.array([4, 4, 1, 0, 2]))
+    kept = source.of_classes(("s", "q"), keep_unknown=True)
+    assert kept.train.ids.tolist() == ["a", "c", "d", "e"]
+    assert kept.train_classes.tolist() == [0, -1, 1, 0]
+    assert kept.groups.tolist() == [4, 1, 0, 2]
+
+
+def test_held_out_by_group() -> None:
+    images = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1)
+    ids = np.array([f"{row:02d}" for row in range(30)])
+    items, classes, groups = Examples(ids, images), np.arange(30) % 3 - 1, np.arange(30) // 2
+    none = Examples(ids[:0], images[:0])
+    source = Source(items, classes, none, classes[:0], ("p", "q"), groups)
+    held = source.hold_out(7, seed=0)
+    assert (len(held.test), len(held.train)) == (6, 24)
+    rows = held.test.images.ravel().astype(int)
+    assert not set(rows // 2) & set(held.train.images.ravel() // 2)
+    assert held.test_classes.tolist() == classes[rows].tolist()
+    assert held.groups.tolist() == (held.train.images.ravel() // 2).tolist()
+    assert held.test.ids.tolist() == source.hold_out(7, seed=0).test.ids.tolist()
+    assert held.test.ids.tolist() != source.hold_out(7, seed=1).test.ids.tolist()

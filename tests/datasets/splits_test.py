@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dbal_tf.artifacts import Splits
 from dbal_tf.core import InputError
-from dbal_tf.datasets.splits import make_splits, split_around
+from dbal_tf.datasets.splits import draw_groups, make_splits, split_around, split_unlabelled
 
 
 def _ids(count: int) -> np.ndarray:
@@ -134,3 +134,73 @@ def test_too_few_items_around_a_given_initial_set() -> None:
     ids, classes = _ids(4), np.array([0, 1, 0, -1])
     with pytest.raises(InputError, match=r"1 labelled .* after the initial 2"):
         split_around(ids, classes, ids[:2], 2, seed=0)
+
+
+@st.composite
+def _grouped(draw: st.DrawFn) -> tuple[dict, np.ndarray]:
+    arguments = draw(_arguments())
+    count = len(arguments["ids"])
+    groups = draw(st.lists(st.integers(0, count // 2), min_size=count, max_size=count))
+    return arguments, np.array(groups)
+
+
+def _check_groups(ids: list[str], groups: np.ndarray, splits: Splits) -> None:
+    initial, validation, pool = _lists(splits)
+    assert sorted(initial + validation + pool) == ids, "disjoint, and together all"
+    of_item = dict(zip(ids, groups.tolist(), strict=True))
+    in_validation = {of_item[item] for item in validation}
+    assert not in_validation & {of_item[item] for item in initial + pool}
+
+
+@settings(max_examples=200, deadline=None)
+@given(_grouped())
+def test_no_group_is_on_both_sides(drawn: tuple[dict, np.ndarray]) -> None:
+    arguments, groups = drawn
+    try:
+        splits = make_splits(**arguments, groups=groups)
+    except InputError as error:
+        assert "remain" in str(error) or "pool" in str(error)
+    else:
+        assert len(splits.validation_ids) == arguments["validation_size"]
+        _check_groups(arguments["ids"].tolist(), groups, splits)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_grouped())
+def test_few_labels(drawn: tuple[dict, np.ndarray]) -> None:
+    arguments, groups = drawn
+    names = ("ids", "classes", "validation_size", "seed")
+    given_ones = {name: arguments[name] for name in names}
+    try:
+        splits = split_unlabelled(**given_ones, groups=groups)
+    except InputError as error:
+        assert "near copies together" in str(error) or "pool" in str(error)
+        return
+    _check_groups(arguments["ids"].tolist(), groups, splits)
+    class_of = dict(zip(arguments["ids"], arguments["classes"], strict=True))
+    assert all(class_of[item] >= 0 for item in splits.initial_ids)
+    assert all(class_of[item] < 0 for item in splits.pool_ids)
+
+
+def test_nothing_is_labelled() -> None:
+    unknown = np.full(20, -1)
+    splits = split_unlabelled(_ids(20), unknown, 5, seed=1, pool_size=7)
+    assert [len(part) for part in _lists(splits)] == [0, 5, 7]
+    other = split_unlabelled(_ids(20), unknown, 5, seed=2)
+    assert set(other.validation_ids) != set(splits.validation_ids)
+
+
+def test_groups_of_one_each_change_nothing() -> None:
+    arguments = (_ids(40), np.arange(40) % 2, 2, 1, 9, 3)
+    assert _lists(make_splits(*arguments)) == _lists(
+        make_splits(*arguments, groups=np.arange(40))
+    )
+
+
+def test_draw_groups_known_answer() -> None:
+    groups = np.array([7, 5, 7, 7, 2, 5])
+    order = np.array([5, 0, 4, 1, 2, 3])
+    assert draw_groups(order, groups, 3).tolist() == [5, 1, 4]
+    assert draw_groups(order, groups, 2).tolist() == [5, 1]
+    assert draw_groups(order, groups, 6).tolist() == [5, 1, 0, 2, 3, 4]
+    assert draw_groups(order, groups, 1).tolist() == [4]

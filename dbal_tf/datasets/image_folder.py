@@ -1,0 +1,161 @@
+"""A folder of images, labelled by sub-folders, by a CSV file, or not at all.
+
+    DATA_DIR/cat/0001.jpg      a sub-folder per class, as Keras reads them
+    DATA_DIR/dog/0001.png ...
+
+or any tree of images with `--labels_csv`, with `--class_names` or with both. With
+`--class_names` alone, sub-folders with these names are classes and the images in
+others have no label.
+
+An image's id is its path relative to the folder, so the folder can be moved or
+renamed.
+"""
+
+import dataclasses
+import os
+import pathlib
+from typing import Self
+
+import numpy as np
+
+from dbal_tf.artifacts import Examples
+from dbal_tf.config import Config
+from dbal_tf.config.data import height_width
+from dbal_tf.core import Findings, InputError
+from dbal_tf.datasets.folder_pixels import load_pixels
+from dbal_tf.datasets.image_files import SUFFIXES, find_images
+from dbal_tf.datasets.label_file import match_labels, read_labels
+from dbal_tf.datasets.near_copies import group_near_copies
+from dbal_tf.datasets.pixel_cache import Index, MappedImages
+from dbal_tf.datasets.source import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderOptions:
+    """How a folder of images is read.
+
+    Attributes:
+        labels_csv: CSV file with the columns id and label; empty: sub-folders.
+        class_names: Names of the classes in order; empty: those of the labels.
+        height_width: Height and width of all images; None: their own.
+        resize: How other proportions get that size; see `decoding.resize`.
+        strict: Whether an image that cannot be read is an error.
+    """
+
+    labels_csv: str = ""
+    class_names: tuple[str, ...] = ()
+    height_width: tuple[int, int] | None = None
+    resize: str = "pad"
+    strict: bool = False
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Returns the options in the settings."""
+        size = height_width(config.image_size)
+        return cls(config.labels_csv, config.class_names, size, config.resize, config.strict)
+
+
+def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
+    """Returns the images of a folder, all as training items; there are no test items.
+
+    Args:
+        data_dir: The folder; the module's docstring describes it.
+        options: How it is read.
+
+    Raises:
+        InputError: The folder or the labels cannot be used; or, with `strict`, a
+            file cannot be read.
+    """
+    if not data_dir or not os.path.isdir(os.path.expanduser(data_dir)):
+        raise InputError(
+            f"--data_dir={data_dir} is not a folder; --dataset=image_folder expects one with "
+            "images; give it."
+        )
+    folder = pathlib.Path(os.path.expanduser(data_dir)).resolve()
+    files, set_aside = find_images(folder)
+    if not files:
+        raise InputError(
+            f"--data_dir={data_dir} holds no images that can be used; expected files that end "
+            f"in one of {SUFFIXES}; give another folder."
+        )
+    labels, notes = _labels([file.id for file in files], data_dir, options)
+    class_names = _class_names(labels, options, data_dir)
+    index, pixels = load_pixels(folder, files, options.height_width, options.resize)
+    unreadable = _unreadable(index, set_aside, data_dir, options.strict)
+    rows = np.flatnonzero(index.reasons == "")
+    ids, groups = index.ids[rows], group_near_copies(index.thumbnails[rows])
+    found = Findings(len(files) + len(set_aside), unreadable, _listed(ids, groups), notes)
+    numbers = {name: number for number, name in enumerate(class_names)}
+    classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])
+    images, none = MappedImages(pixels, rows), np.zeros(0, np.int64)
+    return Source(
+        Examples(ids, images),
+        classes.astype(np.int64),
+        Examples(ids[:0], images[:0]),
+        none,
+        class_names,
+        groups,
+        found,
+    )
+
+
+def _unreadable(
+    index: Index, set_aside: dict[str, str], data_dir: str, strict: bool
+) -> tuple[tuple[str, str], ...]:
+    """Returns path and reason of all that cannot be used; an error if that is too much."""
+    reasons = zip(index.ids.tolist(), index.reasons.tolist(), strict=True)
+    broken = [(item, reason) for item, reason in reasons if reason]
+    unreadable = tuple(sorted([*set_aside.items(), *broken]))
+    if unreadable and (strict or len(broken) == len(index.ids)):
+        advice = "mend or remove them, or drop --strict" if strict else "give another folder"
+        raise InputError(
+            f"{len(unreadable)} images of --data_dir={data_dir} cannot be read, first "
+            f"{unreadable[0][0]}: {unreadable[0][1]}; {advice}."
+        )
+    return unreadable
+
+
+def _labels(
+    ids: list[str], data_dir: str, options: FolderOptions
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns the labels that are known, and what there is to say about them."""
+    if not (path := options.labels_csv):
+        folders = {item: item.split("/")[0] for item in ids if "/" in item}
+        names = options.class_names
+        return {i: name for i, name in folders.items() if not names or name in names}, ()
+    labels, missing = match_labels(read_labels(path), ids, path)
+    if not missing:
+        return labels, ()
+    note = (
+        f"{len(missing)} ids of --labels_csv={path} name no image of --data_dir={data_dir}, "
+        f"first {missing[0]}"
+    )
+    if options.strict or not labels:
+        raise InputError(f"{note}; expected paths relative to the folder; correct the file.")
+    return labels, (f"{note}; they are left out.",)
+
+
+def _class_names(
+    labels: dict[str, str], options: FolderOptions, data_dir: str
+) -> tuple[str, ...]:
+    found = sorted(set(labels.values()))
+    names = options.class_names or tuple(found)
+    if unknown := [name for name in found if name not in names]:
+        raise InputError(
+            f"--labels_csv={options.labels_csv} has the label {unknown[0]}, which is none of "
+            f"--class_names={','.join(names)}; add it or correct the file."
+        )
+    if len(names) < 2:
+        raise InputError(
+            f"--data_dir={data_dir} has {len(names)} classes; expected at least two: a "
+            "sub-folder for each, or --labels_csv, or --class_names if nothing is labelled."
+        )
+    return names
+
+
+def _listed(ids: np.ndarray, groups: np.ndarray) -> tuple[tuple[str, ...], ...]:
+    """Returns the ids of each group of more than one."""
+    members: dict[int, list[str]] = {}
+    for item, group in zip(ids.tolist(), groups.tolist(), strict=True):
+        members.setdefault(group, []).append(item)
+    return tuple(tuple(group) for group in members.values() if len(group) > 1)

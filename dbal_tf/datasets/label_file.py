@@ -1,0 +1,118 @@
+"""Labels of images in a CSV file: `--labels_csv`."""
+
+import csv
+import io
+import os
+import pathlib
+from collections.abc import Iterable
+
+from dbal_tf.core import InputError
+
+_ID_COLUMNS = ("id", "image_id", "image", "path", "file", "filename")
+_LABEL_COLUMNS = ("label", "class")
+_DELIMITERS = (",", ";", "\t")
+
+
+def read_labels(path: str) -> dict[str, str]:
+    """Returns the label of each id in a CSV file; ids without a label are left out.
+
+    The first line names the columns, among them `id` and `label`, in any order.
+    Columns are separated by commas, semicolons or tabs. The file is UTF-8, with or
+    without a byte order mark, with lines that end as on any system.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: The file cannot be read, or gives an image two labels.
+    """
+    text = _text(path)
+    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    labels: dict[str, str] = {}
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        id_column = _column(path, header, _ID_COLUMNS)
+        label_column = _column(path, header, _LABEL_COLUMNS)
+        for row in reader:
+            cells = [*map(str.strip, row), *[""] * len(header)]
+            item, label = _as_id(cells[id_column]), cells[label_column]
+            if item and label and labels.setdefault(item, label) != label:
+                raise InputError(
+                    f"--labels_csv={path}, line {reader.line_num}, says that {item} is "
+                    f"{label}, a line before that it is {labels[item]}; keep one of them."
+                )
+    except csv.Error as error:
+        raise InputError(
+            f"--labels_csv={path}, line {reader.line_num}, is not CSV ({error}); correct it."
+        ) from error
+    return labels
+
+
+def match_labels(
+    labels: dict[str, str], ids: Iterable[str], path: str
+) -> tuple[dict[str, str], list[str]]:
+    """Returns the label of each image that has one, and what names no image.
+
+    A file may name an image by its id, or shorter where only one image is meant:
+    without the ending, without the folders, or without both.
+
+    Args:
+        labels: From `read_labels`.
+        ids: Ids of the images: paths relative to the folder.
+        path: The CSV file, for messages.
+
+    Raises:
+        InputError: A name is that of several images, or two names of one image
+            have two labels.
+    """
+    meant: dict[str, list[str]] = {}
+    all_ids = set(ids)
+    for item in sorted(all_ids):
+        stem, name = os.path.splitext(item)[0], item.rpartition("/")[2]
+        for short in {stem, name, os.path.splitext(name)[0]} - {item}:
+            meant.setdefault(short, []).append(item)
+    matched: dict[str, str] = {}
+    missing: list[str] = []
+    for item, label in labels.items():
+        found = [item] if item in all_ids else meant.get(item, [])
+        if len(found) > 1:
+            raise InputError(
+                f"--labels_csv={path} names {item}, which may be {found[0]} or {found[1]}; "
+                "write the path relative to --data_dir."
+            )
+        if not found:
+            missing.append(item)
+        elif matched.setdefault(found[0], label) != label:
+            raise InputError(
+                f"--labels_csv={path} says that {found[0]} is {label} and that it is "
+                f"{matched[found[0]]}; keep one of them."
+            )
+    return matched, missing
+
+
+def _text(path: str) -> str:
+    try:
+        return pathlib.Path(os.path.expanduser(path)).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"--labels_csv={path} cannot be read ({error.strerror}); expected a CSV file with "
+            "the columns id and label."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"--labels_csv={path} is not UTF-8; save it as UTF-8.") from error
+
+
+def _column(path: str, header: list[str], names: tuple[str, ...]) -> int:
+    for name in names:
+        if name in header:
+            return header.index(name)
+    raise InputError(
+        f"--labels_csv={path} begins with the columns {', '.join(header) or 'none'}; expected "
+        "id and label, separated by commas, semicolons or tabs; name them in the first line."
+    )
+
+
+def _as_id(text: str) -> str:
+    return text.replace("\\", "/").removeprefix("./")

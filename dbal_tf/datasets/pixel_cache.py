@@ -1,0 +1,168 @@
+"""Decoded images, kept on disk so that the next start takes seconds.
+
+    $XDG_CACHE_HOME/dbal_tf/<digest of folder and options>/
+        index.npz           files with size and time of change, shapes, thumbnails
+        pixels-<token>.npy  pixel values, memory-mapped
+
+The index is written last and names its pixels. A folder that cannot be written to,
+or is full, is no error: the images are kept in memory then.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import os
+import pathlib
+import secrets
+import zipfile
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+import PIL
+
+from dbal_tf.datasets.near_copies import THUMBNAIL
+from dbal_tf.store.files import write_atomically
+
+_INDEX = "index.npz"
+_FORMAT = "1"  # of the files, and of what `decoding` returns
+
+
+class MappedImages:
+    """An array-like of images in a memory-mapped file; indexing reads nothing.
+
+    Args:
+        pixels: All images, uint8, shape `[m, h, w, k]`.
+        rows: Those that are meant, int64, shape `[n]`.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, pixels: np.ndarray, rows: np.ndarray) -> None:
+        self._pixels, self._rows = pixels, rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of images, height, width and channels."""
+        return len(self._rows), *self._pixels.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Returns images that are not read yet; for an int, the pixels of one image."""
+        if isinstance(rows, int | np.integer):
+            return np.array(self._pixels[self._rows[rows]])
+        if not isinstance(rows, slice):
+            # An empty list would be an array of floats, which cannot index.
+            rows = np.asarray(rows, None if len(rows) else np.int64)
+        return MappedImages(self._pixels, self._rows[rows])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("copy=False was asked for; images on disk are always read anew.")
+        return np.asarray(self._pixels[self._rows], dtype)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Index:
+    """What is known of the files of a folder, in the order of the pixels.
+
+    Attributes:
+        ids, sizes, times: As in `image_files.ImageFile`, shape `[n]`.
+        shapes: Shapes of the decoded files, int64, `[n, 3]`; 0 where unreadable.
+        reasons: Why a file cannot be read, empty if it can, shape `[n]`.
+        thumbnails: Grey, uint8, `[n, 32, 32]`.
+        pixels: Name of the file of pixel values.
+    """
+
+    ids: np.ndarray
+    sizes: np.ndarray
+    times: np.ndarray
+    shapes: np.ndarray
+    reasons: np.ndarray
+    thumbnails: np.ndarray
+    pixels: str = ""
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Returns the index of no files."""
+        none, text = np.zeros(0, np.int64), np.zeros(0, np.str_)
+        thumbnails = np.zeros((0, THUMBNAIL, THUMBNAIL), np.uint8)
+        return cls(text, none, none, np.zeros((0, 3), np.int64), text, thumbnails)
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelCache:
+    """The cache of one folder of images with one set of options."""
+
+    folder: pathlib.Path
+
+    @classmethod
+    def of(cls, images: pathlib.Path, *options: object) -> Self:
+        """Returns the cache of a folder of images, read with some options."""
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        # Another version of the decoder may round otherwise.
+        parts = (_FORMAT, PIL.__version__, os.fspath(images), *map(str, options))
+        name = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        return cls(pathlib.Path(base, "dbal_tf", name[:32]))
+
+    def read(self) -> tuple[Index, np.ndarray | None]:
+        """Returns the index and the pixels, mapped; of nothing if there is none."""
+        try:
+            with np.load(self.folder / _INDEX, allow_pickle=False) as file:
+                index = Index(**{name: file[name] for name in file.files if name != "pixels"})
+                index = dataclasses.replace(index, pixels=str(file["pixels"]))
+            pixels = np.load(self.folder / index.pixels, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            return Index.empty(), None
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or len(pixels) != len(index.ids):
+            return Index.empty(), None
+        return index, pixels
+
+    def write_pixels(self, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> str:
+        """Writes images block by block; returns the name of the file.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"pixels-{secrets.token_hex(8)}.npy"
+        header = io.BytesIO()
+        described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+        try:
+            # Written, not mapped: on a full disk a mapped page kills the process.
+            with open(path, "wb") as file:
+                size = len(header.getvalue()) + int(np.prod(shape))
+                os.posix_fallocate(file.fileno(), 0, max(1, size))
+                file.write(header.getvalue())
+                for block in blocks:
+                    file.write(np.ascontiguousarray(block).data)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        return path.name
+
+    def open_pixels(self, name: str) -> np.ndarray:
+        """Returns the images of a file, mapped."""
+        return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+
+    def write_index(self, index: Index) -> None:
+        """Writes the index, then removes pixels that it does not name.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **vars(index))
+        write_atomically(self.folder / _INDEX, content.getvalue())
+        for path in self.folder.glob("pixels-*.npy"):
+            # Mapped ones live until they are closed.
+            if path.name != index.pixels:
+                with contextlib.suppress(OSError):
+                    path.unlink()

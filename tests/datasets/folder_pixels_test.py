@@ -1,0 +1,120 @@
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dbal_tf.core import InputError
+from dbal_tf.datasets import decoding, folder_pixels
+from dbal_tf.datasets.folder_pixels import load_pixels
+from dbal_tf.datasets.image_files import find_images
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> pathlib.Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "images"
+    path.mkdir()
+    for number in range(5):
+        Image.new("L", (6, 4), 10 * number).save(path / f"{number}.png")
+    return path
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[bytes]:
+    """The files that were decoded."""
+    seen: list[bytes] = []
+    real = decoding.decode
+
+    def decode(content: bytes) -> np.ndarray:
+        seen.append(content)
+        return real(content)
+
+    monkeypatch.setattr(decoding, "decode", decode)
+    return seen
+
+
+def _load(folder: pathlib.Path, size: tuple[int, int] | None = None):
+    index, pixels = load_pixels(folder, find_images(folder)[0], size, "pad")
+    return index, np.asarray(pixels)
+
+
+def test_the_second_time_nothing_is_decoded(folder, decoded) -> None:
+    _, first = _load(folder)
+    assert first[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40]
+    assert len(decoded) == 5
+    index, second = _load(folder)
+    np.testing.assert_array_equal(first, second)
+    assert len(decoded) == 5
+    assert not index.reasons.any()
+
+
+def test_only_what_changed_is_decoded_again(folder, decoded) -> None:
+    _load(folder)
+    decoded.clear()
+    Image.new("L", (6, 4), 99).save(folder / "3.png")
+    os.utime(folder / "3.png", ns=(1, 1))
+    Image.new("L", (6, 4), 5).save(folder / "00.png")
+    (folder / "1.png").unlink()
+    index, pixels = _load(folder)
+    assert pixels[:, 0, 0, 0].tolist() == [0, 5, 20, 99, 40]
+    assert len(decoded) == 2
+    assert index.ids.tolist() == ["0.png", "00.png", "2.png", "3.png", "4.png"]
+
+
+def test_colour_among_grey_makes_all_colour(folder) -> None:
+    _load(folder)
+    Image.new("RGB", (6, 4), (1, 2, 3)).save(folder / "c.png")
+    _, pixels = _load(folder)
+    assert pixels.shape == (6, 4, 6, 3)
+    assert pixels[1, 0, 0].tolist() == [10, 10, 10]
+
+
+def test_a_broken_file_is_remembered(folder, decoded) -> None:
+    content = (folder / "2.png").read_bytes()
+    (folder / "2.png").write_bytes(content[:50])
+    for _ in range(2):
+        index, pixels = _load(folder)
+        assert [bool(reason) for reason in index.reasons] == [False, False, True, False, False]
+        assert not pixels[2].any()
+    assert len(decoded) == 5
+
+
+@pytest.mark.parametrize("fault", ["read_only", "full"])
+def test_without_a_cache_it_works(folder, fault: str, monkeypatch, tmp_path) -> None:
+    if fault == "read_only":
+        (tmp_path / "cache").write_text("a file where the folder should be")
+    else:
+
+        def full(*_: object) -> None:
+            raise OSError("full")
+
+        monkeypatch.setattr(folder_pixels.PixelCache, "write_index", full)
+    (folder / "bad.png").write_bytes(b"no")
+    index, pixels = _load(folder)
+    assert pixels[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40, 0]
+    assert index.reasons[-1]
+
+
+def test_sizes_differ(folder) -> None:
+    Image.new("L", (7, 4)).save(folder / "wide.png")
+    with pytest.raises(InputError, match=r"0.png is 4x6, wide.png 4x7 .*--image_size"):
+        _load(folder)
+    assert _load(folder, (8, 8))[1].shape == (6, 8, 8, 1)
+
+
+def test_what_may_not_be_read_is_tried_again(folder, monkeypatch) -> None:
+    real = pathlib.Path.read_bytes
+
+    def read(path: pathlib.Path) -> bytes:
+        if path.name == "2.png":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "read_bytes", read)
+        assert _load(folder)[0].reasons[2] == "it cannot be read (Permission denied)"
+    index, pixels = _load(folder)
+    assert not index.reasons.any()
+    assert pixels[2, 0, 0, 0] == 20

@@ -1,0 +1,63 @@
+import pathlib
+
+import pytest
+
+from dbal_tf.core import InputError
+from dbal_tf.datasets.label_file import match_labels, read_labels
+
+
+def _read(folder: pathlib.Path, content: bytes | str) -> dict[str, str]:
+    path = folder / "labels.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_labels(str(path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,label\na.png,cat\nb/c.png,dog\n",
+        "label;id\r\ncat;a.png\r\ndog;b\\c.png\r\n",
+        "\ufeffid\tlabel\na.png\tcat\n./b/c.png\tdog",
+        'ID , "Label",note\n"a.png", cat ,"x, y"\nb/c.png,dog\n\nd.png,\n',
+        "image_id,class\ra.png,cat\rb/c.png,dog\r",
+    ],
+)
+def test_every_way_to_write_it(tmp_path, content: str) -> None:
+    assert _read(tmp_path, content) == {"a.png": "cat", "b/c.png": "dog"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "columns none; expected id and label"),
+        ("name,kind\na,b\n", "columns name, kind; expected id and label"),
+        ("id,label\na,x\nb,x\na,y\n", "line 4, says that a is y"),
+        ("id,label\na,ü".encode("latin-1"), "not UTF-8"),
+        ("id,label\na,b".encode("utf-16"), "not UTF-8"),
+        ("id,label\na," + "x" * 200_000, "line 2, is not CSV"),
+    ],
+)
+def test_what_cannot_be_used(tmp_path, content: bytes | str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _read(tmp_path, content)
+
+
+def test_no_file(tmp_path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_labels(str(tmp_path / "none.csv"))
+
+
+def test_shorter_names() -> None:
+    ids = ["x/a.png", "x/b.jpg", "y/b.jpg", "c.png"]
+    labels = {"x/a": "1", "x/b.jpg": "2", "c": "3", "gone": "4"}
+    matched, missing = match_labels(labels, ids, "f")
+    assert matched == {"x/a.png": "1", "x/b.jpg": "2", "c.png": "3"}
+    assert missing == ["gone"]
+    assert match_labels({"a": "1", "a.png": "1"}, ids, "f")[0] == {"x/a.png": "1"}
+
+
+def test_two_meanings() -> None:
+    with pytest.raises(InputError, match=r"b.jpg, which may be x/b.jpg or y/b.jpg"):
+        match_labels({"b.jpg": "1"}, ["x/b.jpg", "y/b.jpg"], "f")
+    with pytest.raises(InputError, match=r"x/a.png is 2 and that it is 1"):
+        match_labels({"a": "1", "x/a": "2"}, ["x/a.png"], "f")

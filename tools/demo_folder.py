@@ -1,0 +1,47 @@
+"""Writes a folder of digits as PNGs, to try one's own images without a download.
+
+python tools/demo_folder.py --out=<new folder>                unlabelled
+python tools/demo_folder.py --out=<new folder> --labelled     a sub-folder per class
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+from PIL import Image
+
+from dbal_tf.datasets import digits
+
+
+def write(out: pathlib.Path, count: int, labelled: bool) -> int:
+    """Writes the first digits, in an order without pattern; returns how many."""
+    source = digits.load("")
+    order = np.random.Generator(np.random.PCG64(0)).permutation(len(source.train))[:count]
+    for number, row in enumerate(order.tolist()):
+        name = source.class_names[source.train_classes[row]] if labelled else "."
+        path = out / name / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(source.train.images[row])[..., 0]).save(path)
+    return len(order)
+
+
+def main() -> None:
+    """Writes the folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder, new or empty")
+    parser.add_argument("--images", type=int, default=300, help="how many, at most 1200")
+    parser.add_argument("--labelled", action="store_true", help="a sub-folder per class")
+    flags = parser.parse_args()
+    if flags.out.exists() and any(flags.out.iterdir()):
+        sys.exit(f"{flags.out} is not empty; name another folder.")
+    count = write(flags.out, flags.images, flags.labelled)
+    classes = "" if flags.labelled else " --class_names=0,1,2,3,4,5,6,7,8,9 --oracle=web"
+    print(
+        f"{count} images; now: python -m dbal_tf.main --dataset=image_folder "
+        f"--data_dir={flags.out}{classes}"
+    )
+
+
+if __name__ == "__main__":
+    main()
