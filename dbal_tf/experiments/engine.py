@@ -9,7 +9,7 @@ from typing import Any
 from dbal_tf import loop
 from dbal_tf.artifacts import CurvePoint, Dataset
 from dbal_tf.components.example_gen import ExampleGen, check_data, load
-from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.components.oracle import make_oracle
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.grid import Cell, Experiment, Result, cells, chosen
@@ -149,7 +149,7 @@ def _load(remaining: Sequence[Cell]) -> dict[_DataKey, Dataset]:
         if key not in datasets:
             datasets[key] = load(cell.config)
         check_data(cell.config, datasets[key])
-        DatasetOracle(datasets[key]).check()
+        make_oracle(cell.config, datasets[key]).check()
     return datasets
 
 
