@@ -45,8 +45,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--show_predictions",
         choices=("never", "after", "before"),
-        default="never",
-        help="the model's predictions: never, after the answer, or before it, which biases it",
+        default="after",
+        help="the model's predictions: after the answer, never, or before it, which biases it",
     )
     parser.add_argument("--data_dir", default="", help="where the images are, if they moved")
     return parser.parse_args(arguments)

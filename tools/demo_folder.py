@@ -36,11 +36,15 @@ def main() -> None:
     if flags.out.exists() and any(flags.out.iterdir()):
         sys.exit(f"{flags.out} is not empty; name another folder.")
     count = write(flags.out, flags.images, flags.labelled)
-    classes = "" if flags.labelled else " --class_names=0,1,2,3,4,5,6,7,8,9 --oracle=web"
-    print(
-        f"{count} images; now: python -m dbal_tf.main --dataset=image_folder "
-        f"--data_dir={flags.out}{classes}"
-    )
+    command = "python -m dbal_tf.main "
+    if flags.labelled:
+        command += f"--dataset=image_folder --data_dir={flags.out}"
+    else:
+        names = ",".join(map(str, range(10)))
+        command += (
+            f"--flagfile=configs/own_images.cfg --data_dir={flags.out} --class_names={names}"
+        )
+    print(f"{count} images; now: {command}")
 
 
 if __name__ == "__main__":
