@@ -4,7 +4,7 @@ import functools
 import json
 import pathlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -128,7 +128,7 @@ class App:
     def _run(self, request: Request) -> dict[str, Any]:
         del request
         run = self._at_desk(self._desk.run)
-        keys = [str(number + 1) for number in range(min(9, self._num_classes))]
+        keys = default_keys(run["classes"])
         fixed = {"annotator": self._annotator} if self._annotator else {}
         return {**run, "keys": keys, "annotators": not self._annotator, **fixed}
 
@@ -193,6 +193,18 @@ def _body(request: Request) -> dict[str, Any]:
     if length > wire.MAX_BODY:
         raise Refused(413, f"The body is too large; expected at most {wire.MAX_BODY} bytes.")
     return wire.parse(request.stream.read(length))
+
+
+def default_keys(class_names: Sequence[str]) -> list[str]:
+    """Returns the keys that the page proposes, for the first classes at least.
+
+    >>> default_keys(["cat", "dog"]), default_keys(["2", "8"])
+    (['1', '2'], ['2', '8'])
+    """
+    # A class that is named by a digit has that key, or people would press it in vain.
+    if all(name in set("0123456789") for name in class_names):
+        return list(class_names)
+    return [str(number + 1) for number in range(min(9, len(class_names)))]
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import Client
 
 from dbal_tf.labelling import app as app_module
-from dbal_tf.labelling.app import App
+from dbal_tf.labelling.app import App, default_keys
 from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.security import Door
 from dbal_tf.labelling.sources import ArraySource
@@ -280,3 +280,9 @@ def test_a_full_disk_is_a_503_that_the_page_tries_again(inside, monkeypatch):
     assert post(inside, "/api/answer", ANSWER).status_code == 503
     monkeypatch.undo()
     assert post(inside, "/api/answer", ANSWER).json["saved"]
+
+
+def test_a_class_that_is_named_by_a_digit_has_its_key():
+    assert default_keys(["0", "1", "9"]) == ["0", "1", "9"]
+    assert default_keys(["cat", "1"]) == ["1", "2"]
+    assert default_keys([f"class {number}" for number in range(12)]) == list("123456789")
