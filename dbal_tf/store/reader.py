@@ -238,7 +238,7 @@ class RunReader:
         rows = self._all(
             "SELECT round, labels, evaluation, weight_decay, seconds, versions, labels_sha256,"
             " asked, (SELECT SUM(a.seconds) FROM answers a WHERE a.round = rounds.round),"
-            " last_answer FROM rounds JOIN begun USING (round) ORDER BY round"
+            " last_answer FROM rounds LEFT JOIN begun USING (round) ORDER BY round"
         )
         records = []
         # Labelling time is summed here, because answers arrive after the round is committed,

@@ -184,11 +184,15 @@ _DATA = "--dataset=mnist --run_dir=run --data_dir=data"
 # Flag, value, and what is expected of it.
 _LIMITS = (
     ("experiment", "foo", "one of run, figure1"),
-    ("acquisition", "foo", "one of random, bald, max_entropy, var_ratios, mean_std, mbr"),
-    ("acquisition", "BALD", "one of random, bald, max_entropy, var_ratios, mean_std, mbr"),
+    ("acquisition", "foo", "one of random, bald, max_entropy, var_ratios, mean_std, epig, mbr"),
+    (
+        "acquisition",
+        "BALD",
+        "one of random, bald, max_entropy, var_ratios, mean_std, epig, mbr",
+    ),
     ("var_ratios", "max", "one of mean, votes"),
     ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
-    ("model", "resnet", "bayesian_resnet or package.module:function"),
+    ("model", "resnet", "bayesian_cnn, bayesian_resnet or package.module:function"),
     ("dataset", "imagenet", "one of digits, image_folder, mnist, tfrecord"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),
     ("remainder", "drop", "one of merge, keep"),

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dbal_tf import config
-from dbal_tf.config import TECHNIQUES, Config
+from dbal_tf.config import ACQUISITIONS, GRAPH_TECHNIQUES, TECHNIQUES, Config
 from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import cells
 from dbal_tf.experiments.registry import EXPERIMENTS
@@ -32,6 +32,8 @@ def test_an_experiment_is_well_made(name):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_its_runs_have_folders_of_their_own(name):
-    config = Config(experiment=name, acquisition=TECHNIQUES, repetitions=3)
+    config = Config(
+        experiment=name, acquisition=(*ACQUISITIONS, *GRAPH_TECHNIQUES), repetitions=3
+    )
     grid = cells(EXPERIMENTS[name], config, lambda: 10)
     assert len({cell.path for cell in grid}) == len(grid) >= 15

@@ -28,7 +28,7 @@ def test_a_process_that_was_killed_leaves_no_lock(tmp_path):
 def test_signals_are_waited_for():
     with signals_held():
         assert wait(0.01) is None
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         assert wait() == signal.SIGTERM
 
 
@@ -39,7 +39,7 @@ def test_the_next_waits_for_its_turn(tmp_path):
         threading.Timer(0.1, held.__exit__, (None, None, None)).start()
         assert wait_for_turn(tmp_path) is None
         with turn(tmp_path):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             assert wait_for_turn(tmp_path) == signal.SIGINT
 
 
