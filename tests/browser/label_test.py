@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import numpy as np
@@ -152,6 +153,8 @@ def test_nothing_is_lost_when_the_program_is_killed(person, run):
     person.open(run.serve())
     items = [person.label(run.key) for _ in range(5)]
     for _ in range(3):
+        person.wait_until_saved()
+        time.sleep(1)  # until the next images are there
         run.end(signal.SIGKILL)
         # The images that were prefetched can be answered meanwhile.
         items += [person.label(run.key) for _ in range(3)]
