@@ -58,7 +58,7 @@ def _parse(argv: list[str]) -> list[str]:
     return rest
 
 
-def _main(_: list[str]) -> int | None:
+def _main(_: list[str]) -> None:
     try:
         config = settings.from_flags(FLAGS.flag_values_dict())
         with interrupts.raising():
@@ -66,7 +66,7 @@ def _main(_: list[str]) -> int | None:
     except interrupts.Interrupted as stop:
         advice = how_to_go_on(config.run_dir)
         print(f"\nPaused ({stop}); nothing is lost. {advice}", file=sys.stderr)
-        return stop.status
+        sys.exit(stop.status)
     except AnswersAwaited as awaited:
         _fail(str(awaited), status=3)
     except Exception as error:
