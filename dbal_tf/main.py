@@ -1,7 +1,7 @@
 """Deep Bayesian active learning on images (Gal, Islam and Ghahramani, 2017).
 
-Trains a Bayesian CNN on a few labels, finds the images that would be most informative to
-label, gets them labelled, and repeats. To resume a stopped run, give the same command again.
+Trains a Bayesian CNN on a few labels, finds the images whose labels would tell
+it most, gets them labelled, and repeats. To go on, give the same command again.
 
   python -m dbal_tf.main --dataset=digits --rounds=18       no download
   python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
@@ -58,15 +58,14 @@ def _parse(argv: list[str]) -> list[str]:
     return rest
 
 
-def _main(_: list[str]) -> None:
+def _main(_: list[str]) -> int:
     try:
         config = settings.from_flags(FLAGS.flag_values_dict())
         with interrupts.raising():
-            _run(config)
+            return _run(config)
     except interrupts.Interrupted as stop:
-        advice = how_to_go_on(config.run_dir)
-        print(f"\nPaused ({stop}); nothing is lost. {advice}", file=sys.stderr)
-        sys.exit(stop.status)
+        print(f"\n{stop} {how_to_go_on(config.run_dir)}", file=sys.stderr)
+        return stop.status
     except AnswersAwaited as awaited:
         _fail(str(awaited), status=3)
     except Exception as error:
@@ -77,12 +76,13 @@ def _main(_: list[str]) -> None:
         _fail(faults.sentence(error, config.run_dir), status=1)
 
 
-def _run(config: settings.Config) -> None:
+def _run(config: settings.Config) -> int:
     # TensorFlow only now: a wrong flag is reported at once, not after seconds.
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
     from dbal_tf.experiments import programs
 
     programs.run(config, say=lambda line: print(line, flush=True))
+    return 0
 
 
 def _fail(sentence: str, status: int = 2) -> NoReturn:

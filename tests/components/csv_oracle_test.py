@@ -38,7 +38,7 @@ def config(tmp_path):
         dataset="digits",
         oracle="csv",
         acquisition=("bald",),
-        rounds=1,
+        rounds=2,
         acquisition_size=3,
         initial_per_class=1,
         validation_size=9,
@@ -76,7 +76,7 @@ def _store(config):
     return Store(pathlib.Path(config.run_dir))
 
 
-def test_a_run_from_no_label_to_the_end(config, toy, unlabelled):
+def test_a_run_without_any_label(config, toy, unlabelled):
     assert _run(config, unlabelled) == (
         f"23 images wait in {_file(config)}; label them and give the same command."
     )
@@ -93,12 +93,12 @@ def test_a_run_from_no_label_to_the_end(config, toy, unlabelled):
         assert len(store.reader.labels(use=TEST)) == 20
         assert {a.annotator for a in store.reader.answers()} == {"person"}
     _fill(config, toy)
-    curve = loop.run(config, unlabelled, lambda line: None)
-    assert [point.labels for point in curve] == [3, 6]
-    kept = (_file(config).parent / "answered").iterdir()
-    assert [path.name for path in kept] == ["0001.csv"]
+    assert _run(config, unlabelled).startswith("3 images wait in")
+    kept = sorted((_file(config).parent / "answered").iterdir())
+    assert [path.name for path in kept] == ["0001.csv", "0002.csv"]
     with _store(config) as store:
         labels = store.reader.labels()
+        assert [point.labels for point in store.reader.curve()] == [3, 6]
     assert labels.classes.tolist() == [int(item[-2:]) % 3 for item in labels.ids]
     assert audit([config.run_dir]) == 0
 
