@@ -37,6 +37,21 @@ class InputError(ValueError):
     """
 
 
+class AnswersAwaited(Exception):
+    """A file waits for a person's answers; the run goes on at the next start.
+
+    The program prints the message and exits with status 3.
+
+    Args:
+        count: Number of images that wait.
+        file: Where they do.
+    """
+
+    def __init__(self, count: int, file: str) -> None:
+        wait = "1 image waits" if count == 1 else f"{count} images wait"
+        super().__init__(f"{wait} in {file}; label them and give the same command.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Findings:
     """What was found in a folder of images, for the user.
@@ -157,4 +172,8 @@ class Oracle(Protocol):
         """Returns a context in which queries are answered, such as one with a page."""
 
     def run(self, query: "Query") -> "Labels":
-        """Returns answers to some or all of the query's items; none if none is there yet."""
+        """Returns answers to some or all of the query's items; none if none is there yet.
+
+        Raises:
+            AnswersAwaited: None will be there before the program is started again.
+        """

@@ -1,8 +1,7 @@
 """Deep Bayesian active learning on images (Gal, Islam and Ghahramani, 2017).
 
-Trains a Bayesian CNN on a few labels, finds the images that would be most
-informative to label, gets them labelled, and repeats. To resume a stopped run,
-give the same command again.
+Trains a Bayesian CNN on a few labels, finds the images whose labels would tell
+it most, gets them labelled, and repeats. To go on, give the same command again.
 
   python -m dbal_tf.main --dataset=digits --rounds=18       no download
   python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
@@ -16,7 +15,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from dbal_tf import config as settings
-from dbal_tf.core import InputError
+from dbal_tf.core import AnswersAwaited, InputError
 from dbal_tf.runtime import faults, interrupts, startup
 from dbal_tf.store.layout import how_to_go_on
 
@@ -65,9 +64,10 @@ def _main(_: list[str]) -> int:
         with interrupts.raising():
             return _run(config)
     except interrupts.Interrupted as stop:
-        advice = how_to_go_on(config.run_dir)
-        print(f"\nPaused ({stop}); nothing is lost. {advice}", file=sys.stderr)
+        print(f"\n{stop} {how_to_go_on(config.run_dir)}", file=sys.stderr)
         return stop.status
+    except AnswersAwaited as awaited:
+        _fail(str(awaited), status=3)
     except Exception as error:
         if FLAGS.verbosity >= logging.DEBUG:
             raise

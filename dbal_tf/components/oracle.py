@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Query
+from dbal_tf.components.csv_oracle import CsvOracle
+from dbal_tf.components.label_studio_oracle import LabelStudioOracle
 from dbal_tf.components.page import PageOracle
 from dbal_tf.config import Config
 from dbal_tf.core import InputError, Oracle, Say
@@ -47,6 +49,10 @@ def make_oracle(config: Config, dataset: Dataset) -> Oracle:
     """Returns the oracle that `--oracle` names."""
     if config.oracle == "web":
         return PageOracle.from_config(config)
+    if config.oracle == "csv":
+        return CsvOracle.from_config(config, dataset)
+    if config.oracle == "label_studio":
+        return LabelStudioOracle.from_config(config, dataset)
     return DatasetOracle(dataset)
 
 

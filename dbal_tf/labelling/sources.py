@@ -1,5 +1,6 @@
 """Where the pixels of an item come from."""
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -8,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 
@@ -68,6 +70,24 @@ class ArraySource:
         if (row := self._rows.get(item)) is None:
             raise Unavailable(f"{item} is no image of the data set.")
         return np.asarray(self._images[row])
+
+
+class DatasetSource:
+    """The images of a data set, as the network sees them.
+
+    Args:
+        dataset: Holds the images.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def pixels(self, item: str) -> np.ndarray:
+        """Returns uint8 `[h, w, k]`; see `PixelSource`."""
+        for part in (self._dataset.train, self._dataset.test):
+            with contextlib.suppress(KeyError):
+                return np.asarray(part.select(np.array([item])).images)[0]
+        raise Unavailable(f"{item} is no image of the data set.")
 
 
 def open_source(config: Config) -> PixelSource:

@@ -20,7 +20,8 @@ class Interrupted(BaseException):
     """
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        name = signal.Signals(number).name
+        super().__init__(f"Paused (stopped by {name}); nothing is lost.")
         self.status = 128 + number
 
 

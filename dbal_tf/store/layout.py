@@ -6,6 +6,11 @@
     rounds/0007/            query.csv, and scores.npz with --keep_scores
                             and predictions.npz if a person labels
     state.json              what the run is doing, if a person labels
+    to_label.csv            what waits for a person with --oracle=csv, who fills it in;
+                            pictures of it are in to_label/
+    answered/               filled files that were read
+    to_label.json           what waits with --oracle=label_studio, to import there with
+                            labelling_config.xml; it exports labelled.json or labelled.csv
     tensorboard/            events
     unreadable.csv          image files that were set aside, and why
     near_copies.csv         groups of images that are near copies
@@ -34,6 +39,12 @@ PAGE_LOCK_FILE = ".page.lock"
 TENSORBOARD_DIR = "tensorboard"
 EXPORT_DIR = "export"
 STATE_FILE = "state.json"
+TO_LABEL_CSV = "to_label.csv"
+PICTURES_DIR = "to_label"
+ANSWERED_DIR = "answered"
+TO_LABEL_JSON = "to_label.json"
+LABELLING_CONFIG = "labelling_config.xml"
+LABELLED_FILES = ("labelled.json", "labelled.csv")
 EXPORT_MARKER = "complete.json"
 PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from dbal_tf.artifacts import Dataset, Labels, Query
-from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.components.csv_oracle import CsvOracle
+from dbal_tf.components.label_studio_oracle import LabelStudioOracle
+from dbal_tf.components.oracle import DatasetOracle, make_oracle
+from dbal_tf.components.page import PageOracle
+from dbal_tf.config import Config
 from dbal_tf.core import InputError
 
 
@@ -33,3 +37,16 @@ def test_a_pool_without_labels_is_refused(toy):
     hidden = Labels(toy.hidden.ids, np.where(unknown, -1, toy.hidden.classes))
     with pytest.raises(InputError, match="4 of the 45 images of the pool have no label; exp"):
         DatasetOracle(dataclasses.replace(toy, hidden=hidden)).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("dataset", DatasetOracle),
+        ("web", PageOracle),
+        ("csv", CsvOracle),
+        ("label_studio", LabelStudioOracle),
+    ],
+)
+def test_every_name_has_an_oracle(toy, name, kind):
+    assert type(make_oracle(Config(oracle=name, acquisition=("bald",)), toy)) is kind

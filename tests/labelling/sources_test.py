@@ -7,7 +7,13 @@ import pytest
 
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
-from dbal_tf.labelling.sources import ArraySource, FolderSource, Unavailable, open_source
+from dbal_tf.labelling.sources import (
+    ArraySource,
+    DatasetSource,
+    FolderSource,
+    Unavailable,
+    open_source,
+)
 
 
 def decode(content):
@@ -52,6 +58,14 @@ def test_nothing_outside_of_the_folder_is_read(folder, item):
 def test_an_absolute_path_is_refused(folder, tmp_path):
     with pytest.raises(Unavailable):
         FolderSource(folder, decode).pixels(str(tmp_path / "secret"))
+
+
+def test_the_images_of_a_data_set_are_training_and_test_images(toy):
+    source = DatasetSource(toy)
+    np.testing.assert_array_equal(source.pixels("toy-07"), toy.train.images[7])
+    np.testing.assert_array_equal(source.pixels("toy-61"), toy.test.images[1])
+    with pytest.raises(Unavailable, match="nobody is no image"):
+        source.pixels("nobody")
 
 
 def test_arrays_are_found_by_id():

@@ -1,0 +1,83 @@
+"""A person who fills in a CSV file."""
+
+import contextlib
+import dataclasses
+import pathlib
+from typing import ClassVar, Self
+
+from dbal_tf.artifacts import Dataset, Labels, Query
+from dbal_tf.config import Config
+from dbal_tf.core import AnswersAwaited, Say
+from dbal_tf.labelling.answer_files import check_names, new_answers, put_aside
+from dbal_tf.labelling.csv_exchange import query_text, read_query
+from dbal_tf.labelling.pictures import encode, shrink
+from dbal_tf.labelling.sources import DatasetSource
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import PICTURES_DIR, TO_LABEL_CSV
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CsvOracle:
+    """Writes what waits to `to_label.csv`, and reads what was filled in there.
+
+    See the flags of the same names.
+    """
+
+    annotator: ClassVar[str] = "person"
+
+    run_dir: str
+    data_dir: str
+    dataset: Dataset
+
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> Self:
+        """Builds the oracle from the settings."""
+        return cls(config.run_dir, config.data_dir, dataset)
+
+    def check(self) -> None:
+        """Checks the names of the classes.
+
+        Raises:
+            InputError: One cannot be told from `skipped` or `unsure`.
+        """
+        check_names(self.dataset.class_names)
+
+    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
+        """Does nothing: the file is there between two starts of the program."""
+        del say
+        return contextlib.nullcontext()
+
+    def run(self, query: Query) -> Labels:
+        """Returns the answers in the file that the run does not have yet.
+
+        Raises:
+            AnswersAwaited: There is none. The file then has the query's items.
+            InputError: The file cannot be used; it is left as it is.
+        """
+        folder, asked = pathlib.Path(self.run_dir), query.ids.tolist()
+        path = folder / TO_LABEL_CSV
+        if path.exists():
+            lines = read_query(path)
+            answered = [line for line in lines if line.text]
+            labels = new_answers(folder, answered, self.dataset.class_names)
+            if len(labels):
+                return labels
+            if [line.item for line in lines] == asked:
+                raise AnswersAwaited(len(asked), str(path))
+            # Only now: the run has all answers that are in it.
+            if answered:
+                put_aside(path)
+        images = [self._picture(item, number) for number, item in enumerate(asked, 1)]
+        write_atomically(path, query_text(asked, images).encode())
+        raise AnswersAwaited(len(asked), str(path))
+
+    def _picture(self, item: str, number: int) -> str:
+        """Returns the path of an item's picture, which is written if there is no file."""
+        if self.dataset.name == "image_folder":
+            return str(pathlib.Path(self.data_dir).expanduser().absolute() / item)
+        pixels = DatasetSource(self.dataset).pixels(item)
+        content, kind = encode(shrink(pixels, max(pixels.shape)))
+        name = f"{PICTURES_DIR}/{number:04d}.{kind.removeprefix('image/')}"
+        path = pathlib.Path(self.run_dir, name).absolute()
+        write_atomically(path, content)
+        return str(path)

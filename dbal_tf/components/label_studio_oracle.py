@@ -1,0 +1,89 @@
+"""A person who labels in Label Studio."""
+
+import base64
+import contextlib
+import dataclasses
+import pathlib
+from typing import ClassVar, Self
+
+from dbal_tf.artifacts import Dataset, Labels, Query
+from dbal_tf.config import Config
+from dbal_tf.core import AnswersAwaited, Say
+from dbal_tf.datasets.decoding import decode
+from dbal_tf.labelling import label_studio
+from dbal_tf.labelling.answer_files import check_names, new_answers
+from dbal_tf.labelling.pictures import SIZES, encode, shrink
+from dbal_tf.labelling.predictions import Predictions
+from dbal_tf.labelling.sources import DatasetSource, FolderSource, PixelSource
+from dbal_tf.store.files import write_atomically
+from dbal_tf.store.layout import LABELLED_FILES, LABELLING_CONFIG, TO_LABEL_JSON
+from dbal_tf.store.reader import RunReader
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelStudioOracle:
+    """Writes what waits as Label Studio's tasks, and reads its exports.
+
+    To import: `labelling_config.xml`, once, and `to_label.json`. The export is put
+    into the run's folder as `labelled.json` or `labelled.csv`. See the flags of the
+    same names.
+    """
+
+    annotator: ClassVar[str] = "person"
+
+    run_dir: str
+    data_dir: str
+    dataset: Dataset
+
+    @classmethod
+    def from_config(cls, config: Config, dataset: Dataset) -> Self:
+        """Builds the oracle from the settings."""
+        return cls(config.run_dir, config.data_dir, dataset)
+
+    def check(self) -> None:
+        """Checks the names of the classes.
+
+        Raises:
+            InputError: One cannot be told from `skipped` or `unsure`.
+        """
+        check_names(self.dataset.class_names)
+
+    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
+        """Does nothing: the files are there between two starts of the program."""
+        del say
+        return contextlib.nullcontext()
+
+    def run(self, query: Query) -> Labels:
+        """Returns the answers in the exports that the run does not have yet.
+
+        Raises:
+            AnswersAwaited: There is none. The tasks are then those of the query.
+            InputError: An export cannot be used.
+        """
+        folder, names = pathlib.Path(self.run_dir), self.dataset.class_names
+        exports = [folder / name for name in LABELLED_FILES if (folder / name).exists()]
+        exports.sort(key=lambda path: path.stat().st_mtime)
+        labels = new_answers(folder, label_studio.read_exports(exports), names)
+        if len(labels):
+            return labels
+        asked, path = query.ids.tolist(), folder / TO_LABEL_JSON
+        # Answers are never written into this file, so that it can be replaced.
+        if label_studio.task_items(path) != asked:
+            write_atomically(folder / LABELLING_CONFIG, label_studio.configuration(names))
+            write_atomically(path, self._tasks(folder, asked))
+        raise AnswersAwaited(len(asked), str(path))
+
+    def _tasks(self, folder: pathlib.Path, asked: list[str]) -> str:
+        last = RunReader.open(folder).last_round()
+        predictions = Predictions(folder)
+        probs = [predictions.probs(item, last) for item in asked]
+        images, version = [self._picture(item) for item in asked], f"round {last}"
+        return label_studio.tasks(asked, images, probs, self.dataset.class_names, version)
+
+    def _picture(self, item: str) -> str:
+        """Returns an item's picture as a data URL: nothing needs to be served."""
+        source: PixelSource = DatasetSource(self.dataset)
+        if self.dataset.name == "image_folder":
+            source = FolderSource(pathlib.Path(self.data_dir).expanduser(), decode)
+        content, kind = encode(shrink(source.pixels(item), SIZES["full"]))
+        return f"data:{kind};base64,{base64.b64encode(content).decode()}"

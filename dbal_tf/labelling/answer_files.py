@@ -1,0 +1,115 @@
+"""Answers that a person gives in a file, whatever program wrote it."""
+
+import dataclasses
+import pathlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from dbal_tf.artifacts import LABEL_STATES, Labels
+from dbal_tf.core import InputError
+from dbal_tf.store.layout import ANSWERED_DIR
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import LABELLED, TRAIN, known_before
+
+WITHOUT_CLASS = LABEL_STATES[1:]
+"""What stands in the place of a class name: `skipped` or `unsure`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """An answer as a file has it.
+
+    Attributes:
+        item: The item's id.
+        text: The name of a class, or one of `WITHOUT_CLASS`.
+        where: The file, and the line or the task in it.
+    """
+
+    item: str
+    text: str
+    where: str
+
+
+def read_text(path: pathlib.Path) -> str:
+    """Returns the text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); make it readable, or move it away."
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path}, line {line}, is not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)."
+        ) from error
+
+
+def check_names(class_names: Sequence[str]) -> None:
+    """Checks that a class can be told from what stands in its place.
+
+    Raises:
+        InputError: A class has the name `skipped` or `unsure`.
+    """
+    if taken := [name for name in class_names if _plain(name) in WITHOUT_CLASS]:
+        raise InputError(
+            f"A class has the name {taken[0]}, which in a file stands for no class; rename it."
+        )
+
+
+def new_answers(
+    run_dir: pathlib.Path, written: Iterable[Written], class_names: Sequence[str]
+) -> Labels:
+    """Returns the answers of a file that the run's store does not have yet.
+
+    An answer that differs from that of the store corrects it.
+
+    Args:
+        run_dir: The run's folder.
+        written: At most one answer to each item.
+        class_names: One name per class index.
+
+    Raises:
+        InputError: An item was not asked for, or an answer is no class.
+    """
+    reader = RunReader.open(run_dir)
+    answers = known_before(reader.answers_after(0), None)
+    told = {one.item: one.label if one.state == LABELLED else one.state for one in answers}
+    asked = {row.item for row in reader.asked()} | told.keys()
+    classes = {_plain(name): index for index, name in enumerate(class_names)}
+    meanings = classes | {state: state for state in WITHOUT_CLASS}
+    found: dict[str, int | str] = {}
+    for one in written:
+        if one.item not in asked and reader.use(one.item) == TRAIN:
+            raise InputError(
+                f"{one.where}: {one.item} was not asked for; expected ids that the run wrote; "
+                "correct the id or remove it."
+            )
+        answer = meanings.get(_plain(one.text))
+        if answer is None:
+            raise InputError(
+                f"{one.where}: {one.item} is labelled {one.text}, which is no class; expected "
+                f"{', '.join((*class_names, *WITHOUT_CLASS))}; correct it."
+            )
+        if told.get(one.item) != answer:
+            found[one.item] = answer
+    return Labels.from_answers(found)
+
+
+def put_aside(path: pathlib.Path) -> None:
+    """Moves a file with answers into the folder of those that were read."""
+    folder = path.parent / ANSWERED_DIR
+    folder.mkdir(exist_ok=True)
+    number = 1
+    while (target := folder / f"{number:04d}{path.suffix}").exists():
+        number += 1
+    path.rename(target)
+
+
+def _plain(text: str) -> str:
+    # An accent may be a letter with the one or a character of its own.
+    return unicodedata.normalize("NFC", text.strip())
