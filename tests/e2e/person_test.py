@@ -60,7 +60,8 @@ class Person:
     def _ask(self, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._address + path, data, headers)
+        url = self._address + path
+        request = urllib.request.Request(url, data, headers)  # noqa: S310 of this machine
         with self._opener.open(request, timeout=20) as reply:
             return json.load(reply)
 
@@ -81,11 +82,11 @@ def test_a_person_buys_what_the_data_set_buys(tmp_path, monkeypatch):
     config = Config(
         dataset="digits",
         acquisition=("bald",),
-        rounds=3,
+        rounds=2,
         acquisition_size=5,
         epochs=2,
-        num_samples=5,
-        pool_subset=60,
+        num_samples=3,
+        pool_subset=40,
         weight_decay="2.5",
         export_every=0,
         seed=11,
@@ -99,6 +100,6 @@ def test_a_person_buys_what_the_data_set_buys(tmp_path, monkeypatch):
         loop.run(config.replace(oracle="web", run_dir=str(run_dir)), dataset, lambda _: None)
     assert _facts(run_dir) == _facts(tmp_path / "dataset")
     rows = [row for row in RunReader.open(run_dir).answers() if row.annotator == "Ann"]
-    assert len(rows) == 15
+    assert len(rows) == 10
     assert [row.rank for row in rows] != sorted(row.rank for row in rows)
     assert {row.rank for row in rows} == set(range(5)), "none of the reserve"
