@@ -47,6 +47,10 @@ _FLAGS = (
 )
 
 
+class Over(Exception):
+    """The run has ended by itself."""
+
+
 class Service:
     """A run's trainer and its page, in processes of their own.
 
@@ -74,13 +78,18 @@ class Service:
         return pid
 
     def mend(self) -> None:
-        """Starts again what was killed; exits if the trainer has ended by itself."""
+        """Starts again what was killed.
+
+        Raises:
+            Over: The trainer has ended by itself.
+        """
         pid, status = os.waitpid(self.trainer, os.WNOHANG)
         if pid:
             if (code := os.waitstatus_to_exitcode(status)) != -signal.SIGKILL:
-                self.trainer = 0
-                last = self.log.read_text().splitlines()[-5:]
-                sys.exit("\n".join([f"The trainer ended with status {code}:", *last]))
+                self.trainer, last = 0, self.log.read_text().splitlines()[-5:]
+                if code:
+                    sys.exit("\n".join([f"The trainer ended with status {code}:", *last]))
+                raise Over
             self.trainer = self._start_trainer()
         advice = re.findall(r"to serve it again:\n  python (.+)", self.log.read_text())
         if len(advice) > self._advised:
@@ -177,9 +186,13 @@ class Killer:
         """
         service = self.service
         self.look()
+        if not service.trainer:  # It has ended; 0 would be this process's group.
+            return
         state, pid = service.state(), service.trainer
         if target == "page":
             while (pid := service.holder(PAGE_LOCK_FILE)) is None:
+                if not service.trainer:
+                    return
                 time.sleep(0.01)
         if lag is not None:
             until = time.monotonic() + 2
@@ -224,10 +237,12 @@ def disturb(
         lag = rng.choice((None, 0.02 * rng.random()))
         timer = threading.Timer(delay, killer.kill, [target, lag])
         timer.start()
-        while timer.is_alive():
-            person.work()
-            time.sleep(rng.random() * 0.6)
-        timer.join()
+        try:
+            while timer.is_alive():
+                person.work()
+                time.sleep(rng.random() * 0.6)
+        finally:
+            timer.join()
         service.mend()
         killer.look()
     rounds = len(killer.queries)
@@ -308,12 +323,13 @@ def main() -> None:
         person = Person(service.address, service.mend, truth(options.images))
         killer = Killer(service, person)
         try:
-            person.work()
-            disturb(service, person, killer, options)
+            with contextlib.suppress(Over):
+                person.work()
+                disturb(service, person, killer, options)
         finally:
             status = service.end()
         found = problems(service, person, killer)
-        if status != 128 + signal.SIGTERM:
+        if status not in (0, 128 + signal.SIGTERM):
             found.append(f"the trainer ended with status {status}")
         rows = len(_of_persons(RunReader.open(service.run_dir)))
     sys.exit(report(person, killer, rows, found, time.perf_counter() - start))

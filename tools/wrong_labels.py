@@ -101,8 +101,8 @@ def main() -> None:
         acquisition_size=options.labels,
         rounds=1,
         initial_per_class=1,
-        pool_subset=10 * options.labels,
-        num_samples=20,
+        pool_subset=2 * options.labels,
+        num_samples=10,
         oracle="web",
         export_every=0,
     )
@@ -112,7 +112,7 @@ def main() -> None:
     for seed in range(options.seeds):
         dataset = load(config.replace(seed=seed))
         # The test error is of no interest here.
-        first = dataset.test.ids[:200]
+        first = dataset.test.ids[:100]
         test, labels = dataset.test.select(first), dataset.test_labels.select(first)
         dataset = dataclasses.replace(dataset, test=test, test_labels=labels)
         with tempfile.TemporaryDirectory() as folder:
