@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from dbal_tf.artifacts import PHASES
+from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import Facts, read_text
 from dbal_tf.audit.shared import asked_in, is_waiting, needs_store
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
@@ -47,24 +47,29 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
     if not points and not path.exists():
         return  # A run that was killed before its first round has a store and no curve.
     shown, kept = read_text(path).splitlines(), curve_csv(points).splitlines()
-    if points and _is_behind(facts, shown, kept):
+    if points and _is_behind(facts, shown):
         return
     for number in range(max(len(shown), len(kept))):
         if shown[number : number + 1] != kept[number : number + 1]:
             yield f"line {number + 1} of {CURVE_FILE} is not what the store says"
 
 
-def _is_behind(facts: Facts, shown: list[str], kept: list[str]) -> bool:
+def _is_behind(facts: Facts, shown: list[str]) -> bool:
     """Says whether the curve lacks only what was committed last.
 
-    The store is written before `curve.csv`: a run that was killed in between, and not
-    started again, is not wrong.
+    The store is written before `curve.csv`, and by the page without it: a run that was
+    killed before it wrote the curve, and not started again, is not wrong.
     """
-    if shown == curve_csv([row.point for row in facts.rounds[:-1]]).splitlines():
-        return True
-    if len(shown) != len(kept) or shown[:-1] != kept[:-1]:
-        return False
-    last = facts.rounds[-1].point
+    rounds = [row.point for row in facts.rounds]
+    return _shows(facts, shown, rounds) or _shows(facts, shown, rounds[:-1])
+
+
+def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
+    """Says whether the curve shows these rounds, the last one perhaps with other times."""
+    kept = curve_csv(rounds).splitlines()
+    if not rounds or len(shown) != len(kept) or shown[:-1] != kept[:-1]:
+        return shown == kept
+    last = rounds[-1]
     if any(row.round == last.round for row in facts.asked):
         # Done again with a query, or answered since: its measures are the same, but not
         # its times.

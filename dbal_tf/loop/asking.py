@@ -136,6 +136,7 @@ class Run:
             reporter = stack.enter_context(Reporter(config, dataset, store, say))
             reporter.show_run(made_by)
             learner = Learner(config, dataset, trainer, store, reporter)
+            learner.show_state()
             return cls(config, dataset, store, reporter, learner, stack.pop_all())
 
     def __enter__(self) -> Self:

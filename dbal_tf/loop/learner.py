@@ -63,6 +63,18 @@ class Learner:
             return GraphChooser.from_config(config, self.dataset)
         return PosteriorChooser.from_config(config)
 
+    def show_state(self) -> None:
+        """Shows what the run is doing, before its first round in this process.
+
+        A process that was killed after a commit may have left what it did before.
+        """
+        reader = self.store.reader
+        is_asking = len(reader.pending(self.config.acquisition_size)) > 0
+        if is_asking or self.next_round() is None:
+            self.reporter.show_state(
+                "asking" if is_asking else "done", reader.last_round() or 0
+            )
+
     def next_round(self) -> int | None:
         """Returns the round to do now; None if all are done."""
         reader = self.store.reader

@@ -113,6 +113,17 @@ def test_a_round_that_went_on_without_its_answers_is_wrong(waiting, wrong):
     assert line.endswith("WRONG: round 2 has 1 labels, expected 2 ranked from 1")
 
 
+def test_answers_of_the_page_and_a_kill_after_the_next_round_pass(waiting, wrong):
+    waiting.write_curve()
+    waiting.tell(train_9=1, train_10=0)
+    waiting.write_query()
+    waiting.ask(index=3)
+    assert wrong(waiting) == [], "the curve shows round 2 without the time of its answers"
+    curve = waiting.folder / "curve.csv"
+    curve.write_text(curve.read_text().replace("\n2,7,0.3,", "\n2,7,0.03,"))
+    assert len(wrong(waiting)) == 1
+
+
 def test_a_curve_that_waits_still_shows_what_was_measured(waiting, wrong):
     curve = waiting.folder / "curve.csv"
     curve.write_text(curve.read_text().replace("\n2,7,0.3,", "\n2,7,0.03,"))

@@ -190,3 +190,22 @@ def test_the_page_is_told_what_the_model_predicts_and_what_the_run_does(config, 
         np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
     _finish(config, toy, person)
     assert json.loads((folder / layout.STATE_FILE).read_text())["state"] == "done"
+
+
+def test_a_resumed_run_tells_the_page_what_it_does(config, toy, person):
+    path = pathlib.Path(config.run_dir, layout.STATE_FILE)
+
+    def state_after_a_kill():
+        # As if the trainer had been killed between its commit and the note for the page.
+        path.write_text(json.dumps({"state": "training", "round": 0, "time": ""}))
+        with Run.open(config, toy):
+            return json.loads(path.read_text())["state"]
+
+    with Run.open(config, toy) as run:
+        query = run.ask()
+    assert state_after_a_kill() == "asking"
+    with Run.open(config, toy) as run:
+        run.tell(person.answer(query.ids))
+    assert state_after_a_kill() == "training"
+    _finish(config, toy, person)
+    assert state_after_a_kill() == "done"
