@@ -4,12 +4,14 @@ Needs Chromium, its driver and selenium (`tools/browser.sh`). DBAL_SCREENSHOTS
 names a folder to keep a picture of every page in.
 """
 
+import functools
 import os
 import pathlib
 import shutil
 import time
 
 import pytest
+from absl.flags import argparse_flags
 from tensorboard import program
 
 from dbal_tf.components.pusher import Pusher
@@ -77,7 +79,11 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(folder):
     board = program.TensorBoard()
-    board.configure(logdir=str(folder), host="127.0.0.1", port=0, load_fast="false")
+    # TensorBoard takes the flags of the process for its own; ours have a --port, too.
+    parser = functools.partial(argparse_flags.ArgumentParser, inherited_absl_flags=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse_flags, "ArgumentParser", parser)
+        board.configure(logdir=str(folder), host="127.0.0.1", port=0, load_fast="false")
     return board.launch()
 
 

@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 
-from dbal_tf import loop
 from dbal_tf.audit import command as audit
 from dbal_tf.components import reporter
 from dbal_tf.components.example_gen import load
+from dbal_tf.loop import asking, learner, run
 from dbal_tf.store import writer as store
 from dbal_tf.store.reader import RunReader
 
@@ -38,7 +38,7 @@ def undisturbed(tmp_path_factory):
         pool_subset=60,
         run_dir=str(tmp_path_factory.mktemp("faults") / "undisturbed"),
     )
-    loop.run(config, load(config), lambda _: None)
+    run(config, load(config), lambda _: None)
     return config, _facts(config.run_dir)
 
 
@@ -57,7 +57,7 @@ def _fail_once(monkeypatch, owner, name, error, when=lambda *_: True):
 
 def _tell_fails(monkeypatch):
     full = sqlite3.OperationalError("database or disk is full")
-    _fail_once(monkeypatch, store, "_insert_answers", full, lambda *given: given[2] == 1)
+    _fail_once(monkeypatch, store, "_insert_answers", full, lambda *given: given[3] is not None)
 
 
 def test_a_full_disk_at_every_write(undisturbed, tmp_path, monkeypatch, program):
@@ -70,7 +70,7 @@ def test_a_full_disk_at_every_write(undisturbed, tmp_path, monkeypatch, program)
 
     faults = {
         "flags.cfg": lambda m: _fail_once(
-            m, loop, "write_atomically", _FULL, writes("flags.cfg")
+            m, asking, "write_atomically", _FULL, writes("flags.cfg")
         ),
         "query.csv": lambda m: _fail_once(
             m, reporter, "write_atomically", _FULL, writes("query.csv")
@@ -91,7 +91,7 @@ def test_a_full_disk_at_every_write(undisturbed, tmp_path, monkeypatch, program)
             lambda *given: given[2] == 1,
         ),
         "tell": _tell_fails,
-        "export": lambda m: _fail_once(m, loop.Pusher, "run", _FULL),
+        "export": lambda m: _fail_once(m, learner.Pusher, "run", _FULL),
     }
     for name, plant in faults.items():
         plant(monkeypatch)

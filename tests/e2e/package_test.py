@@ -42,11 +42,12 @@ def test_the_wheel_has_the_licence(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("LICENSE") for name in wheel.namelist())
 
 
-def test_both_programs_are_on_the_path(wheel: zipfile.ZipFile) -> None:
+def test_the_programs_are_on_the_path(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     entry_points = configparser.ConfigParser()
     entry_points.read_string(wheel.read(name).decode())
     assert dict(entry_points["console_scripts"]) == {
         "dbal_tf": "dbal_tf.main:cli",
         "dbal_tf-audit": "dbal_tf.audit.command:cli",
+        "dbal_tf-label": "dbal_tf.label:cli",
     }

@@ -11,8 +11,10 @@ def test_the_files_of_a_round_have_its_number():
 def test_every_name_is_told_once():
     names = [value for name, value in vars(layout).items() if name.isupper()]
     assert len(names) == len(set(names))
-    told = [*names, "rounds/0007/", "query.csv", "scores.npz"]
-    assert [name for name in told if name not in layout.__doc__] == [layout.LOCK_FILE]
+    told = [name for one in names for name in ([one] if isinstance(one, str) else one)]
+    told += ["rounds/0007/", "query.csv", "scores.npz", "predictions.npz"]
+    hidden = [layout.LOCK_FILE, layout.PAGE_FILE, layout.PAGE_LOCK_FILE]
+    assert [name for name in told if name not in layout.__doc__] == hidden
 
 
 def test_how_to_go_on_names_the_flags_if_they_are_there(tmp_path):
