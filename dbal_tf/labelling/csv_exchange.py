@@ -67,7 +67,7 @@ def csv_rows(
     """
     text = read_text(path)
     # A picture inside the file may be longer than the limit of 128 kB.
-    csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     first = (text.splitlines() or [""])[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -85,3 +85,6 @@ def csv_rows(
         raise InputError(
             f"{path}, line {reader.line_num}, is not CSV ({error}); correct it."
         ) from error
+    finally:
+        # It is one for the whole process, and the audit relies on it.
+        csv.field_size_limit(limit)

@@ -1,5 +1,6 @@
 """A person in front of the labelling page, in a browser without a window."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -22,6 +23,7 @@ class Person:
     def __init__(self, folder):
         reason = "needs chromium, chromedriver and selenium: tools/browser.sh"
         self._webdriver = pytest.importorskip("selenium.webdriver", reason=reason)
+        self._errors = pytest.importorskip("selenium.common.exceptions", reason=reason)
         chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
         if not (chromium and driver):
             pytest.skip(reason)
@@ -50,8 +52,13 @@ class Person:
         return self.driver.execute_script(text, *arguments)
 
     def click(self, selector):
-        self.wait(f"document.querySelector({json.dumps(selector)})")
-        self.driver.find_element("css selector", selector).click()
+        for _ in range(5):
+            self.wait(f"document.querySelector({json.dumps(selector)})")
+            # The page may show a list again between finding an element and the click.
+            with contextlib.suppress(self._errors.StaleElementReferenceException):
+                self.driver.find_element("css selector", selector).click()
+                return
+        raise AssertionError(f"{selector} does not stay for a click")
 
     def text(self, selector):
         return self.script(f"return document.querySelector({json.dumps(selector)}).innerText")

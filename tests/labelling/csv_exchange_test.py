@@ -70,3 +70,10 @@ def test_a_broken_file_is_named_with_the_line(tmp_path, text, says):
         _read(tmp_path / "a.csv", text)
     with pytest.raises(InputError, match="line 1, is not UTF-8"):
         _read(tmp_path / "a.csv", text or "x", "utf-16")
+
+
+def test_a_long_cell_is_read_and_the_limit_of_the_process_stays(tmp_path):
+    limit = csv.field_size_limit()
+    picture = "x" * (limit + 1)
+    assert _read(tmp_path / "long.csv", f"id,label,image\na,cat,{picture}\n") == [("a", "cat")]
+    assert csv.field_size_limit() == limit
