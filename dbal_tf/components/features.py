@@ -8,8 +8,8 @@ import os
 import pathlib
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Self
 
 import keras
 import numpy as np
@@ -19,15 +19,13 @@ from dbal_tf.bayesian import applications
 from dbal_tf.bayesian.inference import chunk_size
 from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
-from dbal_tf.core import InputError
+from dbal_tf.core import InputError, Say
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.files import write_atomically
 
 _BLOCK = 256  # images in a file: what a stopped process may have to do again
 _SECONDS = 10  # between two lines of progress
 _SMALLEST = 1e-12  # share of the largest variance, below which a feature is constant
-
-Say = Callable[[str], Any]
 
 
 @dataclasses.dataclass(frozen=True)

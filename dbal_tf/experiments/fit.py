@@ -7,14 +7,13 @@ import json
 import pathlib
 import shutil
 import time
-from collections.abc import Callable
 from typing import Any
 
 from dbal_tf.baselines.semi_supervised import system
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import System
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
+from dbal_tf.core import InputError, Say
 from dbal_tf.experiments.fit_result import FitResult, read_result
 from dbal_tf.experiments.labelled_sets import LabelledSet
 from dbal_tf.reporting.tables import duration
@@ -29,8 +28,6 @@ from dbal_tf.store.run_dir import check_run_dir
 
 VARIED = ("acquisition", "repetition", "repetitions")
 """Settings that may differ between two commands for the same folder."""
-
-Say = Callable[[str], Any]
 
 
 @dataclasses.dataclass(frozen=True)

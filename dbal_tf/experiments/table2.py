@@ -11,13 +11,13 @@ copied here.
 """
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dbal_tf.baselines.semi_supervised import registry
 from dbal_tf.baselines.semi_supervised.system import System
 from dbal_tf.config import SEMI_SUPERVISED, Config
-from dbal_tf.core import InputError
+from dbal_tf.core import InputError, Say
 from dbal_tf.experiments import table2_report
 from dbal_tf.experiments.active_rows import ACTIVE_DIR, read_active
 from dbal_tf.experiments.bought_rows import BOUGHT_DIR, read_bought_fits
@@ -28,8 +28,6 @@ from dbal_tf.experiments.labelled_sets import LabelledSet, labelled_set
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.layout import FLAGS_FILE, STORE_FILE
 from dbal_tf.store.run_dir import check_run_dir
-
-Say = Callable[[str], Any]
 
 
 def run(config: Config, say: Say) -> dict[str, FitResult]:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dbal_tf.core import Say
 from dbal_tf.reporting.tables import duration
 from dbal_tf.runtime.interrupts import finish_first
 from dbal_tf.store.files import write_atomically
 
-Say = Callable[[str], Any]
 Log = Callable[[str, Mapping[str, float], int], Any]
 
 
