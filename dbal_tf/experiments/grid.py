@@ -42,15 +42,27 @@ class Variant:
     techniques: tuple[str, ...] = ()
     baseline: str = ""
 
+    def runs(self, config: Config) -> tuple[str, ...]:
+        """Returns those of the settings' techniques that run under it; may be empty."""
+        return tuple(
+            name for name in config.acquisition if name in (self.techniques or (name,))
+        )
+
     def settings(self, config: Config, count_classes: Callable[[], int]) -> Config:
-        """Returns the settings with the variant's changes.
+        """Returns the settings with the variant's changes and the techniques that it runs.
 
         Args:
-            config: The experiment's settings.
+            config: The experiment's settings, with a technique at least that runs under it.
             count_classes: Returns the number of classes of all data; called
                 only if the variant begins with more or fewer labels.
         """
-        changed = config.replace(**self.changes)
+        # A change need not suit techniques that the variant does not run.
+        changed = config.replace(
+            # Else a default folder would be named after the changes.
+            run_dir=config.run_dir,
+            acquisition=self.runs(config),
+            **self.changes,
+        )
         starts = [(one.initial_per_class, one.classes) for one in (config, changed)]
         to_buy = config.rounds * config.acquisition_size
         # Counting may read the data, so it is done only where it matters.
@@ -168,15 +180,18 @@ def cells(
     repetitions = range(config.repetition, config.repetition + config.repetitions)
     if config.experiment == "run" and len(config.acquisition) == len(repetitions) == 1:
         return [Cell(experiment.variants[0], "", config)]
-    settings = {one.folder: one.settings(config, count_classes) for one in experiment.variants}
+    settings = {
+        one.folder: one.settings(config, count_classes)
+        for one in experiment.variants
+        if one.runs(config)
+    }
     # Repetition by repetition: a grid that is stopped early has compared
     # everything once, rather than one technique three times.
     grid = [
         _cell(variant, settings[variant.folder], name, repetition)
         for repetition in repetitions
         for variant in experiment.variants
-        for name in config.acquisition
-        if name in (variant.techniques or config.acquisition)
+        for name in variant.runs(config)
     ]
     if not grid:
         known = dict.fromkeys(name for one in experiment.variants for name in one.techniques)

@@ -4,6 +4,7 @@ from dbal_tf.experiments import (
     figure1,
     figure2,
     figure3,
+    label_efficiency,
     query_rate,
     report,
     table1,
@@ -19,4 +20,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "table1": table1.EXPERIMENT,
     "query_rate": query_rate.EXPERIMENT,
     "whole_pool": whole_pool.EXPERIMENT,
+    "label_efficiency": label_efficiency.EXPERIMENT,
 }

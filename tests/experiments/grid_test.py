@@ -65,7 +65,24 @@ def test_each_run_is_one_that_could_have_been_made_alone():
 )
 def test_variants_end_with_as_many_labels(changes, rounds):
     changed = Variant(changes=changes).settings(Config(), lambda: 10)
-    assert changed == Config().replace(rounds=rounds, **changes)
+    # The folder is the experiment's, whatever the changes are.
+    assert changed == Config().replace(rounds=rounds, run_dir=Config().run_dir, **changes)
+
+
+def test_a_variant_may_not_suit_the_techniques_that_it_leaves_out():
+    experiment = Experiment(
+        "",
+        lambda *_: [],
+        (
+            Variant("a", "A"),
+            Variant("b", "B", {"batch": "stochastic"}, techniques=("bald",)),
+        ),
+    )
+    assert _paths(experiment, GRID) == ["a/bald/0", "a/random/0", "b/bald/0"]
+    config = Config(experiment="figure1", acquisition=("bald", "random"))
+    assert {cell.config.run_dir.split("/")[1] for cell in _cells(experiment, config)} == {
+        config.run_dir.split("/")[1]
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""`--experiment=label_efficiency`: what each change of the paper's protocol saves in labels.
+
+Three ingredients, all of them together, and each left out: how a query is made
+of scores, how long a network is trained, and whether its images are changed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dbal_tf.config import ACQUISITIONS, JOINT_ACQUISITIONS
+from dbal_tf.experiments import report
+from dbal_tf.experiments.grid import Experiment, Variant
+
+BATCH = {"batch": "stochastic"}
+TRAINING = {"steps": 2000, "batch_size": 32}
+AUGMENTATION = {"augment": ("shift", "rotate")}
+# Random and expected risk have no scores that a batch could be made of.
+SCORED = tuple(name for name in (*ACQUISITIONS, *JOINT_ACQUISITIONS) if name != "random")
+_NO_BATCH = "no_batch"
+
+
+def _batch(folder: str, title: str, changes: Mapping[str, Any], *techniques: str) -> Variant:
+    """Returns a variant with all ingredients, and the query made in some way."""
+    return Variant(
+        folder,
+        title,
+        {**TRAINING, **AUGMENTATION, **changes},
+        techniques=techniques or SCORED,
+        # Its random, which has no batch either, has the same training.
+        baseline=_NO_BATCH,
+    )
+
+
+EXPERIMENT = Experiment(
+    title="Label efficiency",
+    report=report.write,
+    variants=(
+        Variant("paper", "as in the paper"),
+        _batch("all", "all three", BATCH),
+        Variant(_NO_BATCH, "without the batch", {**TRAINING, **AUGMENTATION}),
+        Variant(
+            "no_training", "without long training", {**BATCH, **AUGMENTATION}, None, SCORED
+        ),
+        Variant("no_augmentation", "without augmentation", {**BATCH, **TRAINING}, None, SCORED),
+        _batch("batchbald", "BatchBALD instead", {"batch": "batchbald"}, "bald"),
+        _batch("diverse", "diverse instead", {"batch": "diverse"}),
+    ),
+    panels="acquisition",
+    checkpoints=(50, 100, 200, 500),
+    thresholds=(0.10, 0.05, 0.02),
+    captions=(
+        "All three: a query of the highest scores after random noise (--batch=stochastic), at "
+        "least 2000 training steps of 32 images (--steps, --batch_size), and training images "
+        "that are shifted and turned at random (--augment=shift,rotate). Each stands beside "
+        "the same without it: what the difference is, is its share.",
+        "BatchBALD and diverse, which is k-means++ on how predictions vary, make the query "
+        "instead of the noise. Random buys the same images with and without a batch, so its "
+        "run without the batch is the one that all of them are compared with.",
+    ),
+)

@@ -1,0 +1,63 @@
+import pytest
+
+from dbal_tf.config import Config
+from dbal_tf.experiments.grid import cells
+from dbal_tf.experiments.label_efficiency import EXPERIMENT
+
+GRID = Config(experiment="label_efficiency", acquisition=("bald", "random"), rounds=48)
+
+
+def _cells(config):
+    return cells(EXPERIMENT, config, pytest.fail)
+
+
+def test_random_runs_where_nothing_needs_scores():
+    paths = [cell.path for cell in _cells(GRID)]
+    assert [path for path in paths if "random" in path] == [
+        "paper/random/0",
+        "no_batch/random/0",
+    ]
+    assert [path.split("/")[0] for path in paths if "bald" in path.split("/")] == [
+        variant.folder for variant in EXPERIMENT.variants
+    ]
+
+
+def test_batchbald_is_for_bald_alone():
+    paths = [cell.path for cell in _cells(GRID.replace(acquisition=("epig", "max_entropy")))]
+    assert "diverse/epig/0" in paths
+    assert not any(path.startswith("batchbald") for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "flags"),
+    [
+        ("no_batch", {"batch"}),
+        ("no_training", {"steps", "batch_size"}),
+        ("no_augmentation", {"augment"}),
+        ("batchbald", {"batch"}),
+        ("diverse", {"batch"}),
+        ("paper", {"batch", "steps", "batch_size", "augment"}),
+    ],
+)
+def test_a_variant_differs_from_all_three_by_its_ingredient(left_out, flags):
+    of = {cell.variant.folder: cell.config for cell in _cells(GRID) if "bald/" in cell.path}
+    ours, every = of[left_out].identity_values(), of["all"].identity_values()
+    assert {name for name, value in ours.items() if value != every[name]} == flags
+
+
+def test_random_alone_has_runs_too():
+    paths = [cell.path for cell in _cells(GRID.replace(acquisition=("random",)))]
+    assert paths == ["paper/random/0", "no_batch/random/0"]
+
+
+def test_what_has_no_random_is_compared_with_one_of_equal_training():
+    by_folder = {variant.folder: variant for variant in EXPERIMENT.variants}
+    config = {cell.path: cell.config for cell in _cells(GRID)}
+    for folder in ("all", "batchbald", "diverse"):
+        random = config[f"{by_folder[folder].baseline}/random/0"]
+        own = config[f"{folder}/bald/0"]
+        assert (random.steps, random.batch_size, random.augment) == (
+            own.steps,
+            own.batch_size,
+            own.augment,
+        )
