@@ -4,6 +4,7 @@ from dbal_tf.experiments import (
     figure1,
     figure2,
     figure3,
+    melanoma,
     query_rate,
     report,
     table1,
@@ -17,6 +18,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "figure2": figure2.EXPERIMENT,
     "figure3": figure3.EXPERIMENT,
     "table1": table1.EXPERIMENT,
+    "melanoma": melanoma.EXPERIMENT,
     "query_rate": query_rate.EXPERIMENT,
     "whole_pool": whole_pool.EXPERIMENT,
 }
