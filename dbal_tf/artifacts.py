@@ -250,11 +250,11 @@ class Evaluation:
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
         auc: See `metrics.auc`; None if all items are of one class.
-        sensitivity: See `metrics.sensitivity`; None unless there are two classes.
         reliability: Number of items, mean confidence and share right in each bin of `ece`.
         blessed: Whether the model is good enough, see `PushGate`; None: not decided.
         graph_error: `error` of the harmonic solution, if `--acquisition=mbr`.
         graph_mass_error: The same with class mass normalisation.
+        sensitivity: See `metrics.sensitivity`; None unless there are two classes.
     """
 
     error: float
@@ -264,11 +264,11 @@ class Evaluation:
     deterministic_error: float
     deterministic_nll: float
     auc: float | None = None
-    sensitivity: float | None = None
     reliability: tuple[tuple[float, float, float], ...] = ()
     blessed: bool | None = None
     graph_error: float | None = None
     graph_mass_error: float | None = None
+    sensitivity: float | None = None
 
     def __post_init__(self) -> None:
         # JSON has lists only: evaluations from the store must equal those that went in.

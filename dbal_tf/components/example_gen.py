@@ -155,9 +155,9 @@ class ExampleGen:
         classes, count = source.train_classes, len(source.train)
         groups = np.arange(count) if source.groups is None else source.groups
         if self.folds:
-            is_test = stratified_folds(classes, groups, self.folds, self.fold_seed) == self.fold
-            if is_test.any() and not is_test.all():
-                return is_test
+            folds = stratified_folds(classes, groups, self.folds, self.fold_seed)
+            if len(np.unique(folds)) == self.folds:
+                return folds == self.fold
             raise InputError(
                 f"--folds={self.folds} of {count} images, near copies together, leaves some "
                 "folds empty; expected fewer folds; lower it or add images."
