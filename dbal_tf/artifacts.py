@@ -173,6 +173,7 @@ class Dataset:
         class_names: One name per class, in the order of the class indices.
         checksum: `Source.checksum`, before `--classes` and `--pool_size` leave some out.
         findings: What was found in a folder of images.
+        flips: Features of `train` in each way of `FLIPS`; empty for images.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Dataset:
     class_names: tuple[str, ...]
     checksum: str
     findings: Findings = dataclasses.field(default_factory=Findings)
+    flips: tuple[Examples, ...] = ()
 
     @functools.cached_property
     def _pool_lookup(self) -> _Lookup:
@@ -247,15 +249,12 @@ class Evaluation:
         ece: Expected calibration error over 15 bins, 0 to 1.
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
-        auc: Area under the ROC curve, 0.5 to 1 for a model that has learned
-            something; None unless there are two classes, both among the items.
-        reliability: For each of the 15 bins of `ece`: number of items, mean
-            confidence, and share classified correctly.
-        blessed: Whether the model was good enough to export, see `PushGate`; None
-            if that was not decided.
-        graph_error: `error` of the harmonic solution on the graph, without a
-            network; None unless `--acquisition=mbr`.
+        auc: See `metrics.auc`; None if all items are of one class.
+        reliability: Number of items, mean confidence and share right in each bin of `ece`.
+        blessed: Whether the model is good enough, see `PushGate`; None: not decided.
+        graph_error: `error` of the harmonic solution, if `--acquisition=mbr`.
         graph_mass_error: The same with class mass normalisation.
+        sensitivity: See `metrics.sensitivity`; None unless there are two classes.
     """
 
     error: float
@@ -269,6 +268,7 @@ class Evaluation:
     blessed: bool | None = None
     graph_error: float | None = None
     graph_mass_error: float | None = None
+    sensitivity: float | None = None
 
     def __post_init__(self) -> None:
         # JSON has lists only: evaluations from the store must equal those that went in.

@@ -154,7 +154,7 @@ def artifacts_are_whole(facts: Facts) -> Iterator[str]:
 
 
 def exports_are_complete(facts: Facts) -> Iterator[str]:
-    """Every SavedModel is complete, and a finished run has one."""
+    """Every SavedModel is complete, and a finished run has one unless it wants none."""
     needs_store(facts, "exports")
     exports = [row for row in facts.artifacts if row.kind == "saved_model"]
     for row in exports:
@@ -162,7 +162,7 @@ def exports_are_complete(facts: Facts) -> Iterator[str]:
             if not (facts.folder / row.uri / part).is_file():
                 yield f"{row.uri} has no {part}"
         yield from _of_other_data(facts, f"{row.uri}/{EXPORT_MARKER}")
-    if not facts.rounds:
+    if not facts.rounds or facts.config.export_every < 0:
         return
     last = facts.rounds[-1].point.round
     has_asked = any(row.round == last for row in facts.asked)

@@ -70,7 +70,7 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
     """
     size = facts.config.acquisition_size
     initial = len(asked_in(facts, None))
-    wanted = facts.config.initial_per_class * len(facts.run.class_names)
+    wanted = facts.config.num_initial(len(facts.run.class_names))
     # A person begins with what is labelled already, and skips what they like.
     if wanted and initial != wanted and facts.config.oracle == "dataset":
         yield f"there are {initial} initial labels, expected {wanted}"

@@ -2,10 +2,21 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
+
+from dbal_tf.core import Images
+
+FLIPS = ((2,), (1,), (1, 2))
+"""Axes of images `[n, h, w, k]` that a flip reverses: left to right, upside down, both."""
 
 _SHIFT = 1 / 14  # of the height and the width: two pixels of 28
 _ANGLE = math.radians(10)
+
+
+def flipped(images: Images, axes: tuple[int, ...]) -> np.ndarray:
+    """Returns the images `[n, h, w, k]`, flipped along some axes; see `FLIPS`."""
+    return np.flip(np.asarray(images), axes)
 
 
 def augment(images: tf.Tensor, kinds: tuple[str, ...], key: tf.Tensor) -> tf.Tensor:

@@ -24,16 +24,41 @@ def brier(probs_nc: np.ndarray, classes: np.ndarray) -> float:
 
 
 def auc(probs_nc: np.ndarray, classes: np.ndarray) -> float | None:
-    """Returns the area under the ROC curve of class 1, 0 to 1.
+    """Returns the area under the ROC curve, 0 to 1: 0.5 by chance.
 
-    None unless there are two classes and items of both.
+    Of two classes that of the probability of class 1, the positive one. Of more the
+    mean over the classes, each against all others (macro, one-vs-rest), without those
+    that have no items. None if all items are of one class, or there are none.
     """
-    if probs_nc.shape[1] != 2 or len(np.unique(classes)) != 2:
+    present = np.unique(classes)
+    if len(present) < 2:
         return None
-    # Imported here, because only runs with two classes need it.
+    # Imported here, because it takes a second.
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(classes, probs_nc[:, 1]))
+    positive = [1] if probs_nc.shape[1] == 2 else present.tolist()
+    areas = [roc_auc_score(classes == index, probs_nc[:, index]) for index in positive]
+    return float(np.mean(areas))
+
+
+SPECIFICITY = 0.8
+"""The specificity at which `sensitivity` is measured."""
+
+
+def sensitivity(
+    probs_nc: np.ndarray, classes: np.ndarray, specificity: float = SPECIFICITY
+) -> float | None:
+    """Returns the share of class 1 that is found at a specificity, of two classes.
+
+    The threshold on the probability of class 1 is the lowest at which at least
+    this share of class 0 lies below it. None unless there are items of both classes.
+    """
+    if probs_nc.shape[1] != 2 or len(np.unique(classes)) < 2:
+        return None
+    negative, positive = (np.sort(probs_nc[classes == index, 1]) for index in (0, 1))
+    # 1e-9, because 0.8 * 5 may round to above 4.
+    below = int(np.ceil(specificity * len(negative) - 1e-9))
+    return float(np.mean(positive > (negative[below - 1] if below else -1)))
 
 
 def reliability(

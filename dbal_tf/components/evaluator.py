@@ -44,5 +44,6 @@ class Evaluator:
             deterministic_error=metrics.error(point, classes),
             deterministic_nll=metrics.nll(point, classes),
             auc=metrics.auc(probs, classes),
+            sensitivity=metrics.sensitivity(probs, classes),
             reliability=metrics.reliability(probs, classes),
         )

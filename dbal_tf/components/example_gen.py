@@ -10,11 +10,18 @@ from dbal_tf.artifacts import Dataset, Labels, Splits
 from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
+from dbal_tf.config.data import class_counts
 from dbal_tf.core import InputError
 from dbal_tf.datasets import LOADERS
 from dbal_tf.datasets.image_folder import FolderOptions
 from dbal_tf.datasets.source import Source
-from dbal_tf.datasets.splits import make_splits, split_around, split_unlabelled
+from dbal_tf.datasets.splits import (
+    draw_counts,
+    make_splits,
+    split_around,
+    split_unlabelled,
+    stratified_folds,
+)
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.run_dir import check_pool
 
@@ -38,6 +45,12 @@ class ExampleGen:
         folder: How a folder of images is read; None for other data sets.
         test_size: Number of items held out for the test, from a data set that has
             no test items; 0: a fifth, at most 1000.
+        test_counts: Number of each class in their place, such as `cat:100`.
+        folds: Number of parts of which one is held out in their place; 0: none.
+        fold: That part.
+        fold_seed: Seed of the parts.
+        initial_counts: Number of items of each class in the initial set, if not
+            `initial_per_class`.
         asks_person: Whether a person labels, so that labels may be unknown.
     """
 
@@ -49,11 +62,18 @@ class ExampleGen:
     pool_size: int = 0
     folder: FolderOptions | None = None
     test_size: int = 0
+    test_counts: tuple[str, ...] = ()
+    folds: int = 0
+    fold: int = 0
+    fold_seed: int = 0
+    initial_counts: tuple[str, ...] = ()
     asks_person: bool = False
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
+        # Repetitions that divide the images alike test on one part after the other.
+        division, fold = divmod(config.repetition, max(1, config.folds))
         return cls(
             config.dataset,
             config.data_dir,
@@ -63,6 +83,11 @@ class ExampleGen:
             config.pool_size,
             FolderOptions.from_config(config) if config.dataset == _FOLDER else None,
             config.test_size,
+            config.test_counts,
+            config.folds,
+            fold,
+            seed_for(config.seed, division, 0, "folds") if config.folds else 0,
+            config.initial_counts,
             config.dataset == _FOLDER and config.oracle != "dataset",
         )
 
@@ -115,6 +140,8 @@ class ExampleGen:
                 "data set is asked for them; label them by sub-folders or --labels_csv, or "
                 "leave them out."
             )
+        if self.folds or self.test_counts:
+            return source.with_test(self._is_test(source))
         size = self.test_size or min(_MOST_TESTS, count // 5)
         if not 0 < size < count:
             raise InputError(
@@ -123,6 +150,41 @@ class ExampleGen:
             )
         return source.hold_out(size, _TEST_SEED)
 
+    def _is_test(self, source: Source) -> np.ndarray:
+        """Marks the items of a fold, or those that `test_counts` asks for."""
+        classes, count = source.train_classes, len(source.train)
+        groups = np.arange(count) if source.groups is None else source.groups
+        if self.folds:
+            folds = stratified_folds(classes, groups, self.folds, self.fold_seed)
+            if len(np.unique(folds)) == self.folds:
+                return folds == self.fold
+            raise InputError(
+                f"--folds={self.folds} of {count} images, near copies together, leaves some "
+                "folds empty; expected fewer folds; lower it or add images."
+            )
+        wanted = self._counts("test_counts", source)
+        drawn = draw_counts(classes, groups, wanted, _TEST_SEED)
+        found = np.bincount(classes[drawn], minlength=len(wanted))
+        if (found < wanted).any():
+            name = source.class_names[int((found < wanted).argmax())]
+            raise InputError(
+                f"--test_counts={','.join(self.test_counts)} cannot be drawn: {name} has "
+                f"{(classes == source.class_names.index(name)).sum()} images, near copies "
+                "together; lower its number or add images."
+            )
+        return np.isin(np.arange(count), drawn)
+
+    def _counts(self, name: str, source: Source) -> list[int]:
+        """Returns the numbers of a setting in the order of the classes."""
+        values = getattr(self, name)
+        counts = class_counts(name, values)
+        if set(counts) != set(source.class_names):
+            raise InputError(
+                f"--{name}={','.join(values)} names {', '.join(counts)}; expected each of the "
+                f"classes {', '.join(source.class_names)}; correct it."
+            )
+        return [counts[one] for one in source.class_names]
+
     def _split(self, source: Source, seed: int, initial_ids: np.ndarray | None) -> Splits:
         ids, classes = source.train.ids, source.train_classes
         sizes = self.validation_size, seed, self.pool_size, source.groups
@@ -130,7 +192,10 @@ class ExampleGen:
             return split_unlabelled(ids, classes, *sizes)
         if initial_ids is None:
             count = len(source.class_names)
-            return make_splits(ids, classes, count, self.initial_per_class, *sizes)
+            per_class: int | list[int] = self.initial_per_class
+            if self.initial_counts:
+                per_class = self._counts("initial_counts", source)
+            return make_splits(ids, classes, count, per_class, *sizes)
         source.train.rows(initial_ids)
         return split_around(ids, classes, initial_ids, *sizes)
 
@@ -158,6 +223,11 @@ def check_data(config: Config, dataset: Dataset) -> None:
             cannot be built for such images.
     """
     check_pool(config, dataset)
+    if unknown := set(config.flip_classes) - set(dataset.class_names):
+        raise InputError(
+            f"--flip_classes={','.join(config.flip_classes)} names {min(unknown)}, which is "
+            f"not a class of the data set; expected some of {', '.join(dataset.class_names)}."
+        )
     Features.from_config(config).check(dataset)
     if config.acquisition[0] in GRAPH_TECHNIQUES:
         ImageGraph.from_config(config).check(dataset)

@@ -8,14 +8,15 @@ import os
 import pathlib
 import time
 import zipfile
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import keras
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Examples, Model
 from dbal_tf.bayesian import applications
+from dbal_tf.bayesian.augmentation import FLIPS, flipped
 from dbal_tf.bayesian.inference import chunk_size
 from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
@@ -39,7 +40,7 @@ class Features:
     On disk: `<cache>/<digest>/<block>.npz` with the arrays `ids` `[n]` and `features`
     `[n, d]`, float32, as the trunk gives them. The digest is that of data, trunk and
     weights, so that all runs on the same data share the features; a block is named by
-    the digest of its ids.
+    the digest of its ids. Images that are flipped have a folder for each way.
 
     Attributes:
         model: See the flag of the same name.
@@ -85,7 +86,8 @@ class Features:
         """Returns the data set with features as images, float32 `[n, 1, 1, d]`.
 
         Ids, splits and checksum are those of the data set. Each feature has mean 0 and
-        variance 1 over all training images, labelled or not.
+        variance 1 over all training images, labelled or not. Features of flips are
+        computed when they are read: of few images, as only labelled ones are flipped.
 
         Args:
             dataset: Holds the images.
@@ -97,11 +99,14 @@ class Features:
         if not self.is_frozen:
             return dataset
         train, test = self._features(dataset, say)
-        mean, deviation = _moments(train)
+        moments = mean, deviation = _moments(train)
+        ids = dataset.train.ids
+        flips = (FlippedFeatures(dataset.train, self._kept(dataset, f), moments) for f in FLIPS)
         return dataclasses.replace(
             dataset,
-            train=_examples(dataset.train.ids, (train - mean) / deviation),
+            train=_examples(ids, (train - mean) / deviation),
             test=_examples(dataset.test.ids, (test - mean) / deviation),
+            flips=tuple(Examples(ids, features) for features in flips),
         )
 
     def whole(self, model: Model, dataset: Dataset) -> Model:
@@ -121,27 +126,86 @@ class Features:
 
     def _features(self, dataset: Dataset, say: Say) -> tuple[np.ndarray, np.ndarray]:
         """Returns the features of training and test items, `[n, d]`, as they are kept."""
+        kept, items = self._kept(dataset), (dataset.train, dataset.test)
+        progress = _Progress(sum(len(kept.missing(examples)) for examples in items), say)
+        train, test = (kept.of(examples, progress.add) for examples in items)
+        return train, test
+
+    def _kept(self, dataset: Dataset, axes: tuple[int, ...] = ()) -> "_Kept":
+        """Returns the features that are kept of images flipped along some axes."""
         trunk, digest = self.trunk(dataset)
         # Shapes and names are in the digests of weights and data, save for the
         # preprocessing, which goes with the application.
         text = f"{dataset.checksum} {dataset.image_shape} {self.model} {digest}"
-        folder = self.cache / hashlib.sha256(text.encode()).hexdigest()
-        kept = dict(_read_all(folder))
-        items = dataset.train, dataset.test
-        missing = [
-            (examples, examples.ids[[item not in kept for item in examples.ids.tolist()]])
-            for examples in items
-        ]
-        progress = _Progress(sum(len(ids) for _, ids in missing), say)
-        for examples, ids in missing:
-            for start in range(0, len(ids), _BLOCK):
-                block = ids[start : start + _BLOCK]
-                features = _computed(trunk, examples.select(block))
-                _write(folder, block, features)
-                kept.update(zip(block.tolist(), features, strict=True))
-                progress.add(len(block))
-        train, test = (np.stack([kept[i] for i in x.ids.tolist()]) for x in items)
-        return train, test
+        text += f" flipped {axes}" * bool(axes)
+        return _Kept(self.cache / hashlib.sha256(text.encode()).hexdigest(), trunk, axes)
+
+
+class _Kept:
+    """The features that a trunk gives of images flipped in one way, kept on disk."""
+
+    def __init__(self, folder: pathlib.Path, trunk: keras.Model, axes: tuple[int, ...]) -> None:
+        self._folder, self._trunk, self._axes = folder, trunk, axes
+
+    @functools.cached_property
+    def _known(self) -> dict[str, np.ndarray]:
+        return dict(_read_all(self._folder))
+
+    def missing(self, examples: Examples) -> np.ndarray:
+        """Returns the ids of the items whose features are not kept yet."""
+        return examples.ids[[item not in self._known for item in examples.ids.tolist()]]
+
+    def of(self, examples: Examples, done: Callable[[int], None]) -> np.ndarray:
+        """Returns the features of items, `[n, d]`; computes and keeps what is missing.
+
+        Args:
+            examples: The items, at least one.
+            done: Called with the number of items whenever some are computed.
+        """
+        ids = self.missing(examples)
+        for start in range(0, len(ids), _BLOCK):
+            block = ids[start : start + _BLOCK]
+            features = _computed(self._trunk, examples.select(block), self._axes)
+            _write(self._folder, block, features)
+            self._known.update(zip(block.tolist(), features, strict=True))
+            done(len(block))
+        return np.stack([self._known[item] for item in examples.ids.tolist()])
+
+
+class FlippedFeatures:
+    """Standardized features of flipped images, `[n, 1, 1, d]`, read when they are used.
+
+    Args:
+        examples: The images, not flipped.
+        kept: Their features, flipped in one way.
+        moments: Mean and deviation of the features of images that are not flipped.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, examples: Examples, kept: _Kept, moments: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        self._examples, self._kept, self._moments = examples, kept, moments
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of images, 1, 1 and number of features."""
+        return len(self), 1, 1, len(self._moments[0])
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, rows: Any) -> "FlippedFeatures":
+        chosen = self._examples.select(self._examples.ids[rows])
+        return FlippedFeatures(chosen, self._kept, self._moments)
+
+    def __array__(self, dtype: Any = None, /, *, copy: bool | None = None) -> np.ndarray:
+        if not len(self):
+            return np.zeros(self.shape, dtype or self.dtype)
+        mean, deviation = self._moments
+        features = (self._kept.of(self._examples, lambda count: None) - mean) / deviation
+        return features[:, np.newaxis, np.newaxis, :].astype(dtype or self.dtype)
 
 
 def origin(config: Config, dataset: Dataset, network: NetworkFactory) -> dict[str, str]:
@@ -190,13 +254,15 @@ def _examples(ids: np.ndarray, features: np.ndarray) -> Examples:
     return Examples(ids, features[:, np.newaxis, np.newaxis, :])
 
 
-def _computed(trunk: keras.Model, examples: Examples) -> np.ndarray:
-    """Returns the features of images, float32 `[n, d]`."""
+def _computed(trunk: keras.Model, examples: Examples, axes: tuple[int, ...] = ()) -> np.ndarray:
+    """Returns the features of images flipped along some axes, float32 `[n, d]`."""
     step, images = chunk_size(examples.images.shape[1:]), examples.images
     # By calls, because `predict` would run under the run's strategy, once a replica.
     return np.concatenate(
         [
-            trunk(np.asarray(images[start : start + step], np.float32), training=False)
+            trunk(
+                flipped(images[start : start + step], axes).astype(np.float32), training=False
+            )
             for start in range(0, len(examples), step)
         ]
     )

@@ -31,7 +31,7 @@ class PushGate:
     ) -> tuple[Evaluation, bool, str]:
         """Returns the evaluation with its verdict, and whether to export the model.
 
-        The last round's model is always exported.
+        The last round's model is exported unless `export_every` is -1.
 
         Args:
             evaluation: The evaluation of the round's model.
@@ -44,8 +44,8 @@ class PushGate:
             or if there is no threshold.
         """
         # A run without any export would leave its user nothing to serve.
-        last = index == self.rounds
-        due = bool(self.export_every and index and index % self.export_every == 0)
+        last = index == self.rounds and self.export_every >= 0
+        due = bool(self.export_every > 0 and index and index % self.export_every == 0)
         if not (last or due) or not self.bless_max_error:
             return evaluation, last or due, ""
         reason = self._refusal(evaluation, curve)

@@ -7,12 +7,13 @@ import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian import metrics
+from dbal_tf.bayesian.augmentation import FLIPS, flipped
 from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.networks import NetworkFactory, network_factory
 from dbal_tf.config import Config
-from dbal_tf.core import InputError
+from dbal_tf.core import Images, InputError
 
 WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
 # Seldom, because a choice costs one training for each candidate.
@@ -41,6 +42,7 @@ class Trainer:
     steps: int = 0
     augment: tuple[str, ...] = ()
     class_weights: str = "none"
+    flip_classes: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, config: Config, network: NetworkFactory | None = None) -> Self:
@@ -75,6 +77,7 @@ class Trainer:
             config.steps,
             config.augment,
             config.class_weights,
+            config.flip_classes,
         )
 
     def fitter(self, dataset: Dataset) -> Fitter:
@@ -126,12 +129,29 @@ class Trainer:
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
         """
-        images = dataset.train.select(labels.ids).images
+        images, classes = self._with_flips(dataset, labels)
         weights = None
         if self.class_weights == "balanced":
-            weights = balanced_weights(labels.classes, len(dataset.class_names))
-        fitter.fit(images, labels.classes, self.epochs, weight_decay, seed, self.steps, weights)
+            weights = balanced_weights(classes, len(dataset.class_names))
+        # N of the penalty c/N counts the labels: a flip tells nothing new.
+        decay = weight_decay * len(classes) / len(labels)
+        fitter.fit(images, classes, self.epochs, decay, seed, self.steps, weights)
         return Model(fitter.network, len(labels), weight_decay, seed)
+
+    def _with_flips(self, dataset: Dataset, labels: Labels) -> tuple[Images, np.ndarray]:
+        """Returns what is trained on: the labelled images, and flips of some classes."""
+        images = dataset.train.select(labels.ids).images
+        numbers = [dataset.class_names.index(name) for name in self.flip_classes]
+        chosen = np.flatnonzero(np.isin(labels.classes, numbers))
+        if not len(chosen):
+            return images, labels.classes
+        if dataset.flips:
+            ids = labels.ids[chosen]
+            flips = [np.asarray(one.select(ids).images) for one in dataset.flips]
+        else:
+            flips = [flipped(images[chosen], axes) for axes in FLIPS]
+        classes = np.concatenate([labels.classes, *[labels.classes[chosen]] * len(flips)])
+        return np.concatenate([np.asarray(images), *flips]), classes
 
     def choose_weight_decay(
         self,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 from dbal_tf.config import names as known
 from dbal_tf.config.limits import option
@@ -60,6 +61,20 @@ class DataSettings:
         "the same for every --seed; 0: a fifth, at most 1000.",
         at_least=0,
     )
+    folds: int = option(
+        0,
+        "Test on one of so many parts of the images of --dataset=image_folder, in place of "
+        "--test_size: repetition r on part r modulo --folds, so that every image is tested on "
+        "once in so many repetitions, and the next ones are of other parts. Classes are spread "
+        "evenly, near copies stay together. 0: none.",
+        at_least=0,
+        at_most=1000,
+    )
+    test_counts: tuple[str, ...] = option(
+        (),
+        "Images of each class to test on, in place of --test_size, such as cat:100,dog:50, "
+        "drawn as those are. Empty: of any class.",
+    )
     classes: tuple[str, ...] = option(
         (),
         "Names of the classes to tell apart; images of other classes are left out. Empty: "
@@ -67,6 +82,12 @@ class DataSettings:
     )
     initial_per_class: int = option(
         2, "Images per class in the initial set. Paper: 2, so 20 in all.", at_least=1
+    )
+    initial_counts: tuple[str, ...] = option(
+        (),
+        "Images of each class in the initial set, if they are not equally many, such as "
+        "cat:80,dog:20. Empty: --initial_per_class of each. Paper, section 5.5: 80 benign and "
+        "20 malignant.",
     )
     validation_size: int = option(
         100, "Images in the validation set, for hyper-parameters. Paper: 100.", at_least=0
@@ -94,3 +115,33 @@ def height_width(text: str) -> tuple[int, int] | None:
             "or height x width, such as 48x64."
         )
     return int(found[1]), int(found[2] or found[1])
+
+
+def class_counts(name: str, values: Sequence[str]) -> dict[str, int]:
+    """Returns how many images of each class a setting asks for, by the class's name.
+
+    Args:
+        name: The setting, for messages.
+        values: Its values, such as `cat:80`.
+
+    Raises:
+        InputError: A value is not a class and a number, a class comes twice, or all
+            numbers are 0.
+
+    >>> class_counts("initial_counts", ("cat:80", "dog:20"))
+    {'cat': 80, 'dog': 20}
+    """
+    counts: dict[str, int] = {}
+    for value in values:
+        found = re.fullmatch(r"(.+):(\d{1,9})", value, re.ASCII)
+        if not found or found[1] in counts:
+            raise InputError(
+                f"--{name}={','.join(values)} cannot be used ({value}); expected each class "
+                "once, with its number of images, such as cat:80,dog:20."
+            )
+        counts[found[1]] = int(found[2])
+    if values and not any(counts.values()):
+        raise InputError(
+            f"--{name}={','.join(values)} asks for no image; expected at least one of a class."
+        )
+    return counts

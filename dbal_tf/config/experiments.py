@@ -76,8 +76,8 @@ class ExperimentSettings:
     # Exports only save a model; they change nothing that the run computes.
     export_every: int = option(
         0,
-        "Export a SavedModel every this many rounds; 0: at the end only.",
-        at_least=0,
+        "Export a SavedModel every this many rounds; 0: at the end only; -1: never.",
+        at_least=-1,
         identity=False,
     )
     bless_max_error: float = option(

@@ -12,7 +12,7 @@ from typing import Any
 
 from dbal_tf.config import names as known
 from dbal_tf.config.choice import ChoiceSettings
-from dbal_tf.config.data import DataSettings, height_width
+from dbal_tf.config.data import DataSettings, class_counts, height_width
 from dbal_tf.config.experiments import ExperimentSettings
 from dbal_tf.config.labelling import LabellingSettings
 from dbal_tf.config.limits import check_limits
@@ -25,9 +25,13 @@ _NOUNS = {
     "systems": "system",
     "class_names": "class",
     "augment": "change",
+    "flip_classes": "class",
 }
 # What only a folder of images has.
-_OF_FOLDERS = ("labels_csv", "class_names", "image_size", "test_size", "strict")
+_OF_FOLDERS = (
+    *("labels_csv", "class_names", "image_size", "strict"),
+    *("test_size", "test_counts", "folds"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Config(
         self._check_labels_from()
         self._check_oracle()
         self._check_folder()
+        self._check_counts()
         if self.weight_decay == "auto" and not self.validation_size:
             raise InputError(
                 "--validation_size=0 cannot be used with --weight_decay=auto, which is chosen "
@@ -154,6 +159,32 @@ class Config(
                 f"--{given[0]} was given with --dataset={self.dataset}; it is for "
                 "--dataset=image_folder; leave one of them out."
             )
+
+    def _check_counts(self) -> None:
+        held_out = [n for n in ("test_size", "test_counts", "folds") if getattr(self, n)]
+        if len(held_out) > 1:
+            raise InputError(
+                f"--{held_out[0]} and --{held_out[1]} were both given; expected one way to get "
+                "a test set; leave one of them out."
+            )
+        if self.folds == 1:
+            raise InputError(
+                "--folds=1 would test on all images; expected at least 2, or 0 for none."
+            )
+        for name in ("initial_counts", "test_counts"):
+            class_counts(name, getattr(self, name))
+        # Of a person's images the classes are not known before.
+        counted = [n for n in ("initial_counts", "test_counts") if getattr(self, n)]
+        if counted and self.oracle != "dataset":
+            raise InputError(
+                f"--{counted[0]} cannot be used with --oracle={self.oracle}, as the classes "
+                "are not known before; leave it out."
+            )
+
+    def num_initial(self, num_classes: int) -> int:
+        """Returns the number of items in the initial set, given that of all classes."""
+        counts = class_counts("initial_counts", self.initial_counts)
+        return sum(counts.values()) if counts else self.initial_per_class * num_classes
 
     def _default_run_dir(self) -> str:
         techniques = "-".join(self.acquisition)

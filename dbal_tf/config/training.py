@@ -115,6 +115,12 @@ class TrainingSettings:
         "empty: none. Paper: none.",
         choices=known.AUGMENTATIONS,
     )
+    flip_classes: tuple[str, ...] = option(
+        (),
+        "Classes that are augmented by flips, such as a rare one: the network learns from each "
+        "of their labelled images four times, as it is, flipped left to right, upside down, "
+        "and both. Paper: none; malignant in section 5.5.",
+    )
     class_weights: str = option(
         "none",
         "Weight of each image in the loss: 1 (none), or inversely proportional to the number "

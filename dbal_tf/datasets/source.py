@@ -82,14 +82,21 @@ class Source:
         groups = np.arange(len(self.train)) if self.groups is None else self.groups
         rng = np.random.Generator(np.random.PCG64(seed))
         drawn = draw_groups(rng.permutation(len(groups)), groups, size)
-        is_test = np.isin(np.arange(len(groups)), drawn)
+        return self.with_test(np.isin(np.arange(len(groups)), drawn))
+
+    def with_test(self, is_test: np.ndarray) -> "Source":
+        """Returns the source with some of its training items as test items.
+
+        Args:
+            is_test: Which, bool, shape `[n]`.
+        """
         return dataclasses.replace(
             self,
             train=self.train.select(self.train.ids[~is_test]),
             train_classes=self.train_classes[~is_test],
             test=self.train.select(self.train.ids[is_test]),
             test_classes=self.train_classes[is_test],
-            groups=groups[~is_test],
+            groups=None if self.groups is None else self.groups[~is_test],
         )
 
     def checksum(self) -> str:

@@ -1,5 +1,7 @@
 """The split of a data set into initial set, validation set and pool."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dbal_tf.artifacts import Splits
@@ -10,13 +12,13 @@ def make_splits(
     ids: np.ndarray,
     classes: np.ndarray,
     num_classes: int,
-    initial_per_class: int,
+    initial_per_class: int | Sequence[int],
     validation_size: int,
     seed: int,
     pool_size: int = 0,
     groups: np.ndarray | None = None,
 ) -> Splits:
-    """Splits items at random into a balanced initial set, a validation set and a pool.
+    """Splits items at random into an initial set, a validation set and a pool.
 
     Items without a label go to the pool. Paper, section 5: 20 initial items, two
     per class, and 100 for validation.
@@ -25,7 +27,8 @@ def make_splits(
         ids: Item ids, shape `[n]`.
         classes: Class indices, int64, shape `[n]`; -1 where unknown.
         num_classes: Number of classes c; every class must be present.
-        initial_per_class: Number of items of each class in the initial set.
+        initial_per_class: Number of items of each class in the initial set: one
+            for all, which balances it, or one for each.
         validation_size: Number of items in the validation set, of any class.
         seed: Seed of the split.
         pool_size: Largest size of the pool, a random subset of the remaining
@@ -42,11 +45,12 @@ def make_splits(
         InputError: A class has too few labelled items, or too few items
             remain for the validation set or the pool.
     """
-    _check_classes(classes, num_classes, initial_per_class)
+    wanted = np.broadcast_to(initial_per_class, num_classes)
+    _check_classes(classes, wanted, isinstance(initial_per_class, int))
     # PCG64 by name, because NumPy may change the generator that default_rng uses.
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(np.flatnonzero(classes >= 0))
-    is_initial = _is_among_first(classes[order], num_classes, initial_per_class)
+    is_initial = _is_among_first(classes[order], wanted)
     initial, rest = order[is_initial], order[~is_initial]
     return _split_rest(ids, initial, rest, validation_size, pool_size, rng, groups)
 
@@ -140,6 +144,72 @@ def draw_groups(order: np.ndarray, groups: np.ndarray, size: int) -> np.ndarray:
     return order[is_taken][np.argsort(first[inverse[is_taken]], kind="stable")]
 
 
+def stratified_folds(
+    classes: np.ndarray, groups: np.ndarray, folds: int, seed: int
+) -> np.ndarray:
+    """Returns the fold of each item: parts of equal size with equal shares of each class.
+
+    Whole groups only. Large groups are dealt out first, each to the fold that holds the
+    least of its classes, so that the many groups of one item even out what is left.
+
+    Args:
+        classes: Class indices, int64, shape `[n]`; -1 where unknown.
+        groups: Equal numbers for items of which a fold has all or none, `[n]`.
+        folds: Number of folds.
+        seed: Decides which items share a fold.
+
+    Returns:
+        Numbers from 0 to `folds - 1`, int64, shape `[n]`.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(classes))
+    _, first, inverse, sizes = np.unique(
+        groups[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    num_classes = int(classes.max(initial=-1)) + 2  # One more, for what is unknown.
+    counts_gc = np.zeros((len(sizes), num_classes))
+    np.add.at(counts_gc, (inverse, classes[order] + 1), 1)
+    # In shares of its class, so that an item of a rare class weighs more.
+    weights_c = np.maximum(counts_gc.sum(axis=0), 1.0) ** -2
+    held_fc, fold_g = np.zeros((folds, num_classes)), np.zeros(len(sizes), np.int64)
+    for group in np.lexsort((first, -sizes)).tolist():
+        load_f = held_fc @ (weights_c * counts_gc[group])
+        # The last key counts first: the classes, then the size, then the number.
+        fold_g[group] = np.lexsort((held_fc.sum(axis=1), load_f))[0]
+        held_fc[fold_g[group]] += counts_gc[group]
+    fold_n = np.empty(len(classes), np.int64)
+    fold_n[order] = fold_g[inverse]
+    return fold_n
+
+
+def draw_counts(
+    classes: np.ndarray, groups: np.ndarray, counts: Sequence[int], seed: int
+) -> np.ndarray:
+    """Returns the positions of so many items of each class, whole groups only.
+
+    A group that does not fit is passed over, so there may be fewer of a class.
+
+    Args:
+        classes: Class indices, int64, shape `[n]`; -1 where unknown.
+        groups: Equal numbers for items of which all are drawn or none, `[n]`.
+        counts: Number of items of each class, shape `[c]`.
+        seed: Decides which.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(classes))
+    members: dict[int, list[int]] = {}
+    for row in order.tolist():
+        members.setdefault(int(groups[row]), []).append(row)
+    # The last is of what is unknown.
+    left, drawn = np.array([*counts, 0]), list[int]()
+    for rows in members.values():
+        taken = np.bincount(classes[rows] % len(left), minlength=len(left))
+        if (taken <= left).all():
+            left -= taken
+            drawn += rows
+    return np.array(drawn, np.int64)
+
+
 def _split_rest(
     ids: np.ndarray,
     initial: np.ndarray,
@@ -166,12 +236,14 @@ def _split_rest(
     return Splits(ids[initial], ids[validation], ids[pool])
 
 
-def _check_classes(classes: np.ndarray, num_classes: int, initial_per_class: int) -> None:
-    counts = np.bincount(classes[classes >= 0], minlength=num_classes)
-    if counts.min() < initial_per_class:
+def _check_classes(classes: np.ndarray, wanted: np.ndarray, is_balanced: bool) -> None:
+    counts = np.bincount(classes[classes >= 0], minlength=len(wanted))
+    scarce = int((counts - wanted).argmin())
+    if counts[scarce] < wanted[scarce]:
+        flag = "--initial_per_class=" if is_balanced else "the number in --initial_counts, "
         raise InputError(
-            f"class {counts.argmin()} has {counts.min()} labelled training images; expected "
-            f"at least --initial_per_class={initial_per_class}; lower it or label more."
+            f"class {scarce} has {counts[scarce]} labelled training images; expected at least "
+            f"{flag}{wanted[scarce]}; lower it or label more."
         )
 
 
@@ -188,9 +260,9 @@ def _pool(n: int, taken: np.ndarray, size: int, rng: np.random.Generator) -> np.
     return rest
 
 
-def _is_among_first(classes: np.ndarray, num_classes: int, count: int) -> np.ndarray:
-    """Marks the first `count` items of each class."""
+def _is_among_first(classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Marks the first items of each class, so many as `counts` says, shape `[c]`."""
     marks = np.zeros(len(classes), dtype=bool)
-    for index in range(num_classes):
+    for index, count in enumerate(counts):
         marks[np.flatnonzero(classes == index)[:count]] = True
     return marks

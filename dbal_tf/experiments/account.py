@@ -44,10 +44,10 @@ def stamp(config: Config, results: Sequence[Result]) -> str:
 
 def _queries(config: Config) -> str:
     scored = f"a random {config.pool_subset}" if config.pool_subset else "the whole pool"
-    return (
-        f"{config.initial_per_class} per class at the start, {config.acquisition_size} a query "
-        f"of {scored}"
-    )
+    start = f"{config.initial_per_class} per class"
+    if config.initial_counts:
+        start = ", ".join(value.replace(":", " ") for value in config.initial_counts)
+    return f"{start} at the start, {config.acquisition_size} a query of {scored}"
 
 
 def _commit(result: Result) -> str:

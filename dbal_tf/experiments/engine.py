@@ -90,7 +90,8 @@ def count_classes(experiment: Experiment, config: Config) -> int:
     for cell in grid:
         # Whoever reads the run itself says that its store is damaged.
         with contextlib.suppress(DamagedStoreError):
-            if not cell.config.classes and (curve := _result(cell).outcome.curve):
+            named = cell.config.classes or cell.config.initial_counts
+            if not named and (curve := _result(cell).outcome.curve):
                 return curve[0].labels // cell.config.initial_per_class
     if config.report_only:
         return 1  # Without a round there is no report, however many it would be of.
@@ -108,6 +109,8 @@ def _write_curve(result: Result) -> None:
 def _unless_exported(result: Result) -> str:
     """Says how a run that was ended early gets its SavedModel; empty if it has one."""
     folder = pathlib.Path(result.cell.config.run_dir)
+    if result.cell.config.export_every < 0:
+        return ""
     if is_published(folder) or any(folder.glob(f"{EXPORT_DIR}/[0-9]*/saved_model.pb")):
         return ""
     return f", but no model was exported; --rounds={len(result.outcome.curve)} exports one"

@@ -63,12 +63,13 @@ class Variant:
             acquisition=self.runs(config),
             **self.changes,
         )
-        starts = [(one.initial_per_class, one.classes) for one in (config, changed)]
+        both = config, changed
+        starts = [(one.initial_per_class, one.initial_counts, one.classes) for one in both]
         to_buy = config.rounds * config.acquisition_size
         # Counting may read the data, so it is done only where it matters.
         if starts[0] != starts[1]:
             before, after = (
-                of_each * (len(names) or count_classes()) for of_each, names in starts
+                one.num_initial(len(one.classes) or count_classes()) for one in both
             )
             to_buy += before - after
         # All queries are whole ones: a variant may end a few labels earlier.

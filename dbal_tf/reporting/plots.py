@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # After Okabe and Ito: people with any colour vision can tell these apart.
-_COLOURS = {
+COLOURS = {
     "var_ratios": "#0072B2",
     "max_entropy": "#D55E00",
     "bald": "#009E73",
@@ -148,8 +148,8 @@ def _colours(names: Iterable[str]) -> dict[str, str]:
     """A known technique has its own colour everywhere; others get the rest."""
     names = list(names)
     # Colours of known techniques that are absent come last: a reader knows them.
-    free = [*_OTHER_COLOURS, *(c for name, c in _COLOURS.items() if name not in names)]
-    known = _COLOURS | _POSTERIOR_COLOURS
+    free = [*_OTHER_COLOURS, *(c for name, c in COLOURS.items() if name not in names)]
+    known = COLOURS | _POSTERIOR_COLOURS
     random = [name for name in names if name.endswith(", random")]
     others = [name for name in names if name not in known and name not in random]
     for some, colours in ((random, _RANDOM_COLOURS), (others, free)):

@@ -21,6 +21,7 @@ _MEASURES = (
     "brier",
     "ece",
     "auc",
+    "sensitivity",
     "deterministic_error",
     "graph_error",
     "graph_mass_error",

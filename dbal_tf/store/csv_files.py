@@ -19,7 +19,7 @@ _MEASURES = tuple(
     for field in dataclasses.fields(Evaluation)
     if field.default is dataclasses.MISSING
 )
-_OPTIONAL_MEASURES = ("auc", "graph_error", "graph_mass_error")
+_OPTIONAL_MEASURES = ("auc", "sensitivity", "graph_error", "graph_mass_error")
 _SECONDS = "_seconds"
 
 
@@ -32,7 +32,7 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
     Returns:
         A header and one line per round: errors as shares 0 to 1, likelihoods
         in nats, seconds to the millisecond (0 for a phase that did not happen);
-        the AUC and the errors of a graph if every round has them. All numbers
+        AUC, sensitivity and the errors of a graph if every round has them. All numbers
         but the seconds read back equal.
     """
     evaluations = [point.evaluation for point in curve]

@@ -69,3 +69,11 @@ def test_the_first_point_may_not_be_in_the_curve_yet_whatever_its_columns(facts)
     assert list(folder.curve_is_that_of_the_store(dataclasses.replace(first, rounds=[]))) == []
     with pytest.raises(InputError, match=r"curve\.csv cannot be read"):
         list(folder.curve_is_that_of_the_store(first))
+
+
+def test_a_run_that_wants_no_export_has_none(facts):
+    without = [row for row in facts.artifacts if row.kind != "saved_model"]
+    bare = dataclasses.replace(facts, artifacts=without)
+    assert list(folder.exports_are_complete(bare)) == ["round 2 was the last but has no export"]
+    wants_none = dataclasses.replace(bare, config=facts.config.replace(export_every=-1))
+    assert list(folder.exports_are_complete(wants_none)) == []

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dbal_tf.bayesian import augmentation
-from dbal_tf.bayesian.augmentation import augment
+from dbal_tf.bayesian.augmentation import FLIPS, augment, flipped
 
 KEY = tf.constant([3, 5], tf.int64)
 
@@ -82,3 +82,9 @@ def test_the_key_decides(kinds: tuple[str, ...]) -> None:
 
 def test_nothing_changes_without_a_kind() -> None:
     np.testing.assert_allclose(augment(_images(), (), KEY), _images(), atol=1e-4)
+
+
+def test_flips_by_hand():
+    image = np.arange(6).reshape(1, 2, 3, 1)
+    found = [flipped(image, axes)[0, :, :, 0].tolist() for axes in FLIPS]
+    assert found == [[[2, 1, 0], [5, 4, 3]], [[3, 4, 5], [0, 1, 2]], [[5, 4, 3], [2, 1, 0]]]

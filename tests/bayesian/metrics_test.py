@@ -75,15 +75,41 @@ def test_auc_by_hand() -> None:
     assert metrics.auc(np.full((4, 2), 0.5), np.array([0, 1, 1, 0])) == 0.5
 
 
-@pytest.mark.parametrize(
-    ("probs", "classes"),
-    [(PROBS, CLASSES), (_two_classes([0.9, 0.2]), np.array([1, 1]))],
-    ids=["three classes", "items of one class"],
-)
-def test_there_is_no_auc_of_other_than_two_classes(
-    probs: np.ndarray, classes: np.ndarray
-) -> None:
-    assert metrics.auc(probs, classes) is None
+def test_auc_of_three_classes_is_the_mean_of_each_against_the_others() -> None:
+    # Class 0: 0.1 is below 0.7 and 0.25. Class 2: of 0.1 and 0.5 one is above 0.4. No item
+    # is of class 1.
+    assert metrics.auc(PROBS, np.array([2, 0, 2])) == pytest.approx((0 + 1 / 2) / 2)
+    assert metrics.auc(PROBS, np.array([0, 1, 2])) == 1
+
+
+@pytest.mark.parametrize("classes", [[1, 1], []])
+def test_items_of_one_class_have_no_auc(classes: list[int]) -> None:
+    probs, numbers = _two_classes([0.9, 0.2])[: len(classes)], np.array(classes, int)
+    assert metrics.auc(probs, numbers) is None
+    assert metrics.sensitivity(probs, numbers) is None
+
+
+def test_sensitivity_by_hand() -> None:
+    # Four of the five of class 0 are at 0.4 or below, and two of the three of class 1 above.
+    probs = _two_classes([0.9, 0.8, 0.7, 0.6, 0.5, 0.65, 0.55, 0.4])
+    classes = np.array([0] * 5 + [1] * 3)
+    assert metrics.sensitivity(probs, classes) == pytest.approx(2 / 3)
+    assert metrics.sensitivity(probs, classes, specificity=1) == pytest.approx(1 / 3)
+    assert metrics.sensitivity(probs, classes, specificity=0) == 1
+    assert metrics.sensitivity(PROBS, CLASSES) is None, "three classes"
+
+
+@hypothesis.given(seed=st.integers(0, 2**32), negatives=st.integers(1, 30))
+def test_the_specificity_is_kept(seed: int, negatives: int) -> None:
+    rng = np.random.default_rng(seed)
+    probs, classes = _two_classes(rng.random(negatives + 9).round(1)), np.arange(negatives + 9)
+    classes = (classes >= negatives).astype(int)
+    found = metrics.sensitivity(probs, classes)
+    # Some threshold has this sensitivity and a specificity of 0.8 at least.
+    for threshold in {*probs[:, 1].tolist(), -1.0}:
+        above = probs[:, 1] > threshold
+        if 1 - above[:negatives].mean() >= 0.8 - 1e-9:
+            assert above[negatives:].mean() <= found + 1e-9
 
 
 def test_reliability_by_hand() -> None:

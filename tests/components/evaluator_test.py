@@ -45,7 +45,8 @@ def test_known_answers(toy):
     assert [row for row in found.reliability if row[0]] == [
         pytest.approx((31, 0.7, 11 / 31), rel=1e-5)
     ]
-    assert (found.auc, found.blessed) == (None, None)
+    assert (found.sensitivity, found.blessed) == (None, None)
+    assert found.auc == 0.5, "all items alike"
 
 
 def _calibration_error(probs, classes, bins=15):

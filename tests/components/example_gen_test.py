@@ -165,3 +165,49 @@ def test_some_classes_and_the_unknown(folder) -> None:
 def test_folders_that_cannot_be_split(folder, changes: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ExampleGen.from_config(_config(folder, **changes)).run(seed=0)
+
+
+def test_every_image_is_tested_on_once_in_as_many_repetitions_as_folds(folder) -> None:
+    shutil.rmtree(folder / "loose")
+    sets = [
+        ExampleGen.from_config(_config(folder, folds=3, repetition=r)).run(seed=r)
+        for r in range(6)
+    ]
+    ids = [set(one.test.ids.tolist()) for one in sets]
+    everything = {*sets[0].train.ids.tolist(), *ids[0]}
+    assert ids[0] | ids[1] | ids[2] == ids[3] | ids[4] | ids[5] == everything
+    assert sum(map(len, ids)) == 120
+    assert {frozenset(one) for one in ids[:3]} != {frozenset(one) for one in ids[3:]}
+    for one in sets:
+        test, validation, train = _groups_of(one)
+        assert not (test & validation or test & train)
+        # A class's copies are those of other classes: its share is even, but for those.
+        counts = np.bincount(one.test_labels.classes)
+        assert counts.max() - counts.min() <= 2
+
+
+def test_counts_of_each_class_by_name(folder) -> None:
+    shutil.rmtree(folder / "loose")
+    for number in range(1, 60, 2):  # The copies, which are of other classes.
+        (folder / "abc"[number % 3] / f"{number:02d}.png").unlink()
+    counts = {"test_counts": ("c:4", "a:4", "b:4"), "initial_counts": ("b:1", "c:3", "a:2")}
+    dataset = ExampleGen.from_config(_config(folder, **counts)).run(seed=0)
+    assert np.bincount(dataset.test_labels.classes).tolist() == [4, 4, 4]
+    initial = dataset.hidden.select(dataset.splits.initial_ids)
+    assert np.bincount(initial.classes).tolist() == [2, 1, 3]
+    assert len(dataset.splits.pool_ids) == 30 - 12 - 6 - 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"folds": 40}, "--folds=40 of 60 images, near copies together, leaves some"),
+        ({"test_counts": ("a:30", "b:1", "c:1")}, "cannot be drawn: a has 20 images"),
+        ({"test_counts": ("a:3", "b:1")}, "names a, b; expected each of the classes a, b, c"),
+        ({"initial_counts": ("x:3", "b:1", "c:1")}, "--initial_counts=x:3,b:1,c:1 names x"),
+    ],
+)
+def test_counts_and_folds_that_there_are_not(folder, changes: dict, message: str) -> None:
+    shutil.rmtree(folder / "loose")
+    with pytest.raises(InputError, match=message):
+        ExampleGen.from_config(_config(folder, **changes)).run(seed=39)

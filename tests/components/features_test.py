@@ -7,6 +7,7 @@ import pytest
 
 from dbal_tf.artifacts import Dataset, Examples, Model
 from dbal_tf.bayesian import applications
+from dbal_tf.bayesian.augmentation import FLIPS
 from dbal_tf.bayesian.inference import Predictor
 from dbal_tf.bayesian.networks import bayesian_cnn, source_digest
 from dbal_tf.components import features
@@ -48,9 +49,9 @@ def computed(monkeypatch):
     ids = []
     real = features._computed
 
-    def compute(trunk, examples):
+    def compute(trunk, examples, axes=()):
         ids.extend(examples.ids.tolist())
-        return real(trunk, examples)
+        return real(trunk, examples, axes)
 
     monkeypatch.setattr(features, "_computed", compute)
     return ids
@@ -65,7 +66,7 @@ def test_features_take_the_place_of_images_and_nothing_else_changes(settings, to
     assert seen.image_shape == (1, 1, 5)
     assert seen.train.images.dtype == np.float32
     for field in dataclasses.fields(Dataset):
-        if field.name not in ("train", "test"):
+        if field.name not in ("train", "test", "flips"):
             assert getattr(seen, field.name) is getattr(toy, field.name), field.name
     trunk, _ = Features.from_config(settings).trunk(toy)
     for ours, theirs in ((seen.train, toy.train), (seen.test, toy.test)):
@@ -173,6 +174,7 @@ def test_networks_without_a_frozen_trunk_see_the_images(settings, toy, changes):
     model = Model(None, 9, 1.0, 0)
     assert component.run(toy, lambda line: None) is toy
     assert component.whole(model, toy) is model
+    assert toy.flips == (), "whoever trains flips the images"
     assert not pathlib.Path(settings.feature_cache).exists()
 
 
@@ -195,3 +197,24 @@ def test_the_seed_is_the_runs_and_the_default_folder_the_users(settings, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
     default = Features.from_config(settings.replace(feature_cache=""))
     assert default.cache == pathlib.Path("/elsewhere/dbal_tf/features")
+
+
+def test_features_of_flips_are_computed_when_they_are_read_and_once(settings, toy, computed):
+    seen, ids = _run(settings, toy), toy.train.ids[[7, 3, 7 + 9]]
+    computed.clear()
+    trunk, _ = Features.from_config(settings).trunk(toy)
+    raw = np.asarray(trunk(toy.train.images.astype(np.float32)))
+    for flip, axes in zip(seen.flips, FLIPS, strict=True):
+        chosen = flip.select(ids).images
+        assert (chosen.shape, chosen.dtype, len(chosen)) == ((3, 1, 1, 5), np.float32, 3)
+        turned = np.flip(toy.train.select(ids).images, axes).astype(np.float32)
+        expected = (np.asarray(trunk(turned)) - raw.mean(axis=0)) / raw.std(axis=0)
+        np.testing.assert_allclose(np.asarray(chosen)[:, 0, 0], expected, rtol=1e-3, atol=1e-3)
+    assert computed == ids.tolist() * 3
+    computed.clear()
+    # Another run on the same data, with one image more.
+    again = _run(settings.replace(repetition=1, run_dir="other"), toy)
+    more = np.asarray(again.flips[0].select(toy.train.ids[[3, 4]]).images)
+    assert computed == [toy.train.ids[4]]
+    np.testing.assert_array_equal(more[0], np.asarray(seen.flips[0].select(ids).images)[1])
+    assert np.asarray(seen.flips[0].select(ids[:0]).images).shape == (0, 1, 1, 5)

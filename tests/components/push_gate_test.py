@@ -48,7 +48,7 @@ def test_the_last_model_is_pushed_though_it_is_not_blessed():
 
 @pytest.mark.parametrize(
     ("export_every", "pushed"),
-    [(0, [9]), (1, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (2, [2, 4, 6, 8, 9]), (20, [9])],
+    [(0, [9]), (1, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (2, [2, 4, 6, 8, 9]), (20, [9]), (-1, [])],
 )
 def test_a_model_that_is_not_due_is_not_asked_for_its_error(export_every, pushed):
     gate = dataclasses.replace(_GATE, export_every=export_every)

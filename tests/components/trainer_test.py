@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import types
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from dbal_tf.artifacts import Labels, Model
+from dbal_tf.artifacts import Examples, Labels, Model
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.components import trainer as trainer_module
 from dbal_tf.components.trainer import WEIGHT_DECAYS, Trainer, balanced_weights, is_choice_due
@@ -215,3 +216,35 @@ def test_class_weights_reach_the_fit(toy, labels):
         Trainer.from_config(Config(class_weights=name)).run(fitter, toy, labels, 0.5, seed=9)
     assert given[0] is None
     np.testing.assert_allclose(given[1], balanced_weights(labels.classes, 3))
+
+
+def test_a_class_is_learnt_from_flipped_too(toy, labels, monkeypatch):
+    trainer = Trainer(bayesian_cnn, 30, 8, 3e-3, "merge", flip_classes=("high",))
+    given = types.SimpleNamespace(network=None, fit=lambda *args: fits.append(args))
+    fits = []
+    assert trainer.run(given, toy, labels, weight_decay=0.4, seed=0).num_labels == 30
+    [(images, classes, _, decay, *_)] = fits
+    assert np.bincount(classes).tolist() == [10, 10, 40]
+    assert decay == pytest.approx(0.4 * 60 / 30), "c/N, and N is the number of labels"
+    plain = toy.train.select(labels.ids).images
+    np.testing.assert_array_equal(images[:30], plain)
+    rare = plain[labels.classes == 2]
+    np.testing.assert_array_equal(images[30:40], rare[:, :, ::-1])
+    np.testing.assert_array_equal(images[40:50], rare[:, ::-1])
+    np.testing.assert_array_equal(images[50:], rare[:, ::-1, ::-1])
+
+
+def test_without_a_label_of_the_class_nothing_is_flipped(toy):
+    trainer = Trainer(bayesian_cnn, 30, 8, 3e-3, "merge", flip_classes=("high",))
+    few = toy.hidden.first(2)
+    images, classes = trainer._with_flips(toy, few)
+    assert classes is few.classes
+    assert len(images) == 2
+
+
+def test_features_of_flips_are_taken_as_they_are(toy, labels):
+    trainer = Trainer(bayesian_cnn, 30, 8, 3e-3, "merge", flip_classes=("low",))
+    ids = toy.train.ids
+    flips = tuple(Examples(ids, np.full((60, 8, 8, 1), k, np.uint8)) for k in (1, 2, 3))
+    images, _ = trainer._with_flips(dataclasses.replace(toy, flips=flips), labels)
+    assert np.unique(images[30:], axis=0)[:, 0, 0, 0].tolist() == [1, 2, 3]

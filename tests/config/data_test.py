@@ -1,7 +1,7 @@
 import pytest
 
 from dbal_tf.config import Config
-from dbal_tf.config.data import DataSettings, height_width
+from dbal_tf.config.data import DataSettings, class_counts, height_width
 from dbal_tf.core import InputError
 
 
@@ -31,8 +31,31 @@ def test_height_and_width():
         ({"dataset": "image_folder", "class_names": ("a", "a")}, "names a class twice"),
         ({"dataset": "image_folder", "resize": "squash"}, "one of pad, crop, stretch"),
         ({"dataset": "image_folder", "image_size": "big"}, "--image_size=big cannot be used"),
+        ({"dataset": "mnist", "folds": 5}, "--folds was given with --dataset=mnist"),
+        ({"dataset": "image_folder", "folds": 1}, "--folds=1 would test on all images"),
+        (
+            {"dataset": "image_folder", "folds": 5, "test_size": 9},
+            "--test_size and --folds were both given",
+        ),
+        ({"initial_counts": ("a:80", "20")}, r"--initial_counts=a:80,20 cannot .*\(20\)"),
+        ({"initial_counts": ("a:1", "a:2")}, r"expected each class once"),
+        ({"initial_counts": ("a:0", "b:0")}, "asks for no image"),
+        (
+            {"dataset": "image_folder", "initial_counts": ("a:1",), "oracle": "csv"},
+            "--initial_counts cannot be used with --oracle=csv",
+        ),
     ],
 )
 def test_flags_of_folders(flags, message):
     with pytest.raises(InputError, match=message):
         Config(**flags)
+
+
+def test_counts_of_classes():
+    assert class_counts("initial_counts", ()) == {}
+    assert class_counts("initial_counts", ("a b:80", "c:d:0")) == {"a b": 80, "c:d": 0}
+
+
+def test_the_size_of_the_initial_set():
+    assert Config(initial_per_class=3).num_initial(10) == 30
+    assert Config(initial_counts=("a:80", "b:20")).num_initial(2) == 100

@@ -36,6 +36,7 @@ _OTHER = Config(
     rounds=7,
     acquisition_size=3,
     initial_per_class=1,
+    initial_counts=("b:3", "a:1"),
     validation_size=50,
     num_samples=20,
     pool_subset=400,
@@ -67,6 +68,7 @@ _OTHER = Config(
     steps=2000,
     augment=("flip", "rotate"),
     class_weights="balanced",
+    flip_classes=("a",),
     model="keras.applications:VGG16",
     weights="vgg16.weights.h5",
     train_trunk=True,
@@ -99,7 +101,8 @@ def _from_flagfile(path):
 
 def test_the_other_settings_differ_in_all_that_can():
     same = {name for name in _FIELDS if getattr(_OTHER, name) == getattr(Config(), name)}
-    assert same == {"oracle"}, "a person labels for one run, and these are several"
+    # A person labels for one run, and these are several; there is one way to a test set.
+    assert same == {"oracle", "test_counts", "folds"}
 
 
 @pytest.mark.parametrize("config", [Config(), _OTHER], ids=["defaults", "all others"])

@@ -75,6 +75,16 @@ def test_some_classes_are_kept_and_numbered_anew() -> None:
     assert kept.class_names == ("s", "q")
 
 
+def test_given_items_become_the_test_set() -> None:
+    source = dataclasses.replace(_four_classes(), groups=np.array([0, 1, 1, 2, 3]))
+    held = source.with_test(np.array([True, False, False, True, False]))
+    assert (held.train.ids.tolist(), held.test.ids.tolist()) == (list("bce"), list("ad"))
+    assert (held.train_classes.tolist(), held.test_classes.tolist()) == ([0, -1, 3], [3, 1])
+    assert held.groups is not None
+    assert held.groups.tolist() == [1, 1, 3]
+    assert _four_classes().with_test(np.arange(5) < 2).groups is None
+
+
 def test_a_class_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match=r"--classes=p,t names t, .* some of p, q, r, s"):
         _four_classes().of_classes(("p", "t"))

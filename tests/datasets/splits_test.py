@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from dbal_tf.artifacts import Splits
 from dbal_tf.core import InputError
-from dbal_tf.datasets.splits import draw_groups, make_splits, split_around, split_unlabelled
+from dbal_tf.datasets.splits import (
+    draw_counts,
+    draw_groups,
+    make_splits,
+    split_around,
+    split_unlabelled,
+    stratified_folds,
+)
 
 
 def _ids(count: int) -> np.ndarray:
@@ -204,3 +211,55 @@ def test_draw_groups_known_answer() -> None:
     assert draw_groups(order, groups, 2).tolist() == [5, 1]
     assert draw_groups(order, groups, 6).tolist() == [5, 1, 0, 2, 3, 4]
     assert draw_groups(order, groups, 1).tolist() == [4]
+
+
+def test_an_initial_set_of_unequal_counts() -> None:
+    classes = np.arange(100) % 2
+    initial, _, pool = _lists(make_splits(_ids(100), classes, 2, [8, 2], 5, seed=0))
+    numbers = [int(item[-4:]) for item in initial]
+    assert np.bincount(classes[numbers]).tolist() == [8, 2]
+    assert len(pool) == 85
+    equal = _lists(make_splits(_ids(100), classes, 2, [2, 2], 5, seed=0))
+    assert equal == _lists(make_splits(_ids(100), classes, 2, 2, 5, seed=0))
+    with pytest.raises(
+        InputError, match=r"class 1 has 50 .* the number in --initial_counts, 51"
+    ):
+        make_splits(_ids(100), classes, 2, [8, 51], 5, seed=0)
+
+
+def test_folds_of_lesions() -> None:
+    classes = (np.arange(860) >= 687).astype(int)
+    folds = stratified_folds(classes, np.arange(860), 5, seed=3)
+    assert sorted(np.bincount(folds[classes == 1])) == [34, 34, 35, 35, 35]
+    assert sorted(np.bincount(folds[classes == 0])) == [137, 137, 137, 138, 138]
+    assert np.bincount(folds).tolist() == [172] * 5
+    np.testing.assert_array_equal(folds, stratified_folds(classes, np.arange(860), 5, seed=3))
+    assert (folds != stratified_folds(classes, np.arange(860), 5, seed=4)).mean() > 0.7
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 30)), min_size=1, max_size=60),
+    st.integers(2, 6),
+    st.integers(0, 2**31 - 1),
+)
+def test_folds_hold_whole_groups(items: list, folds: int, seed: int) -> None:
+    classes, groups = np.array(items).T
+    found = stratified_folds(classes, groups, folds, seed)
+    assert set(found) <= set(range(folds))
+    assert all(len(set(found[groups == group])) == 1 for group in groups)
+    # Whichever fold is the largest, its last group went to what was the smallest then.
+    alone = stratified_folds(classes, np.arange(len(classes)), folds, seed)
+    for index in set(classes):
+        sizes = np.bincount(alone[classes == index], minlength=folds)
+        assert sizes.max() - sizes.min() <= 1
+
+
+def test_drawn_counts_are_of_whole_groups() -> None:
+    classes, groups = np.array([0, 0, 0, 1, 1, 1, -1]), np.array([0, 0, 1, 2, 3, 3, 4])
+    for seed in range(20):
+        rows = draw_counts(classes, groups, [1, 2], seed)
+        # The pair of class 0 does not fit; of class 1 the pair or the single item.
+        assert rows.tolist().count(2) == 1
+        assert sorted(rows) in ([2, 4, 5], [2, 3])
+    assert len(draw_counts(classes, groups, [0, 0], seed=0)) == 0

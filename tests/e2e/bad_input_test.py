@@ -226,7 +226,7 @@ _LIMITS = (
     ("weight_decay", "lots", "a number from 0 or auto"),
     ("seed", "-1", "at least 0"),
     ("seed", "2147483648", "at most 2147483647"),
-    ("export_every", "-1", "at least 0"),
+    ("export_every", "-2", "at least -1"),
     ("bless_max_error", "-0.1", "at least 0.0"),
     ("bless_max_error", "5.0", "at most 1.0"),
     ("bless_max_error", "nan", "at least 0.0"),

@@ -105,3 +105,9 @@ def test_a_commit_that_nobody_knows():
     record = dataclasses.replace(result.record, versions={"commit": ""})
     table = account.cost([dataclasses.replace(result, record=record)])
     assert table.rows[0][-1] == "unknown"
+
+
+def test_a_start_of_unequal_counts_is_told():
+    config = Config(initial_counts=("a:80", "b:20"), acquisition_size=100)
+    text = account._queries(config)
+    assert text == "a 80, b 20 at the start, 100 a query of the whole pool"

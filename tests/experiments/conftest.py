@@ -11,11 +11,14 @@ from dbal_tf.config import Config
 from dbal_tf.experiments.figure1 import EXPERIMENT as FIGURE1
 from dbal_tf.experiments.grid import Cell, Experiment, Result, cells
 from dbal_tf.experiments.groups import Group, group_results
-from dbal_tf.experiments.outcome import Outcome
-from dbal_tf.store.rows import RunRecord
+from dbal_tf.experiments.outcome import Outcome, read_run
+from dbal_tf.store import csv_files
+from dbal_tf.store.published import picks_csv
+from dbal_tf.store.rows import LABELLED, LabelRecord, RunRecord
 from dbal_tf.store.writer import Store
 
 WriteRun = Callable[..., None]
+_LESIONS = Experiment("", lambda *_: [])
 
 
 @pytest.fixture
@@ -75,3 +78,61 @@ def make_groups() -> Callable[..., list[Group]]:
         return group_results(results)
 
     return make
+
+
+@pytest.fixture
+def lesion_runs(tmp_path: pathlib.Path) -> Callable[..., tuple[Config, list[Result]]]:
+    """Writes published runs of two folds: 4 labels, then 3 a round.
+
+    Of each technique the repetitions: AUC by round, and positives among the labels.
+    """
+
+    def make(rounds: int = 1, experiment: Experiment = _LESIONS, **runs):
+        config = Config(
+            dataset="image_folder",
+            experiment="melanoma",
+            acquisition=tuple(runs),
+            repetitions=max(map(len, runs.values())),
+            folds=2,
+            initial_counts=("benign:3", "malignant:1"),
+            acquisition_size=3,
+            rounds=rounds,
+            run_dir=str(tmp_path / "lesions"),
+        )
+        results = []
+        for cell in cells(experiment, config, lambda: 2):
+            of_technique, repetition = runs[cell.acquisition], cell.config.repetition
+            if repetition < len(of_technique):
+                _publish(cell, *of_technique[repetition])
+                results.append(Result(cell, read_run(pathlib.Path(cell.config.run_dir))))
+        return config, results
+
+    return make
+
+
+def _publish(cell: Cell, aucs: Sequence[float], positives: Sequence[int]) -> None:
+    folder = pathlib.Path(cell.config.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    curve = [
+        CurvePoint(
+            i,
+            4 + 3 * i,
+            Evaluation(0.2, 0.5, 0.3, 0.1, 0.2, 0.5, a, sensitivity=a / 2),
+            0.25,
+            {},
+        )
+        for i, a in enumerate(aucs)
+    ]
+    bought, done = [], 0
+    for index, total in enumerate(positives):
+        size = 3 if index else 4
+        for rank in range(size):
+            item = f"{cell.config.repetition}-{cell.acquisition}-{len(bought)}"
+            label = int(rank < total - done)
+            place = index - 1 if index else None
+            bought.append(LabelRecord(item, label, place, rank, 0.5, None, LABELLED))
+        done = total
+    (folder / "curve.csv").write_text(csv_files.curve_csv(curve))
+    (folder / "picks.csv").write_text(picks_csv(bought))
+    (folder / "flags.cfg").write_text(cell.config.to_flags())
+    (folder / "versions.json").write_text('{"commit": "abc123", "dbal_tf": "0.1.0"}')

@@ -154,3 +154,10 @@ def test_a_run_that_went_further_is_read_as_far_as_asked():
     cell = _cells(PLAIN, GRID.replace(rounds=3))[0]
     assert Result(cell, Outcome([0, 1, 2, 3, 4, 5], {}, "", "")).curve == [0, 1, 2, 3]
     assert Result(cell, None).curve == []
+
+
+def test_unequal_initial_sets_need_no_counting():
+    config = Config(initial_counts=("a:80", "b:20"), rounds=4, acquisition_size=100)
+    variant = Variant(changes={"initial_counts": ("a:50", "b:150")})
+    assert variant.settings(config, lambda: 2).rounds == 3
+    assert Variant().settings(config, pytest.fail).rounds == 4

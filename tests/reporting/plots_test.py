@@ -110,7 +110,7 @@ def test_a_technique_has_one_colour_in_every_plot_and_no_other_shares_it(figure_
     colours = {text.get_text(): text.get_color() for text in axes.texts}
     assert colours["random"] == alone
     assert len(set(colours.values())) == 7
-    assert {name: colours[name] for name in ACQUISITIONS} == plots._COLOURS
+    assert {name: colours[name] for name in ACQUISITIONS} == plots.COLOURS
 
 
 def _panel(title="bald", references=(), **ends):
@@ -143,7 +143,7 @@ def test_a_reference_is_dashed_in_the_colour_of_its_line(monkeypatch, tmp_path):
     [axes] = drawn[0].axes
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [line.get_xydata().tolist() for line in dashed] == [[[20, 60], [220, 1]]]
-    assert {line.get_color() for line in axes.lines} == {plots._COLOURS["random"]}
+    assert {line.get_color() for line in axes.lines} == {plots.COLOURS["random"]}
     assert axes.get_ylim()[0] < 1
     assert axes.get_ylim()[1] > 60
 

@@ -67,13 +67,17 @@ def test_the_errors_on_a_graph_are_columns_if_every_round_has_them():
         dataclasses.replace(
             point,
             evaluation=dataclasses.replace(
-                point.evaluation, auc=0.5, graph_error=0.25, graph_mass_error=1 / 7
+                point.evaluation,
+                auc=0.5,
+                sensitivity=0.75,
+                graph_error=0.25,
+                graph_mass_error=1 / 7,
             ),
         )
         for point in _curve([0.75, 0.5])
     ]
     text = csv_files.curve_csv(on_graph)
-    assert ",auc,graph_error,graph_mass_error,weight_decay," in text
+    assert ",auc,sensitivity,graph_error,graph_mass_error,weight_decay," in text
     assert csv_files.read_curve_csv(text) == on_graph
     assert "graph" not in csv_files.curve_csv([*on_graph, _point(2, 40, 0.3)])
 

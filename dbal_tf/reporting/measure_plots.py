@@ -1,0 +1,120 @@
+"""Plots of any measure, on linear axes: a grid of panels with lines and intervals."""
+
+import dataclasses
+import io
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dbal_tf.reporting.plots import COLOURS
+from dbal_tf.store.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INK, _PALE = "#333333", "#999999"
+_OTHER = "#000000"
+_APART = 0.012  # Of the axis' length, between the intervals of two lines.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Series:
+    """A line of a panel.
+
+    Attributes:
+        x_p: Where its points are, ascending, `[p]`.
+        y_p: Their heights, `[p]`.
+        half_width_p: Half the widths of their intervals, `[p]`; NaN: none.
+    """
+
+    x_p: np.ndarray
+    y_p: np.ndarray
+    half_width_p: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MeasurePanel:
+    """A plot of a grid.
+
+    Attributes:
+        title: Stands above it.
+        x_label: What its x axis is.
+        y_label: What its y axis is.
+        series: Its lines, by name.
+        reference: A dashed line to compare with: x and y of its points.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Mapping[str, Series]
+    reference: tuple[Sequence[float], Sequence[float]] = ((), ())
+
+
+def plot_measures(
+    paths: Iterable[pathlib.Path], rows: Sequence[Sequence[MeasurePanel]]
+) -> None:
+    """Draws panels in rows; those of a row have one y axis, as they are compared.
+
+    Args:
+        paths: The files to write: PNG, SVG or whatever their suffixes say.
+        rows: The panels, equally many in each row, at least one.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = 1.2 + 3.6 * len(rows[0]), 0.6 + 3.0 * len(rows)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, sharey="row")
+    for row, axes_of_row in zip(rows, grid, strict=True):
+        for panel, axes in zip(row, axes_of_row, strict=True):
+            _draw(axes, panel)
+        axes_of_row[0].set_ylabel(row[0].y_label, color=_INK)
+    # Once: the panels have the same techniques, or fewer.
+    lines: dict[str, Axes] = {}
+    for axes in grid.ravel():
+        lines |= {line.get_label(): line for line in axes.get_lines() if line.get_gid()}
+    figure.legend(
+        list(lines.values()), list(lines), loc="outside lower center", ncols=6, frameon=False
+    )
+    for path in paths:
+        picture = io.BytesIO()
+        # Neither random names nor dates: the same numbers make the same file.
+        with rc_context({"svg.hashsalt": "dbal_tf"}):
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(picture, format=path.suffix[1:], dpi=130, metadata=metadata)
+        write_atomically(path, picture.getvalue())
+
+
+def _draw(axes: "Axes", panel: MeasurePanel) -> None:
+    axes.plot(*panel.reference, "--", color=_PALE, linewidth=1)
+    ends = [x for series in panel.series.values() for x in series.x_p[[0, -1]]]
+    step = _APART * (max(ends) - min(ends)) if ends else 0.0
+    for number, (name, series) in enumerate(panel.series.items()):
+        colour = COLOURS.get(name, _OTHER)
+        # Side by side only where there are intervals, which would cover each other.
+        has_interval = np.isfinite(series.half_width_p)
+        shift = step * (number - (len(panel.series) - 1) / 2) * bool(has_interval.any())
+        x_p = series.x_p + shift
+        axes.plot(
+            x_p, series.y_p, "o-", color=colour, label=name, gid=name, markersize=3.5, lw=1.6
+        )
+        axes.errorbar(
+            *(x_p[has_interval], series.y_p[has_interval]),
+            yerr=series.half_width_p[has_interval],
+            fmt="none",
+            ecolor=colour,
+            elinewidth=1.2,
+            capsize=2.5,
+        )
+    axes.set_title(panel.title, loc="left", color=_INK, fontsize=11, fontweight="bold")
+    axes.set_xlabel(panel.x_label, color=_INK)
+    axes.tick_params(colors=_INK, length=0)
+    axes.grid(color="#E6E6E6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color("#BBBBBB")
