@@ -1,6 +1,7 @@
 """Training of the network on the labels, from fresh weights each round."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -115,7 +116,13 @@ class Trainer:
             )
 
     def run(
-        self, fitter: Fitter, dataset: Dataset, labels: Labels, weight_decay: float, seed: int
+        self,
+        fitter: Fitter,
+        dataset: Dataset,
+        labels: Labels,
+        weight_decay: float,
+        seed: int,
+        check: Callable[[], None] | None = None,
     ) -> Model:
         """Returns the network trained on the labels.
 
@@ -125,12 +132,15 @@ class Trainer:
             labels: The labels to train on.
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
+            check: Called every few steps; what it raises ends the training.
         """
         images = dataset.train.select(labels.ids).images
         weights = None
         if self.class_weights == "balanced":
             weights = balanced_weights(labels.classes, len(dataset.class_names))
-        fitter.fit(images, labels.classes, self.epochs, weight_decay, seed, self.steps, weights)
+        fitter.fit(
+            images, labels.classes, self.epochs, weight_decay, seed, self.steps, weights, check
+        )
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def choose_weight_decay(
