@@ -46,6 +46,12 @@ class _Lookup:
         return rows
 
 
+def _parts(artifact: Any, rows: np.ndarray | slice) -> list[Any]:
+    """Returns the values of an artifact's fields at some positions; None stays None."""
+    values = [getattr(artifact, field.name) for field in dataclasses.fields(artifact)]
+    return [None if one is None else one[rows] for one in values]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Images with their ids.
@@ -87,11 +93,13 @@ class Labels:
         states: One of `LABEL_STATES` each, shape `[n]`; None if all are
             `labelled`. Models are trained on those only; a skipped or unsure
             item is not asked for again.
+        annotators: Names of whoever gave them, or empty, shape `[n]`; None: not known.
     """
 
     ids: np.ndarray
     classes: np.ndarray
     states: np.ndarray | None = None
+    annotators: np.ndarray | None = None
 
     @classmethod
     def from_answers(cls, answers: Mapping[str, int | str]) -> "Labels":
@@ -127,14 +135,11 @@ class Labels:
 
     def select(self, ids: np.ndarray) -> "Labels":
         """Returns the labels of these ids, in this order."""
-        rows = self._lookup.known_rows(ids)
-        states = None if self.states is None else self.states[rows]
-        return Labels(self.ids[rows], self.classes[rows], states)
+        return Labels(*_parts(self, self._lookup.known_rows(ids)))
 
     def first(self, count: int) -> "Labels":
         """Returns the labels that were asked for first."""
-        states = None if self.states is None else self.states[:count]
-        return Labels(self.ids[:count], self.classes[:count], states)
+        return Labels(*_parts(self, slice(count)))
 
     def rows(self) -> Iterator[tuple[str, int | None, str]]:
         """Yields the id, the class index (None if there is none) and the state of each."""
@@ -323,12 +328,7 @@ class Query:
 
     def take(self, rows: Any) -> "Query":
         """Returns the items at these positions: a slice or an array."""
-        return Query(
-            self.ids[rows],
-            self.scores[rows],
-            None if self.standard_errors is None else self.standard_errors[rows],
-            None if self.entropies is None else self.entropies[rows],
-        )
+        return Query(*_parts(self, rows))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from dbal_tf.core import InputError
+from dbal_tf.labelling.offers import DONE, written_state
 from dbal_tf.labelling.server import Options, check_run_dir, serving
 from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
 from dbal_tf.store.layout import how_to_go_on
@@ -72,7 +73,8 @@ def _serve(run_dir: pathlib.Path, options: Options) -> int:
             number = wait() or 0
     again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
     print(f"The page has ended; all answers are kept. To serve it again:\n  {again}")
-    print(how_to_go_on(str(run_dir)))
+    if written_state(run_dir) != DONE:
+        print(how_to_go_on(str(run_dir)))
     return 128 + number
 
 

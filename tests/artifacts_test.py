@@ -98,6 +98,12 @@ def test_states_go_with_their_items():
     assert _LABELS.select(np.array(["a"])).states is None
 
 
+def test_annotators_go_with_their_items():
+    labels = Labels(np.array(["b", "a"]), np.array([1, 0]), None, np.array(["Ann", "Ben"]))
+    assert labels.select(np.array(["a"])).annotators.tolist() == ["Ben"]
+    assert labels.first(1).annotators.tolist() == ["Ann"]
+
+
 def test_a_part_of_a_query_keeps_what_belongs_to_its_items():
     query = Query(
         np.array(["a", "b", "c"]),

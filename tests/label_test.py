@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from dbal_tf import label
+from dbal_tf.store.layout import STATE_FILE
 from dbal_tf.store.writer import Store
 
 MADE = runpy.run_path(str(pathlib.Path(__file__).parent / "labelling" / "conftest.py"))
@@ -59,6 +60,12 @@ def test_a_signal_ends_it_with_advice(folder, number):
     assert status == 128 + number
     assert f"python -m dbal_tf.label {folder}" in output
     assert "python -m dbal_tf.main --flagfile=" in output
+
+
+def test_a_run_that_has_ended_does_not_go_on(folder):
+    (folder / STATE_FILE).write_text('{"state": "done", "round": 3, "time": ""}')
+    _, output = Page(folder).end(signal.SIGTERM)
+    assert f"python -m dbal_tf.label {folder}" in output and "To go on" not in output
 
 
 def test_after_a_kill_every_acknowledged_answer_is_there(folder):

@@ -4,27 +4,24 @@
     python tools/wrong_labels.py --data_dir=MNIST_DIR --labels=200 --wrong=0.05
 
 A run asks for images, and a person answers all of them at once, some wrongly. Prints
-how many of the wrong ones are in the first fifth of the list "the model disagrees",
-which is of the model that was trained on them; and in that of a model that was not:
-the labels in folds, each predicted by a model that was trained on the others.
+how many of the wrong ones are in the first fifth of the page's list "the model
+disagrees": as it is at once, by the model that was trained on them; and as it is when
+the run has used its wait for answers (--disagreement_folds).
 """
 
 import argparse
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Callable
 
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels
 from dbal_tf.config import Config
-from dbal_tf.labelling import lists
-from dbal_tf.labelling.ledger import Ledger
-from dbal_tf.labelling.predictions import Predictions
+from dbal_tf.labelling.desk import Desk
 from dbal_tf.loop import Run
 from dbal_tf.runtime import startup
-from dbal_tf.store.reader import RunReader
+from dbal_tf.store.writer import Store
 
 
 def spoilt(labels: Labels, share: float, num_classes: int, seed: int) -> tuple[Labels, set]:
@@ -36,49 +33,30 @@ def spoilt(labels: Labels, share: float, num_classes: int, seed: int) -> tuple[L
     return Labels(labels.ids, classes % num_classes), set(labels.ids[rows].tolist())
 
 
-def found_in_first_fifth(run_dir: pathlib.Path, probs: Callable, wrong: set) -> int:
-    """Returns how many wrong labels are in the first fifth of the list."""
-    answers, total = lists.disagreements(Ledger(RunReader.open(run_dir)), probs)
-    return sum(answer.item in wrong for answer in answers[: total // 5])
+def found_in_first_fifth(run_dir: pathlib.Path, wrong: set) -> int:
+    """Returns how many wrong labels are in the first fifth of the page's list."""
+    with Store(run_dir) as store:
+        desk = Desk(run_dir, store, "after")
+        count = desk.list("disagreements", 0, 0)["total"] // 5
+        return sum(
+            row["item"] in wrong for row in desk.list("disagreements", 0, count)["items"]
+        )
 
 
-def out_of_fold(config: Config, dataset: Dataset, labels: Labels, folds: int) -> Callable:
-    """Returns a map from items to what models predict that were trained without them."""
-    from dbal_tf.bayesian.inference import predictor_for
-    from dbal_tf.components.trainer import Trainer
-
-    trainer = Trainer.from_config(config)
-    fitter, decay = trainer.fitter(dataset), float(config.weight_decay)
-    rng = np.random.Generator(np.random.PCG64(config.seed))
-    fold = rng.permutation(len(labels)) % folds
-    probs: dict[str, np.ndarray] = {}
-    for index in range(folds):
-        rest = Labels(labels.ids[fold != index], labels.classes[fold != index])
-        model = trainer.run(fitter, dataset, rest, decay, config.seed + index)
-        ids = labels.ids[fold == index]
-        images = dataset.train.select(ids).images
-        predictor = predictor_for(model.network, config.posterior)
-        statistics = predictor.statistics(images, config.num_samples, config.seed)
-        probs |= zip(ids.tolist(), np.asarray(statistics.mean_probs), strict=True)
-    return probs.get
-
-
-def measure(config: Config, dataset: Dataset, share: float, folds: int) -> tuple[int, int, int]:
-    """Labels one run; returns how many are wrong, and found by either model."""
+def measure(config: Config, dataset: Dataset, share: float) -> tuple[int, int, int]:
+    """Labels one run; returns how many are wrong, and found at once and after the wait."""
     run_dir = pathlib.Path(config.run_dir)
-    num_classes = len(dataset.class_names)
-    with Run.open(config, dataset) as run:
-        query = run.ask()
-        true = dataset.hidden.select(query.ids)
-        told, wrong = spoilt(true, share, num_classes, config.seed)
+    with Run.open(config.replace(disagreement_folds=0), dataset) as run:
+        true = dataset.hidden.select(run.ask().ids)
+        told, wrong = spoilt(true, share, len(dataset.class_names), config.seed)
         run.tell(told)
         run.ask()
-    reader = RunReader.open(run_dir)
-    last, predictions = reader.last_round(), Predictions(run_dir)
-    in_sample = found_in_first_fifth(run_dir, lambda i: predictions.probs(i, last), wrong)
-    labels = reader.labels()
-    apart = out_of_fold(config, dataset, labels, folds)
-    return len(wrong), in_sample, found_in_first_fifth(run_dir, apart, wrong)
+        at_once = found_in_first_fifth(run_dir, wrong)
+    with Run.open(config, dataset) as run:
+        # Each call does one fold; the last finds that none is left.
+        for _ in range(config.disagreement_folds + 1):
+            run.use_wait()
+    return len(wrong), at_once, found_in_first_fifth(run_dir, wrong)
 
 
 def main() -> None:
@@ -87,7 +65,7 @@ def main() -> None:
     parser.add_argument("--data_dir", required=True, help="folder with MNIST")
     parser.add_argument("--labels", type=int, default=200, help="how many are given at once")
     parser.add_argument("--wrong", type=float, default=0.05, help="share of wrong ones")
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--folds", type=int, default=Config().disagreement_folds)
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--acquisition", default="random", help="how they are chosen")
     options = parser.parse_args()
@@ -99,14 +77,15 @@ def main() -> None:
         data_dir=options.data_dir,
         acquisition=(options.acquisition,),
         acquisition_size=options.labels,
-        rounds=1,
+        rounds=2,
         initial_per_class=1,
         pool_subset=2 * options.labels,
         num_samples=10,
         oracle="web",
+        disagreement_folds=options.folds,
         export_every=0,
     )
-    print("| seed | labels | wrong | found, trained on them | found, out of fold |")
+    print("| seed | labels | wrong | found at once | found after the wait |")
     print("|---|---|---|---|---|")
     counts = []
     for seed in range(options.seeds):
@@ -117,7 +96,7 @@ def main() -> None:
         dataset = dataclasses.replace(dataset, test=test, test_labels=labels)
         with tempfile.TemporaryDirectory() as folder:
             one = config.replace(seed=seed, run_dir=f"{folder}/run")
-            counts.append(measure(one, dataset, options.wrong, options.folds))
+            counts.append(measure(one, dataset, options.wrong))
         wrong, inside, apart = counts[-1]
         print(f"| {seed} | {options.labels} | {wrong} | {inside} | {apart} |", flush=True)
     wrong, inside, apart = np.sum(counts, axis=0).tolist()

@@ -1,7 +1,7 @@
 """Training: all epochs of a round in one compiled call."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ from dbal_tf.bayesian.networks import NetworkFactory
 from dbal_tf.core import Images
 
 _SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
+_STEPS_BETWEEN = 20  # checks
 
 
 class Fitter:
@@ -77,7 +78,7 @@ class Fitter:
             input_signature=[
                 tf.TensorSpec([None, *image_shape], tf.float32),
                 tf.TensorSpec([None], tf.int64),
-                tf.TensorSpec([], tf.int64),
+                tf.TensorSpec([3], tf.int64),
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.int64),
                 tf.TensorSpec([num_classes], tf.float32),
@@ -94,6 +95,7 @@ class Fitter:
         seed: int,
         steps: int = 0,
         class_weights: np.ndarray | None = None,
+        check: Callable[[], None] | None = None,
     ) -> float:
         """Trains from the initial weights of a seed; returns the last epoch's mean loss.
 
@@ -107,6 +109,7 @@ class Fitter:
                 are so many.
             class_weights: Weight of each class in the cross-entropy, shape `[c]`;
                 None: all 1.
+            check: Called every few steps; what it raises ends the fit.
 
         Raises:
             ArithmeticError: The loss is not finite.
@@ -120,10 +123,10 @@ class Fitter:
         pool = tf.zeros([0, *shape], tf.uint8)
         if self._consistency is not None:
             pool = self._consistency.pool(seed)
-        pixels = np.asarray(images, np.float32)
-        loss = self._run(
-            pixels, classes, epochs, penalty, seed, np.asarray(weights, np.float32), pool
-        )
+        rest = penalty, seed, np.asarray(weights, np.float32), pool
+        pixels, loss = tf.constant(np.asarray(images, np.float32)), 0.0
+        for span in _spans(epochs, batches, check):
+            loss = self._run(pixels, classes, span, *rest)
         if not np.isfinite(loss):
             raise ArithmeticError(
                 f"The training loss became {float(loss)}; try a smaller --learning_rate."
@@ -145,16 +148,17 @@ class Fitter:
         self,
         images: tf.Tensor,
         classes: tf.Tensor,
-        epochs: tf.Tensor,
+        span: tf.Tensor,
         penalty: tf.Tensor,
         seed: tf.Tensor,
         weights: tf.Tensor,
         pool: tf.Tensor,
     ) -> tf.Tensor:
+        """Does the epochs from the first of `span` to the second, of the third in all."""
         count = tf.size(classes)
         batches = self._num_batches(count)
         loss = tf.constant(0.0)
-        for epoch in tf.range(epochs):
+        for epoch in tf.range(span[0], span[1]):
             key = tf.stack([seed, epoch])
             order = tf.random.experimental.stateless_shuffle(tf.range(count), key)
             loss = tf.constant(0.0)
@@ -164,7 +168,7 @@ class Fitter:
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
                 step = epoch * tf.cast(batches, tf.int64) + tf.cast(batch, tf.int64)
                 if self._consistency is not None:
-                    left = 1 - step / (epochs * tf.cast(batches, tf.int64))
+                    left = 1 - step / (span[2] * tf.cast(batches, tf.int64))
                     rate = self._rate * tf.minimum(1.0, 2 * tf.cast(left, tf.float32))
                     self._optimizer._learning_rate.assign(rate)
                 args = images, classes, order[start:end], penalty, weights, pool
@@ -232,6 +236,15 @@ class Fitter:
         mine = tf.cond(few, lambda: rows, lambda: rows[first::replicas])
         everyone = tf.size(rows) * tf.where(few, replicas, 1)
         return mine, tf.cast(tf.size(mine) / everyone, tf.float32)
+
+
+def _spans(epochs: int, batches: int, check: Callable[[], None] | None) -> Iterator[np.ndarray]:
+    """Yields first and last epoch of each part, and the number of all; checks before each."""
+    at_once = max(1, epochs if check is None else _STEPS_BETWEEN // batches)
+    for first in range(0, epochs, at_once):
+        if check is not None:
+            check()
+        yield np.array([first, min(first + at_once, epochs), epochs], np.int64)
 
 
 def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[..., Any]:

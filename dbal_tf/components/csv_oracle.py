@@ -1,14 +1,12 @@
 """A person who fills in a CSV file."""
 
-import contextlib
 import dataclasses
 import pathlib
-from typing import ClassVar, Self
 
-from dbal_tf.artifacts import Dataset, Labels, Query
-from dbal_tf.config import Config
-from dbal_tf.core import AnswersAwaited, Say
-from dbal_tf.labelling.answer_files import check_names, new_answers, put_aside
+from dbal_tf.artifacts import Labels, Query
+from dbal_tf.components.file_oracle import FileOracle
+from dbal_tf.core import AnswersAwaited
+from dbal_tf.labelling.answer_files import new_answers, put_aside
 from dbal_tf.labelling.csv_exchange import query_text, read_query
 from dbal_tf.labelling.pictures import encode, shrink
 from dbal_tf.labelling.sources import DatasetSource
@@ -17,35 +15,11 @@ from dbal_tf.store.layout import PICTURES_DIR, TO_LABEL_CSV
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class CsvOracle:
+class CsvOracle(FileOracle):
     """Writes what waits to `to_label.csv`, and reads what was filled in there.
 
     See the flags of the same names.
     """
-
-    annotator: ClassVar[str] = "person"
-
-    run_dir: str
-    data_dir: str
-    dataset: Dataset
-
-    @classmethod
-    def from_config(cls, config: Config, dataset: Dataset) -> Self:
-        """Builds the oracle from the settings."""
-        return cls(config.run_dir, config.data_dir, dataset)
-
-    def check(self) -> None:
-        """Checks the names of the classes.
-
-        Raises:
-            InputError: One cannot be told from `skipped` or `unsure`.
-        """
-        check_names(self.dataset.class_names)
-
-    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
-        """Does nothing: the file is there between two starts of the program."""
-        del say
-        return contextlib.nullcontext()
 
     def run(self, query: Query) -> Labels:
         """Returns the answers in the file that the run does not have yet.

@@ -1,17 +1,15 @@
 """A person who labels in Label Studio."""
 
 import base64
-import contextlib
 import dataclasses
 import pathlib
-from typing import ClassVar, Self
 
-from dbal_tf.artifacts import Dataset, Labels, Query
-from dbal_tf.config import Config
-from dbal_tf.core import AnswersAwaited, Say
+from dbal_tf.artifacts import Labels, Query
+from dbal_tf.components.file_oracle import FileOracle
+from dbal_tf.core import AnswersAwaited
 from dbal_tf.datasets.decoding import decode
 from dbal_tf.labelling import label_studio
-from dbal_tf.labelling.answer_files import check_names, new_answers
+from dbal_tf.labelling.answer_files import new_answers
 from dbal_tf.labelling.pictures import SIZES, encode, shrink
 from dbal_tf.labelling.predictions import Predictions
 from dbal_tf.labelling.sources import DatasetSource, FolderSource, PixelSource
@@ -21,37 +19,13 @@ from dbal_tf.store.reader import RunReader
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LabelStudioOracle:
+class LabelStudioOracle(FileOracle):
     """Writes what waits as Label Studio's tasks, and reads its exports.
 
     To import: `labelling_config.xml`, once, and `to_label.json`. The export is put
     into the run's folder as `labelled.json` or `labelled.csv`. See the flags of the
     same names.
     """
-
-    annotator: ClassVar[str] = "person"
-
-    run_dir: str
-    data_dir: str
-    dataset: Dataset
-
-    @classmethod
-    def from_config(cls, config: Config, dataset: Dataset) -> Self:
-        """Builds the oracle from the settings."""
-        return cls(config.run_dir, config.data_dir, dataset)
-
-    def check(self) -> None:
-        """Checks the names of the classes.
-
-        Raises:
-            InputError: One cannot be told from `skipped` or `unsure`.
-        """
-        check_names(self.dataset.class_names)
-
-    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
-        """Does nothing: the files are there between two starts of the program."""
-        del say
-        return contextlib.nullcontext()
 
     def run(self, query: Query) -> Labels:
         """Returns the answers in the exports that the run does not have yet.
@@ -75,8 +49,8 @@ class LabelStudioOracle:
 
     def _tasks(self, folder: pathlib.Path, asked: list[str]) -> str:
         last = RunReader.open(folder).last_round()
-        predictions = Predictions(folder)
-        probs = [predictions.probs(item, last) for item in asked]
+        predicted = Predictions(folder).of_model(last)
+        probs = [predicted.get(item) for item in asked]
         images, version = [self._picture(item) for item in asked], f"round {last}"
         return label_studio.tasks(asked, images, probs, self.dataset.class_names, version)
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from dbal_tf.artifacts import Dataset, Examples, Model
+from dbal_tf.artifacts import Dataset, Examples, Labels, Model
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.config import Config
 from dbal_tf.store.files import write_atomically
@@ -28,16 +28,24 @@ class Predictions:
         return cls(config.run_dir, config.posterior, config.num_samples)
 
     def run(
-        self, model: Model, dataset: Dataset, ids: np.ndarray, index: int, seed: int
+        self,
+        model: Model,
+        dataset: Dataset,
+        ids: np.ndarray,
+        labels: Labels,
+        index: int,
+        seed: int,
     ) -> dict[str, str]:
         """Writes the mean probabilities of some items; returns the file by its kind.
 
-        The file holds `ids`, `[n]`, and `probs`, float32 `[n, c]`.
+        The file holds `ids`, `[n]`, `probs`, float32 `[n, c]`, and whether the model was
+        `trained` on each, `[n]`.
 
         Args:
             model: The round's model.
             dataset: Holds the images.
             ids: Items, training or test, in any order.
+            labels: Those that the model was trained on.
             index: The round.
             seed: Seed of the posterior samples.
         """
@@ -46,9 +54,11 @@ class Predictions:
         parts = [part for part in parts if len(part)]
         probs = [self._probs(model, part, seed) for part in parts]
         content, uri = io.BytesIO(), predictions_file(index)
+        ids = np.concatenate([part.ids for part in parts])
         np.savez_compressed(
             content,
-            ids=np.concatenate([part.ids for part in parts]),
+            ids=ids,
+            trained=np.isin(ids, labels.ids),
             probs=np.concatenate(probs).astype(np.float32),
         )
         write_atomically(pathlib.Path(self.run_dir, uri), content.getvalue())

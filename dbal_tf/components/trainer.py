@@ -1,6 +1,7 @@
 """Training of the network on the labels, from fresh weights each round."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -118,7 +119,13 @@ class Trainer:
             )
 
     def run(
-        self, fitter: Fitter, dataset: Dataset, labels: Labels, weight_decay: float, seed: int
+        self,
+        fitter: Fitter,
+        dataset: Dataset,
+        labels: Labels,
+        weight_decay: float,
+        seed: int,
+        check: Callable[[], None] | None = None,
     ) -> Model:
         """Returns the network trained on the labels.
 
@@ -128,6 +135,7 @@ class Trainer:
             labels: The labels to train on.
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
+            check: Called every few steps; what it raises ends the training.
         """
         images, classes = self._with_flips(dataset, labels)
         weights = None
@@ -135,7 +143,7 @@ class Trainer:
             weights = balanced_weights(classes, len(dataset.class_names))
         # N of the penalty c/N counts the labels: a flip tells nothing new.
         decay = weight_decay * len(classes) / len(labels)
-        fitter.fit(images, classes, self.epochs, decay, seed, self.steps, weights)
+        fitter.fit(images, classes, self.epochs, decay, seed, self.steps, weights, check)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def _with_flips(self, dataset: Dataset, labels: Labels) -> tuple[Images, np.ndarray]:

@@ -26,6 +26,16 @@ class LabellingSettings:
         choices=known.SHOW_PREDICTIONS,
         identity=False,
     )
+    # They change what the page lists, never what is bought.
+    disagreement_folds: int = option(
+        4,
+        "Folds that the page of --oracle=web looks for wrong labels by: while a person "
+        "answers, each fold is predicted by a network trained on the others; 0: by the "
+        "round's network, which was trained on all of them.",
+        at_least=0,
+        at_most=100,
+        identity=False,
+    )
     port: int = option(
         0,
         "Port of the page of --oracle=web; 0: any that is free.",

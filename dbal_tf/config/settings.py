@@ -107,6 +107,11 @@ class Config(
             )
 
     def _check_oracle(self) -> None:
+        if self.disagreement_folds == 1:
+            raise InputError(
+                "--disagreement_folds=1 leaves no label to learn from; expected 0 for none, or "
+                "at least 2."
+            )
         if self.oracle == "dataset":
             return
         given = f"--oracle={self.oracle} cannot be used with"

@@ -5,6 +5,8 @@ import pathlib
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from dbal_tf.artifacts import LABEL_STATES, Labels
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import ANSWERED_DIR
@@ -23,11 +25,13 @@ class Written:
         item: The item's id.
         text: The name of a class, or one of `WITHOUT_CLASS`.
         where: The file, and the line or the task in it.
+        annotator: Name of whoever gave it; empty if not known.
     """
 
     item: str
     text: str
     where: str
+    annotator: str = ""
 
 
 def read_text(path: pathlib.Path) -> str:
@@ -83,6 +87,7 @@ def new_answers(
     classes = {_plain(name): index for index, name in enumerate(class_names)}
     meanings = classes | {state: state for state in WITHOUT_CLASS}
     found: dict[str, int | str] = {}
+    names: list[str] = []
     for one in written:
         if one.item not in asked and reader.use(one.item) == TRAIN:
             raise InputError(
@@ -97,7 +102,8 @@ def new_answers(
             )
         if told.get(one.item) != answer:
             found[one.item] = answer
-    return Labels.from_answers(found)
+            names.append(one.annotator)
+    return dataclasses.replace(Labels.from_answers(found), annotators=np.array(names, np.str_))
 
 
 def put_aside(path: pathlib.Path) -> None:

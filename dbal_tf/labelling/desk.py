@@ -12,7 +12,7 @@ from dbal_tf.labelling import lists, progress
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.ledger import Ledger
 from dbal_tf.labelling.offers import Offers
-from dbal_tf.labelling.predictions import Predictions, as_json
+from dbal_tf.labelling.predictions import Predictions, Probs, as_json
 from dbal_tf.labelling.wire import Answer, Refused, Told
 from dbal_tf.store.rows import WITHDRAWN, AnswerRecord
 from dbal_tf.store.writer import Store
@@ -47,6 +47,7 @@ class Desk:
         # The items of each answer to a grid, by the id of its last row.
         self._together: dict[int, tuple[str, ...]] = {}
         self._progress = progress.Progress(self.ledger)
+        self._lists: dict[str, tuple[tuple[int | None, ...], Probs, lists.Listed]] = {}
 
     def run(self) -> dict[str, Any]:
         """Returns the run, its budget and its state."""
@@ -210,8 +211,15 @@ class Desk:
 
     def list(self, which: str, offset: int, count: int) -> dict[str, Any]:
         """Returns a part of one of `lists.LISTS`: answered items to look at again."""
-        self.ledger.refresh()
-        rows, total = lists.LISTS[which](self.ledger, self._probs)
+        changes = self.ledger.refresh()
+        # A wrong label looks likely to a network that was trained on it.
+        probs = self._predictions.out_of_sample(self.ledger.last_round)
+        kept = self._lists.get(which)
+        if kept is None or kept[0] != changes or kept[1] is not probs:
+            kept = changes, probs, lists.LISTS[which](self.ledger, probs)
+            self._lists[which] = kept
+        rows, total = kept[2]
+        is_shown = self.show_predictions != "never"
         part = [
             {
                 "item": answer.item,
@@ -219,17 +227,13 @@ class Desk:
                 if which != "conflicts"
                 else answer.label,
                 "annotator": answer.annotator,
-                "prediction": self._prediction(answer.item),
+                "prediction": as_json(probs.get(answer.item)) if is_shown else None,
             }
             for answer in rows[offset : offset + count]
         ]
         return {"items": part, "total": total}
 
-    def _probs(self, item: str) -> np.ndarray | None:
-        return self._predictions.probs(item, self.ledger.last_round)
-
-    def _prediction(self, item: str) -> dict[str, Any] | None:
-        return None if self.show_predictions == "never" else as_json(self._probs(item))
-
     def _shown(self, item: str, when: str) -> dict[str, Any] | None:
-        return as_json(self._probs(item)) if self.show_predictions == when else None
+        if self.show_predictions != when:
+            return None
+        return as_json(self._predictions.of_model(self.ledger.last_round).get(item))

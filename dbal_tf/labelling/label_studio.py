@@ -122,13 +122,14 @@ def _from_task(task: dict[str, Any], where: str) -> Iterator[_Answer]:
     item = _item(task["data"], where)
     for annotation in task.get("annotations", ()):
         time = annotation.get("updated_at") or annotation.get("created_at") or ""
+        name = _name(annotation.get("completed_by"))
         if annotation.get("was_cancelled"):
-            yield time, Written(item, _SKIPPED, where)
+            yield time, Written(item, _SKIPPED, where, name)
             continue
         values = (result["value"] for result in annotation["result"])
         chosen = [name for value in values for name in value.get("choices", ())]
         if chosen:
-            yield time, Written(item, _only(chosen, where), where)
+            yield time, Written(item, _only(chosen, where), where, name)
 
 
 def _from_row(row: dict[str, Any], where: str) -> Iterator[_Answer]:
@@ -141,7 +142,15 @@ def _from_row(row: dict[str, Any], where: str) -> Iterator[_Answer]:
         given = _only(given["choices"], where)
     if given:
         time = row.get("updated_at") or row.get("created_at") or ""
-        yield time, Written(item, given, where)
+        yield time, Written(item, given, where, _name(row.get("annotator")))
+
+
+def _name(user: Any) -> str:
+    """Returns the name of a user: the address, or what there is of it, the number."""
+    if isinstance(user, dict):
+        user = user.get("email") or user.get("id")
+    text = str(user or "").strip()
+    return f"user {text}" if text.isdecimal() else text
 
 
 def _item(data: dict[str, Any], where: str) -> str:

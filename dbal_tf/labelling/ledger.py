@@ -66,7 +66,8 @@ class Ledger:
         self.counts: Counter[tuple[str, str]] = Counter()
         initial = splits.get("initial")
         self._known = frozenset((initial and initial.ids) or ())
-        self._by_state: dict[str, set[str]] = defaultdict(set)
+        # Each in the order in which its answers were given.
+        self._by_state: dict[str, dict[str, AnswerRecord]] = defaultdict(dict)
         self._seen: tuple[int | None, ...] = (None, None, None)
         self._last_answer = 0
         self.refresh()
@@ -106,8 +107,8 @@ class Ledger:
             if earlier:
                 self.counts[use, earlier.state] -= 1
         if earlier:
-            self._by_state[earlier.state].discard(answer.item)
-        self._by_state[answer.state].add(answer.item)
+            self._by_state[earlier.state].pop(answer.item, None)
+        self._by_state[answer.state][answer.item] = answer
         self.last[answer.item] = answer
         self.given.setdefault(answer.annotator, []).append(answer)
 
@@ -147,8 +148,7 @@ class Ledger:
 
     def with_state(self, state: str) -> list[AnswerRecord]:
         """Returns the last answers of this state, the latest first."""
-        found = [self.last[item] for item in self._by_state[state]]
-        return sorted(found, key=lambda answer: -answer.id)
+        return list(reversed(self._by_state[state].values()))
 
     def withdrawn(self) -> list[str]:
         """Returns the items whose answer was taken back, the latest first."""

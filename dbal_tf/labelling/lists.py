@@ -5,10 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.labelling.predictions import Probs
 from dbal_tf.store.rows import LABELLED, WITHDRAWN, AnswerRecord
-
-Probs = Callable[[str], np.ndarray | None]
-"""Maps an item to its predicted probabilities `[c]`, None where there are none."""
 
 Listed = tuple[list[AnswerRecord], int]
 """Answers, and how many items there are in all."""
@@ -34,12 +32,11 @@ def answered(ledger: Ledger, probs: Probs) -> Listed:
 
 def disagreements(ledger: Ledger, probs: Probs) -> Listed:
     """Items with a class, first those whose class the model finds least likely."""
-    rated = [
-        (float(probs_c[answer.label]), answer.id, answer)
-        for answer in ledger.with_state(LABELLED)
-        if (probs_c := probs(answer.item)) is not None and answer.label is not None
-    ]
-    return _all([answer for _, _, answer in sorted(rated, key=lambda row: row[:2])])
+    rated = [answer for answer in ledger.with_state(LABELLED) if answer.item in probs]
+    rated.reverse()
+    # Those that are equally likely stay in the order in which they were given.
+    order = np.argsort([probs[answer.item][answer.label] for answer in rated], kind="stable")
+    return _all([rated[row] for row in order])
 
 
 def conflicts(ledger: Ledger, probs: Probs) -> Listed:

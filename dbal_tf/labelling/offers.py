@@ -29,6 +29,16 @@ class Offer:
     rank: int
 
 
+def written_state(run_dir: pathlib.Path) -> str:
+    """Returns what the trainer last said that it does."""
+    try:
+        value = json.loads((run_dir / STATE_FILE).read_bytes())
+        return str(value["state"])
+    # Not yet written, or by another version: the store says the rest.
+    except (OSError, ValueError, KeyError, TypeError):
+        return ASKING
+
+
 @dataclasses.dataclass(eq=False)
 class Offers:
     """Chooses what each annotator labels next.
@@ -58,12 +68,7 @@ class Offers:
         return DONE if self._written() == DONE else TRAINING
 
     def _written(self) -> str:
-        try:
-            value = json.loads((self.run_dir / STATE_FILE).read_bytes())
-            return str(value["state"])
-        # Not yet written, or by another version: the store says the rest.
-        except (OSError, ValueError, KeyError, TypeError):
-            return ASKING
+        return written_state(self.run_dir)
 
     def take(self, annotator: str, count: int) -> list[Offer]:
         """Leases the first free items to an annotator; fewer if there are fewer."""

@@ -1,11 +1,18 @@
-"""What the last model predicts of the items that a person sees."""
+"""What networks predict of the items that a person sees."""
 
+import contextlib
 import pathlib
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
-from dbal_tf.store.layout import predictions_file
+from dbal_tf.store.layout import out_of_fold_file, predictions_file
+
+Probs = Mapping[str, np.ndarray]
+"""The probabilities `[c]` of items."""
+
+_NONE: Probs = {}
 
 
 class Predictions:
@@ -17,30 +24,43 @@ class Predictions:
 
     def __init__(self, run_dir: pathlib.Path) -> None:
         self._run_dir = run_dir
-        self._read: tuple[int, dict[str, int], np.ndarray] | None = None
+        self._kept: dict[str, tuple[tuple[str, int], Probs]] = {}
+        self._joined: tuple[Probs, Probs, Probs] = (_NONE, _NONE, _NONE)
 
-    def probs(self, item: str, last_round: int | None) -> np.ndarray | None:
-        """Returns the probabilities `[c]` by the last round's model; None if not known."""
+    def of_model(self, last_round: int | None) -> Probs:
+        """Returns what the last round's model predicts."""
         if last_round is None:
-            return None
-        if self._read is None or self._read[0] != last_round:
-            self._load(last_round)
-        if self._read is None or item not in self._read[1]:
-            return None
-        _, rows, probs_nc = self._read
-        return probs_nc[rows[item]]
+            return _NONE
+        return self._read("model", predictions_file(last_round)) or _NONE
 
-    def _load(self, index: int) -> None:
-        path = self._run_dir / predictions_file(index)
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                ids, probs_nc = arrays["ids"], arrays["probs"]
-        # Without predictions a person can label as well: the file is of use, not needed.
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-            self._read = None
-            return
-        rows = {item: row for row, item in enumerate(ids.tolist())}
-        self._read = index, rows, probs_nc
+    def out_of_sample(self, last_round: int | None) -> Probs:
+        """Returns what networks predict that were not trained on an item.
+
+        Where there is nothing of the kind (yet), it is what the last round's model says.
+        The same object is returned until a file has changed.
+        """
+        model, apart = self.of_model(last_round), _NONE
+        # While a round's folds are under way, its file has those of earlier rounds, too.
+        for index in reversed(range(0 if last_round is None else last_round + 1)):
+            if (found := self._read("apart", out_of_fold_file(index))) is not None:
+                apart = found
+                break
+        if self._joined[0] is not model or self._joined[1] is not apart:
+            self._joined = model, apart, {**model, **apart}
+        return self._joined[2]
+
+    def _read(self, kind: str, name: str) -> Probs | None:
+        """Returns what is in a file; None if there is none, or it cannot be read."""
+        path = self._run_dir / name
+        # Without predictions a person can label as well: the files are of use, not needed.
+        with contextlib.suppress(OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+            key = name, path.stat().st_mtime_ns
+            if kind not in self._kept or self._kept[kind][0] != key:
+                with np.load(path, allow_pickle=False) as arrays:
+                    rows = zip(arrays["ids"].tolist(), arrays["probs"], strict=True)
+                    self._kept[kind] = key, dict(rows)
+            return self._kept[kind][1]
+        return None
 
 
 def as_json(probs: np.ndarray | None) -> dict[str, int | list[float]] | None:

@@ -55,10 +55,12 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
         while query := active.ask():
             logging.debug("phase: label")
             start = time.perf_counter()
+            active.use_wait()
             labels = oracle.run(query)
             # The page writes the answers to the store itself.
             if len(labels):
                 active.tell(labels, oracle.annotator, time.perf_counter() - start)
+        active.use_wait()
         return active.curve()
 
 
@@ -181,6 +183,14 @@ class Run:
             self._reporter.show_end(index)
         return None
 
+    def use_wait(self) -> None:
+        """Does a part of what is of use while a person answers on the page, if any is left.
+
+        Call it now and then until the answers are there. It changes nothing of the run but
+        the list of labels that the model disagrees with.
+        """
+        self._learner.use_wait()
+
     def tell(
         self, labels: Labels, annotator: str = "person", seconds: float | None = None
     ) -> None:
@@ -192,7 +202,7 @@ class Run:
 
         Args:
             labels: The answers; see `Labels.from_answers`.
-            annotator: Name of whoever gave them.
+            annotator: Name of whoever gave those that `labels` has no name for.
             seconds: Time spent on all of them together, if known.
 
         Raises:

@@ -1,5 +1,6 @@
 """The rounds of a run: training, evaluation, export, choice of the query."""
 
+import contextlib
 import dataclasses
 import functools
 
@@ -12,6 +13,7 @@ from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import GraphChooser
 from dbal_tf.components.oracle import known_validation_labels, with_known_test_items
+from dbal_tf.components.out_of_fold import OutOfFold
 from dbal_tf.components.posterior_choice import PosteriorChooser
 from dbal_tf.components.predictions import Predictions
 from dbal_tf.components.push_gate import PushGate
@@ -27,6 +29,10 @@ from dbal_tf.store.rows import TEST, VALIDATION
 from dbal_tf.store.writer import Store
 
 
+class _Answered(Exception):
+    """Nothing is waited for any more."""
+
+
 @dataclasses.dataclass(eq=False)
 class Learner:
     """Does the rounds of a run, each from training to the committed query."""
@@ -37,6 +43,7 @@ class Learner:
     store: Store
     reporter: Reporter
     has_begun: bool = False
+    checked: int | None = None
 
     def __post_init__(self) -> None:
         self._evaluator = Evaluator.from_config(self.config)
@@ -44,6 +51,7 @@ class Learner:
         self._pusher = Pusher.from_config(self.config)
         self._predictions = Predictions.from_config(self.config)
         self._features = Features.from_config(self.config)
+        self._out_of_fold = OutOfFold.from_config(self.config)
 
     # Built by the first round that needs them, because compiling the network or building
     # a graph takes seconds: a run that is only waiting for answers restarts at once.
@@ -137,12 +145,43 @@ class Learner:
             )
             artifacts |= self.reporter.keep_scores(scores, index)
         asked = np.array([], np.str_) if query is None else query.ids
-        artifacts |= self._predict(clock, model, asked, index)
+        artifacts |= self._predict(clock, model, labels, asked, index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         self.reporter.show_point(point, scores)
         logging.debug("phase: ask")
         self.store.ask(point, query, clock.executions, artifacts)
         self.reporter.show_state("done" if query is None else "asking", index)
+
+    def use_wait(self) -> None:
+        """Uses the time while a person answers: predicts a fold of the labels, if one is due.
+
+        It ends as soon as nothing is waited for. What is bought does not depend on it.
+        """
+        config, reader, index = self.config, self.store.reader, self.store.reader.last_round()
+        on_page = config.oracle == "web" and config.disagreement_folds > 0
+        if not on_page or index is None or index == self.checked:
+            return
+        decay = reader.curve()[index].weight_decay
+
+        def check() -> None:
+            if not len(reader.pending(config.acquisition_size)):
+                raise _Answered
+
+        def fit(labels: Labels, seed: int) -> Model:
+            check()
+            return self.trainer.run(self._fitter, self._seen, labels, decay, seed, check)
+
+        seed = functools.partial(seed_for, config.seed, config.repetition, index)
+        labels = reader.labels(before=index)
+        with contextlib.suppress(_Answered):
+            try:
+                more = self._out_of_fold.run(fit, self._seen, labels, index, seed)
+            except ArithmeticError as error:
+                # The round's own model was trained: the run goes on without these.
+                logging.warning("No network to look for wrong labels by: %s", error)
+                more = False
+            if not more:
+                self.checked = index
 
     def _measured(self, index: int) -> Dataset:
         """Returns the data set with those test items whose class is known."""
@@ -150,7 +189,7 @@ class Learner:
         return with_known_test_items(self._seen, told)
 
     def _predict(
-        self, clock: Clock, model: Model, asked: np.ndarray, index: int
+        self, clock: Clock, model: Model, labels: Labels, asked: np.ndarray, index: int
     ) -> dict[str, str]:
         """Writes what the model predicts of the items that a person sees."""
         if self.config.oracle == "dataset":
@@ -160,7 +199,9 @@ class Learner:
         return clock(
             "score",
             self._predictions,
-            lambda seed: self._predictions.run(model, self._seen, ids, index, seed("shown")),
+            lambda seed: self._predictions.run(
+                model, self._seen, ids, labels, index, seed("shown")
+            ),
         )
 
     def _weight_decay(self, clock: Clock, labels: Labels, index: int) -> float:

@@ -4,7 +4,8 @@
     metadata.db             the store: a run is resumed from it alone
     curve.csv, curve.png    the learning curve
     rounds/0007/            query.csv, and scores.npz with --keep_scores
-                            and predictions.npz if a person labels
+                            and predictions.npz if a person labels, out_of_fold.npz
+                            if on the page
     state.json              what the run is doing, if a person labels
     to_label.csv            what waits for a person with --oracle=csv, who fills it in;
                             pictures of it are in to_label/
@@ -68,6 +69,11 @@ def scores_file(round_index: int) -> str:
 def predictions_file(round_index: int) -> str:
     """Returns the file of a round's predictions, written if a person labels."""
     return f"rounds/{round_index:04d}/predictions.npz"
+
+
+def out_of_fold_file(round_index: int) -> str:
+    """Returns the file of what networks predict of labels that they were not trained on."""
+    return f"rounds/{round_index:04d}/out_of_fold.npz"
 
 
 def how_to_go_on(run_dir: str) -> str:

@@ -79,6 +79,11 @@ CREATE TABLE events (
 """
 
 
+# Not of the first stores of this version. An index changes nothing of what is stored, and
+# whoever does not know of it keeps it up to date, too: so it needs no other version.
+_LATER_INDEX = "CREATE INDEX IF NOT EXISTS queries_item ON queries (item)"
+
+
 def read_only(path: pathlib.Path) -> sqlite3.Connection:
     """Opens a store for reading, without creating files beside it."""
     # Without a write-ahead log nobody is writing, so the file can be opened as immutable:
@@ -100,7 +105,14 @@ def create(run: Callable[[str], Any]) -> None:
     """
     for statement in _TABLES.split(";\n"):
         run(statement)
+    run(_LATER_INDEX)
     run(f"PRAGMA user_version = {VERSION}")
+
+
+def add_indexes(connection: sqlite3.Connection) -> None:
+    """Adds an index that the first stores of this version lack."""
+    if not is_empty(connection):
+        connection.execute(_LATER_INDEX)
 
 
 def check(connection: sqlite3.Connection, path: pathlib.Path) -> None:

@@ -60,6 +60,7 @@ class Store:
         self._versions = "{}"
         try:
             schema.check(self._connection, self._path)
+            schema.add_indexes(self._connection)
             # A write-ahead log: the audit and reports can read while the run writes, and
             # a kill at any moment leaves the last commit whole.
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -200,7 +201,7 @@ class Store:
 
         Args:
             labels: The answers.
-            annotator: Name of whoever gave them.
+            annotator: Name of whoever gave those that the labels have no name for.
             seconds: Time spent on all of them together; None if not known.
         """
         with finish_first(), self._transaction() as execute:
@@ -301,7 +302,10 @@ def _insert_answers(
         raise ValueError("An item is given twice; expected one answer to each.")
     each = None if seconds is None else seconds / max(1, len(labels))
     ((last,),) = execute("SELECT MAX(round) FROM rounds")
-    for item, label, state in labels.rows():
+    names = [annotator] * len(labels)
+    if labels.annotators is not None:
+        names = [name or annotator for name in labels.annotators.tolist()]
+    for (item, label, state), name in zip(labels.rows(), names, strict=True):
         (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
         # A first answer belongs to the query that asked, though the next may be there by now.
         asked = execute("SELECT MAX(round), COUNT(*) FROM queries WHERE item = ?", (item,))
@@ -311,7 +315,7 @@ def _insert_answers(
             "INSERT INTO answers"
             " (item, class, state, round, annotator, seconds, time, corrects)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (item, label, state, round_index, annotator, each, _now(), earlier),
+            (item, label, state, round_index, name, each, _now(), earlier),
         )
 
 

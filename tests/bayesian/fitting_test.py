@@ -94,6 +94,38 @@ def test_training_starts_from_the_seeds_weights(fitter: Fitter) -> None:
     assert _equal(_weights(fitter, 40, seed=5, epochs=0), _network(SHAPE, 3, 5).get_weights())
 
 
+def test_a_check_every_few_steps_changes_nothing(fitter: Fitter) -> None:
+    whole, calls = _weights(fitter, 200, seed=5, epochs=25), []
+    given = {"epochs": 25, "weight_decay": 1.0, "seed": 5}
+    loss = fitter.fit(*_data(200), **given)
+    # Two steps an epoch, twenty between checks.
+    assert fitter.fit(*_data(200), **given, check=lambda: calls.append(1)) == loss
+    assert _equal(fitter.network.get_weights(), whole) and len(calls) == 3
+    assert fitter._run.experimental_get_tracing_count() == 1
+
+
+def test_with_unlabelled_images_it_changes_nothing_either() -> None:
+    fitter = _vat()
+    whole = _weights(fitter, 40, seed=5, epochs=30)
+    given = {"epochs": 30, "weight_decay": 1.0, "seed": 5}
+    fitter.fit(*_data(40), **given, check=lambda: None)
+    assert _equal(fitter.network.get_weights(), whole)
+
+
+def test_a_check_ends_a_fit_and_leaves_nothing_behind(fitter: Fitter) -> None:
+    first, calls = _weights(fitter, 40, seed=5), []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        fitter.fit(*_data(40), epochs=60, weight_decay=1.0, seed=6, check=check)
+    assert int(fitter._optimizer.iterations) == 20
+    assert _equal(_weights(fitter, 40, seed=5), first)
+
+
 def test_a_fit_that_failed_leaves_nothing_behind(fitter: Fitter) -> None:
     first = _weights(fitter, 40, seed=5)
     images, classes = _data(40)

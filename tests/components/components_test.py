@@ -17,6 +17,7 @@ from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import GraphChooser, ImageGraph
 from dbal_tf.components.label_studio_oracle import LabelStudioOracle
 from dbal_tf.components.oracle import DatasetOracle
+from dbal_tf.components.out_of_fold import OutOfFold
 from dbal_tf.components.page import PageOracle
 from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.components.posterior_choice import PosteriorChooser
@@ -33,6 +34,7 @@ COMPONENTS = (
     *(
         ImageGraph,
         LabelStudioOracle,
+        OutOfFold,
         PageOracle,
         PoolScorer,
         PosteriorChooser,
@@ -97,6 +99,7 @@ CHANGED = Config(
     weight_decay="auto",
     port=8000,
     show_predictions="never",
+    disagreement_folds=3,
     expose=True,
     oracle="web",
     batch="stochastic",
@@ -128,7 +131,7 @@ def test_a_component_is_frozen_and_takes_its_parameters_from_the_settings(kind, 
     assert kind.__dataclass_params__.frozen
     if kind is DatasetOracle:
         return  # Has no parameters.
-    assert "from_config" in vars(kind), f"{kind.__name__} has no from_config"
+    assert hasattr(kind, "from_config"), f"{kind.__name__} has no from_config"
     given = [toy] if "dataset" in MADE.get(kind, ()) else []
     made = kind.from_config(CHANGED, *given)
     assert type(made) is kind

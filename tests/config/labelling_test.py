@@ -23,3 +23,9 @@ def test_the_data_set_answers_and_the_page_is_closed_unless_a_flag_says_otherwis
 def test_a_person_labels_for_one_run_of_a_network(others, says):
     with pytest.raises(InputError, match=f"--oracle=web cannot be used with {says}"):
         Config(oracle="web", **others)
+
+
+def test_one_fold_leaves_nothing_to_learn_from():
+    assert Config(disagreement_folds=0).disagreement_folds == 0
+    with pytest.raises(InputError, match="expected 0 for none, or at least 2"):
+        Config(disagreement_folds=1)

@@ -12,6 +12,7 @@ from dbal_tf.core import InputError
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 _OTHER = Config(
     show_predictions="never",
+    disagreement_folds=3,
     port=8000,
     expose=True,
     experiment="table2",
@@ -394,7 +395,7 @@ _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
     *("only", "report_only", "bless_max_error", "feature_cache"),
     *("systems", "labels_from", "labels"),
-    *("oracle", "show_predictions", "port", "expose"),
+    *("oracle", "show_predictions", "disagreement_folds", "port", "expose"),
     *("oracle", "labels_csv", "strict"),
 }
 # What has a meaning with others only.

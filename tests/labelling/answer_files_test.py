@@ -39,6 +39,16 @@ def test_only_what_the_store_does_not_have_is_new(finished_run):
         assert _new(finished_run, train_9="skipped") == [("train-9", None, "skipped")]
 
 
+def test_names_go_with_the_answers(finished_run):
+    written = [Written("train-9", "low", "here", "Ann"), Written("test-0", "low", "here")]
+    labels = new_answers(finished_run, written, NAMES)
+    assert labels.annotators.tolist() == ["Ann", ""]
+    with Store(finished_run) as store:
+        store.tell(labels, "person")
+        last = {row.item: row.annotator for row in store.reader.answers_after(0)}
+    assert (last["train-9"], last["test-0"]) == ("Ann", "person")
+
+
 def test_an_accent_may_be_a_character_of_its_own(finished_run):
     assert _new(finished_run, train_9="hoch e\u0301") == [("train-9", 2, "labelled")]
 

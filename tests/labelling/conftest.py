@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -39,9 +40,14 @@ class Made:
         text = json.dumps({"state": state, "round": index, "time": ""})
         (self.folder / STATE_FILE).write_text(text)
 
-    def predict(self, index: int, probs: dict[str, list[float]]) -> None:
+    def predict(
+        self,
+        index: int,
+        probs: dict[str, list[float]],
+        file: Callable[[int], str] = predictions_file,
+    ) -> None:
         """Writes a round's predictions."""
-        path = self.folder / predictions_file(index)
+        path = self.folder / file(index)
         path.parent.mkdir(parents=True, exist_ok=True)
         values = np.array(list(probs.values()), np.float32)
         np.savez(path, ids=np.array(list(probs)), probs=values)

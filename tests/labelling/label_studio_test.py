@@ -115,6 +115,17 @@ def test_the_three_exports_say_the_same(tmp_path):
     assert _read(tmp_path, "labelled.csv", _csv()) == ANSWERS
 
 
+def test_whoever_answered_is_named(tmp_path):
+    path = tmp_path / "labelled.json"
+    path.write_text(json.dumps(EXPORT))
+    assert {one.annotator for one in read_exports([path])} == {"a@example.com"}
+    path.write_text(json.dumps(list(_flat())))
+    assert {one.annotator for one in read_exports([path])} == {"user 1"}
+    # Not all editions and formats tell it.
+    path.write_text(json.dumps([{"item": "a", "class": "low"}]))
+    assert [one.annotator for one in read_exports([path])] == [""]
+
+
 def test_pictures_in_a_csv_may_be_long(tmp_path):
     text = _csv().replace("AA==", "A" * 300_000)
     assert _read(tmp_path, "labelled.csv", text) == ANSWERS

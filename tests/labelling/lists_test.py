@@ -1,7 +1,9 @@
 import pytest
 
 from dbal_tf.labelling.desk import Desk
+from dbal_tf.labelling.lists import LISTS
 from dbal_tf.labelling.wire import Told
+from dbal_tf.store.layout import out_of_fold_file
 from dbal_tf.store.writer import Store
 
 
@@ -41,6 +43,27 @@ def test_where_the_model_disagrees_most_comes_first(desk, asked):
     listed = desk.list("disagreements", 0, 50)
     assert [row["item"] for row in listed["items"]] == ["pool-00", "pool-01", "known-0"]
     assert listed["items"][0]["answer"] == 0 and listed["items"][0]["prediction"]["class"] == 1
+
+
+def test_a_network_that_was_not_trained_on_a_label_says_where_it_is(desk, asked):
+    learned = {"known-0": [0.9, 0.1, 0], "pool-00": [0.8, 0.2, 0], "pool-01": [0.5, 0.5, 0]}
+    asked.predict(0, learned)
+    assert items(desk, "disagreements") == ["pool-01", "pool-00", "known-0"]
+    asked.predict(0, {"known-0": [0.1, 0.9, 0]}, out_of_fold_file)
+    listed = desk.list("disagreements", 0, 1)["items"]
+    assert listed[0]["item"] == "known-0" and listed[0]["prediction"]["class"] == 1
+
+
+def test_a_list_is_made_once_until_something_changes(desk, asked, monkeypatch):
+    made, sorted_ = [], LISTS["answered"]
+    monkeypatch.setitem(LISTS, "answered", lambda *a: made.append(1) or sorted_(*a))
+    assert items(desk, "answered") == items(desk, "answered")
+    assert len(made) == 1
+    say(desk, "pool-10", 1)
+    assert items(desk, "answered")[0] == "pool-10" and len(made) == 2
+    asked.predict(0, {"pool-10": [0, 1, 0]})
+    desk.list("answered", 0, 1)
+    assert len(made) == 3
 
 
 def test_conflicts_have_a_row_per_annotator(desk):

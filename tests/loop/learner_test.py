@@ -9,6 +9,7 @@ import pytest
 
 from dbal_tf.artifacts import Dataset, Labels, Splits
 from dbal_tf.audit.command import main as audit
+from dbal_tf.components import out_of_fold
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.loop import Run, learner
@@ -73,9 +74,11 @@ def _wrong(config, capsys):
     return [line for line in lines if "WRONG" in line and "exports are" not in line]
 
 
-def _finish(config, dataset, person):
+def _finish(config, dataset, person, waits=0):
     with Run.open(config, dataset) as run:
         while query := run.ask():
+            for _ in range(waits):
+                run.use_wait()
             run.tell(person.answer(query.ids))
         return run.curve()
 
@@ -209,3 +212,96 @@ def test_a_resumed_run_tells_the_page_what_it_does(config, toy, person):
     assert state_after_a_kill() == "training"
     _finish(config, toy, person)
     assert state_after_a_kill() == "done"
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch):
+    monkeypatch.setattr(out_of_fold, "_LEAST", 6)
+
+
+def _apart(config, index):
+    """The items of a round's file, and the rounds whose networks predicted them."""
+    path = pathlib.Path(config.run_dir, layout.out_of_fold_file(index))
+    with np.load(path, allow_pickle=False) as file:
+        return dict(zip(file["ids"].tolist(), file["rounds"].tolist(), strict=True))
+
+
+def _bought(config):
+    with _store(config) as store:
+        measures = [(point.labels, point.evaluation) for point in store.reader.curve()]
+        return store.reader.asked(), measures
+
+
+def test_the_wait_is_used_and_buys_nothing_else(
+    config, toy, person, tmp_path, few_are_enough, capsys
+):
+    _finish(config, toy, person)
+    other = config.replace(run_dir=str(tmp_path / "other"), disagreement_folds=2)
+    _finish(other, toy, person, waits=4)
+    assert _bought(other) == _bought(config)
+    with _store(other) as store:
+        for index in range(2):
+            ids = store.reader.labels(before=index).ids.tolist()
+            assert _apart(other, index) == dict.fromkeys(ids, index)
+    assert _wrong(other, capsys) == []
+    assert not pathlib.Path(config.run_dir, layout.out_of_fold_file(0)).exists()
+
+
+def test_what_was_killed_goes_on_with_the_folds_that_are_left(
+    config, toy, person, few_are_enough
+):
+    config = config.replace(disagreement_folds=3)
+    with Run.open(config, toy) as run:
+        run.ask()
+        run.use_wait()
+    first = _apart(config, 0)
+    assert 0 < len(first) < 6
+    with Run.open(config, toy) as run:
+        for _ in range(2):
+            run.use_wait()
+        assert len(_apart(config, 0)) == 6
+
+
+@pytest.mark.parametrize("others", [{"disagreement_folds": 0}, {"oracle": "csv"}])
+def test_without_folds_or_a_page_the_wait_is_for_nothing(
+    config, toy, person, few_are_enough, others
+):
+    with Run.open(config.replace(**others), toy) as run:
+        run.ask()
+        run.use_wait()
+    assert not pathlib.Path(config.run_dir, layout.out_of_fold_file(0)).exists()
+
+
+def test_answers_end_a_fold_at_once(config, toy, person, monkeypatch, few_are_enough):
+    checks = []
+
+    def answer_meanwhile(self, fitter, dataset, labels, decay, seed, check=None):
+        if check is not None:
+            check()
+            with _store(config) as page:
+                page.tell(person.answer(page.reader.pending(3).ids), "page")
+            checks.append(1)
+            check()
+        return train(self, fitter, dataset, labels, decay, seed)
+
+    train = learner.Trainer.run
+    monkeypatch.setattr(learner.Trainer, "run", answer_meanwhile)
+    curve = _finish(config, toy, person, waits=1)
+    assert [point.labels for point in curve] == [6, 9, 12] and len(checks) == 2
+    assert set(_apart(config, 1).values()) == {0}, "what was known before they had labels"
+
+
+def test_a_fold_that_cannot_be_trained_does_not_end_the_run(
+    config, toy, person, monkeypatch, few_are_enough
+):
+    calls, train = [], learner.Trainer.run
+
+    def fail(self, fitter, dataset, labels, decay, seed, check=None):
+        if check is not None:
+            calls.append(1)
+            raise ArithmeticError("The training loss became nan.")
+        return train(self, fitter, dataset, labels, decay, seed)
+
+    monkeypatch.setattr(learner.Trainer, "run", fail)
+    assert len(_finish(config, toy, person, waits=3)) == 3
+    assert len(calls) == 2, "once a round"

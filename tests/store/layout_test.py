@@ -12,7 +12,7 @@ def test_every_name_is_told_once():
     names = [value for name, value in vars(layout).items() if name.isupper()]
     assert len(names) == len(set(names))
     told = [name for one in names for name in ([one] if isinstance(one, str) else one)]
-    told += ["rounds/0007/", "query.csv", "scores.npz", "predictions.npz"]
+    told += ["rounds/0007/", "query.csv", "scores.npz", "predictions.npz", "out_of_fold.npz"]
     hidden = [layout.LOCK_FILE, layout.PAGE_FILE, layout.PAGE_LOCK_FILE]
     assert [name for name in told if name not in layout.__doc__] == hidden
 

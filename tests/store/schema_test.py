@@ -30,6 +30,18 @@ def test_an_empty_database_becomes_a_store(database, tmp_path):
     schema.check(database, tmp_path)
 
 
+def test_a_store_of_before_gets_its_index_and_stays_of_its_version(finished_run):
+    with contextlib.closing(sqlite3.connect(finished_run / STORE_FILE)) as database:
+        database.execute("DROP INDEX queries_item")
+        RunReader(database).asked()
+    with Store(finished_run):
+        pass
+    with contextlib.closing(sqlite3.connect(finished_run / STORE_FILE)) as database:
+        plan = "EXPLAIN QUERY PLAN SELECT MAX(round), COUNT(*) FROM queries WHERE item = 'a'"
+        assert "queries_item" in str(database.execute(plan).fetchall())
+        assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+
+
 def test_whatever_names_a_round_refers_to_it(database):
     schema.create(database.execute)
     keys = {
