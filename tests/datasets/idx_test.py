@@ -1,6 +1,7 @@
 import gzip
 import pathlib
 import struct
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ def _written(folder: pathlib.Path, content: bytes) -> pathlib.Path:
     return path
 
 
-@pytest.mark.parametrize("content", [_TWO_BY_THREE, gzip.compress(_TWO_BY_THREE)])
-def test_reads_a_known_file(tmp_path: pathlib.Path, content: bytes) -> None:
-    values = read_idx(_written(tmp_path, content))
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_reads_a_known_file(
+    tmp_path: pathlib.Path, packed: Callable[[bytes], bytes]
+) -> None:
+    values = read_idx(_written(tmp_path, packed(_TWO_BY_THREE)))
     assert values.dtype == np.uint8
     np.testing.assert_array_equal(values, [[1, 2, 3], [4, 5, 255]])
 
