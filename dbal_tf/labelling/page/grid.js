@@ -69,6 +69,7 @@ export class Grid {
       : found
         ? "Click an image to leave it out. One key then answers all the others."
         : "";
+    find("grid-all").hidden = !found;
     find("grid-tiles").replaceChildren(...[...this.#items.keys()].map((item) => this.#tile(item)));
     this.#count();
   }

@@ -102,7 +102,8 @@ export class View {
     const { clientWidth: width, clientHeight: height } = this.#stage;
     if (image) {
       const fit = Math.min(width / image.naturalWidth, height / image.naturalHeight);
-      image.classList.toggle("pixelated", fit * zoom >= PIXELATED);
+      // A small photograph is easier to recognise smooth; who zooms in looks for pixels.
+      image.classList.toggle("pixelated", zoom > 1 && fit * zoom >= PIXELATED);
       image.style.transform = `translate(${x * width}px, ${y * height}px) scale(${zoom})`;
       image.style.filter = `brightness(${brightness}%) contrast(${contrast}%)`;
     }
