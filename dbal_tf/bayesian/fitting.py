@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dbal_tf.bayesian import masks
+from dbal_tf.bayesian import ensemble, masks
 from dbal_tf.bayesian.augmentation import augment
 from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.networks import NetworkFactory
@@ -24,7 +24,8 @@ class Fitter:
     The network, its optimizer and the compiled training loop are built once,
     which takes seconds; a fit resets their variables, which takes milliseconds.
     The loss is the mean cross-entropy plus (c/N) * sum of squares of the kernel
-    of the first dense layer. The optimizer is Adam.
+    of the first dense layer; of an ensemble, the mean of its members' losses. The
+    optimizer is Adam.
 
     With `consistency` the loss of unlabelled images is added, and over the second
     half of a fit the learning rate falls linearly to 0, as that loss needs it.
@@ -68,7 +69,12 @@ class Fitter:
             consistency,
             augmentation,
         )
-        self._decayed = _first_dense_kernel(self.network)
+        self._members = ensemble.members(self.network)
+        self._decayed = [
+            kernel
+            for member in self._members
+            if (kernel := _first_dense_kernel(member)) is not None
+        ]
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self.network.trainable_variables)
         self._cross_entropy = keras.losses.SparseCategoricalCrossentropy()
@@ -204,12 +210,14 @@ class Fitter:
             unlabelled = self._augmented(unlabelled, keys[2])
             logits, changed = self._consistency.attack(self.network, unlabelled, keys[3])
         with tf.GradientTape() as tape:
-            probs = self.network(inputs, training=True)
-            loss = self._cross_entropy(targets, probs, tf.gather(weights, targets))
-            if self._decayed is not None:
-                loss += penalty * tf.reduce_sum(tf.square(self._decayed))
+            loss = tf.add_n(
+                [penalty * tf.reduce_sum(tf.square(x)) for x in self._decayed] or [0.0]
+            )
+            for member in self._members:
+                probs = member(inputs, training=True)
+                loss += self._cross_entropy(targets, probs, tf.gather(weights, targets))
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
-            loss *= share
+            loss *= share / len(self._members)
             if self._consistency is not None:
                 smoothness = self._consistency.loss(self.network, logits, changed)
                 loss += smoothness / self._replicas

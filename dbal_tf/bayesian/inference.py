@@ -201,7 +201,8 @@ def predictive_statistics(
         num_samples: Posterior samples T, at least 1.
         seed: Seed of the samples; all images see the same samples.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
-            dropout, dense, dropout, dense) or `"deterministic"`.
+            dropout, dense, dropout, dense), `"deterministic"`, or `"laplace"`, after
+            `laplace.fit`, or `"ensemble"`.
 
     Returns:
         `PredictiveStatistics` of float32 NumPy arrays.

@@ -64,9 +64,9 @@ class PackedHead:
             return None
         calls = [call for call in cut.head if not _is_plain_flatten(call.layer)]
         layers = [call.layer for call in calls]
-        hidden, activation = _dense_with_activation(layers[1:])
+        hidden, activation = dense_with_activation(layers[1:])
         rest = layers[1 + hidden :]
-        last, readout = _dense_with_activation(rest[1:])
+        last, readout = dense_with_activation(rest[1:])
         fits = (
             masks.is_dropout(layers[0])
             and hidden
@@ -158,7 +158,7 @@ def _is_flat(call: tracing.Call) -> bool:
     return len(call.inputs[0].shape) == 1
 
 
-def _dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
+def dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
     """Returns the number of layers in a leading Dense plus activation, and the latter.
 
     The activation may be the Dense layer's own or a layer of its own. 0 and None

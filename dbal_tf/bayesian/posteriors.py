@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from dbal_tf import config
 from dbal_tf.bayesian import masks, tracing
+from dbal_tf.bayesian.ensemble import Ensemble
 from dbal_tf.bayesian.gaussian import GaussianDropout
+from dbal_tf.bayesian.laplace import Laplace
 from dbal_tf.bayesian.packed import PackedHead
 from dbal_tf.core import InputError, Posterior
 
@@ -123,5 +125,9 @@ def screening_posterior(network: keras.Model) -> str:
 
 
 POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = dict(
-    zip(config.POSTERIORS, (McDropout, Deterministic, GaussianDropout), strict=True)
+    zip(
+        config.POSTERIORS,
+        (McDropout, Deterministic, GaussianDropout, Laplace, Ensemble),
+        strict=True,
+    )
 )

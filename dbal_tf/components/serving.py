@@ -51,6 +51,8 @@ def serving_archive(
     scalars = [tf.TensorSpec([], tf.int64)] * 2
     archive = keras.export.ExportArchive()
     archive.track(network)
+    if (state := scoring.state) is not None:
+        archive.track(state)
 
     serve = archive.add_endpoint(
         "serving_default",
@@ -88,6 +90,7 @@ class _Scoring:
 
     def __init__(self, network: keras.Model, posterior: str, var_ratios: str) -> None:
         self._posterior = POSTERIORS[posterior](network)
+        self.state: tf.Module | None = getattr(self._posterior, "covariance", None)
         self._functions = {n: acquisition_function(n, var_ratios) for n in ACQUISITIONS}
 
     def statistics(

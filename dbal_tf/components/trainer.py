@@ -7,9 +7,10 @@ from typing import Self
 import numpy as np
 
 from dbal_tf.artifacts import Dataset, Labels, Model
-from dbal_tf.bayesian import metrics
+from dbal_tf.bayesian import laplace, metrics
 from dbal_tf.bayesian.augmentation import FLIPS, flipped
 from dbal_tf.bayesian.consistency import Consistency
+from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.networks import NetworkFactory, network_factory
@@ -63,6 +64,8 @@ class Trainer:
             config.weights,
             config.train_trunk,
         )
+        if config.posterior == "ensemble":
+            factory = ensemble(factory, config.ensemble_size)
         return cls(
             factory,
             config.epochs,
@@ -144,6 +147,8 @@ class Trainer:
         # N of the penalty c/N counts the labels: a flip tells nothing new.
         decay = weight_decay * len(classes) / len(labels)
         fitter.fit(images, classes, self.epochs, decay, seed, self.steps, weights, check)
+        if self.posterior == "laplace":
+            laplace.fit(fitter.network, images)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def _with_flips(self, dataset: Dataset, labels: Labels) -> tuple[Images, np.ndarray]:

@@ -32,7 +32,7 @@ SEMI_SUPERVISED = (
     "vat",
 )
 SCHEDULES = ("faithful", "light", "tiny")
-POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout")
+POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout", "laplace", "ensemble")
 # Who answers; all but the first are people.
 ORACLES = ("dataset", "web", "csv", "label_studio")
 SHOW_PREDICTIONS = ("never", "after", "before")

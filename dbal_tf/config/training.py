@@ -53,8 +53,13 @@ class TrainingSettings:
     posterior: str = option(
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
-        "and is faster. Paper: mc_dropout; deterministic in section 5.2.",
+        "and is faster; laplace is of the last layer alone, and needs no dropout; "
+        "ensemble trains --ensemble_size networks. Paper: mc_dropout; deterministic in "
+        "section 5.2.",
         choices=known.POSTERIORS,
+    )
+    ensemble_size: int = option(
+        5, "Networks of --posterior=ensemble; training takes so many times as long.", at_least=2
     )
     epochs: int = option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
     batch_size: int = option(128, "Images per training step. Paper: 128.", at_least=1)

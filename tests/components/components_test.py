@@ -50,7 +50,7 @@ MADE = {
     DatasetOracle: {"dataset"},
     LabelStudioOracle: {"dataset"},
     Features: {"seed", "cache"},
-    ExampleGen: {"folder", "asks_person"},
+    ExampleGen: {"folder", "asks_person", "fold", "fold_seed"},
     GraphChooser: {"nodes", "pool_graph", "test_graph", "dataset"},
     PosteriorChooser: {"scorer", "acquirer"},
     Pusher: {"folder"},
@@ -93,6 +93,7 @@ CHANGED = Config(
     steps=80,
     augment=("flip", "shift"),
     class_weights="balanced",
+    flip_classes=("2",),
     export_every=2,
     bless_max_error=0.25,
     run_dir="somewhere/else",
@@ -108,6 +109,13 @@ CHANGED = Config(
     candidates=40,
     targets=30,
 )
+# What cannot be given together with what stands above.
+_INSTEAD = CHANGED.replace(oracle="dataset", test_size=0)
+ALSO_CHANGED = {
+    "test_counts": _INSTEAD.replace(test_counts=("2:9",)),
+    "initial_counts": _INSTEAD.replace(initial_counts=("2:5", "8:3")),
+    "folds": _INSTEAD.replace(folds=3),
+}
 
 
 def _made_by_settings(kind):
@@ -137,7 +145,8 @@ def test_a_component_is_frozen_and_takes_its_parameters_from_the_settings(kind, 
     assert type(made) is kind
     for name in _made_by_settings(kind):
         setting = SETTINGS.get(name, name)
-        value = getattr(CHANGED, setting)
+        config = ALSO_CHANGED.get(setting, CHANGED)
+        value, made = getattr(config, setting), kind.from_config(config, *given)
         assert value != getattr(Config(), setting), f"CHANGED has {setting}'s default"
         assert getattr(made, name) == (value[0] if setting == "acquisition" else value), name
 

@@ -26,6 +26,7 @@ _OTHER = Config(
     acquisition=("bald", "max_entropy"),
     var_ratios="votes",
     posterior="gaussian_dropout",
+    ensemble_size=3,
     dataset="image_folder",
     data_dir="some where",
     labels_csv="labels.csv",

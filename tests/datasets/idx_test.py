@@ -20,9 +20,7 @@ def _written(folder: pathlib.Path, content: bytes) -> pathlib.Path:
 
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
-def test_reads_a_known_file(
-    tmp_path: pathlib.Path, packed: Callable[[bytes], bytes]
-) -> None:
+def test_reads_a_known_file(tmp_path: pathlib.Path, packed: Callable[[bytes], bytes]) -> None:
     values = read_idx(_written(tmp_path, packed(_TWO_BY_THREE)))
     assert values.dtype == np.uint8
     np.testing.assert_array_equal(values, [[1, 2, 3], [4, 5, 255]])

@@ -191,7 +191,11 @@ _LIMITS = (
         "one of random, bald, max_entropy, var_ratios, mean_std, epig, mbr",
     ),
     ("var_ratios", "max", "one of mean, votes"),
-    ("posterior", "laplace", "one of mc_dropout, deterministic, gaussian_dropout"),
+    (
+        "posterior",
+        "swag",
+        "one of mc_dropout, deterministic, gaussian_dropout, laplace, ensemble",
+    ),
     ("model", "resnet", "bayesian_cnn, bayesian_resnet or package.module:function"),
     ("dataset", "imagenet", "one of digits, image_folder, mnist, tfrecord"),
     ("strategy", "all", "one of auto, none, mirrored, multi_worker"),

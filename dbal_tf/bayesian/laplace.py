@@ -1,0 +1,176 @@
+"""Laplace's approximation of the posterior of the last layer, in closed form.
+
+Around the trained weights the posterior is a normal distribution, whose precision
+is the curvature of the loss. For a softmax layer with inputs phi that curvature is
+sum_n (diag(p_n) - p_n p_n^T) x phi_n phi_n^T plus the prior's precision lambda, here
+with the two factors averaged apart (Kronecker-factored). Lambda maximises the
+evidence. MacKay, "A practical Bayesian framework for backpropagation networks",
+1992; Ritter et al., "A scalable Laplace approximation", ICLR 2018; Kristiadi et
+al., "Being Bayesian, even just a bit, fixes overconfidence", ICML 2020.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dbal_tf.bayesian import masks, tracing
+from dbal_tf.bayesian.packed import bias_of, dense_with_activation, kernel_of
+from dbal_tf.core import Images, InputError
+
+_AT_ONCE = 2000  # images
+_PRECISIONS = np.logspace(-4, 4, 81)  # of the prior, tried
+
+
+class Covariance(tf.Module):
+    """The weights' covariance in the basis where it is diagonal.
+
+    The weights of the last layer, bias included, are W + U (Z * S) V^T with standard
+    normal Z.
+
+    Attributes:
+        inputs: Eigenvectors U of the inputs' factor, `[d + 1, d + 1]`.
+        classes: Eigenvectors V of the classes' factor, `[c, c]`.
+        deviations: Standard deviations S, `[d + 1, c]`.
+        precision: The prior's precision lambda.
+    """
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        shapes = [inputs, inputs], [classes, classes], [inputs, classes]
+        self.inputs, self.classes, self.deviations = (
+            tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes
+        )
+        self.precision = tf.Variable(0.0, trainable=False)
+
+
+class Laplace:
+    """The last layer's weights are uncertain, all others are the trained ones.
+
+    A sample is one set of weights of the last layer, so it costs a product of the
+    size of that layer. `fit` comes before it.
+
+    Args:
+        network: A Sequential or Functional model from images to class
+            probabilities, which ends in a dense softmax layer.
+
+    Raises:
+        InputError: The network ends in another layer, or was not fitted.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self._parts = _Parts(network)
+        fitted = network.__dict__.get("_dbal_tf_covariance")
+        if fitted is None:
+            raise InputError(
+                f"Model '{network.name}' has no covariance for the laplace posterior; call "
+                "dbal_tf.bayesian.laplace.fit(network, images) with the training images."
+            )
+        self.covariance: Covariance = fitted
+
+    def num_samples(self, requested: int) -> int:
+        """Returns the number that is requested."""
+        return requested
+
+    def features(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the inputs of the last layer and a 1 for its bias, `[n, d + 1]`."""
+        return self._parts.inputs(images)
+
+    def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns weights of the last layer, `[d + 1, t, c]`; see `Posterior`."""
+        shape = tuple(self.covariance.deviations.shape)
+        normal_tdc = tf.map_fn(
+            lambda index: masks.standard_normal(shape, index, seed, site=0),
+            indices,
+            fn_output_signature=tf.float32,
+        )
+        scaled = normal_tdc * self.covariance.deviations
+        return self._parts.weights()[:, tf.newaxis] + tf.einsum(
+            "ed,tdk,ck->etc", self.covariance.inputs, scaled, self.covariance.classes
+        )
+
+    def probs(self, features: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+        """Returns class probabilities `[t, n, c]`; see `Posterior`."""
+        return tf.nn.softmax(tf.einsum("nd,dtc->tnc", features, samples))
+
+
+class _Parts:
+    """A network as the inputs of its last dense layer, and that layer."""
+
+    def __init__(self, network: keras.Model) -> None:
+        traced = tracing.trace(network)
+        dense = [c for c in traced.calls if isinstance(c.layer, keras.layers.Dense)][-1:]
+        cut = tracing.cut(traced, lambda layer: bool(dense) and layer is dense[0].layer)
+        count, activation = dense_with_activation([call.layer for call in cut.head])
+        is_softmax = activation is keras.activations.softmax and count == len(cut.head)
+        if not is_softmax or len(cut.boundary) != 1 or len(cut.boundary[0].shape) != 1:
+            raise InputError(
+                f"Model '{network.name}' does not end in a dense softmax layer, as the laplace "
+                "posterior needs; use the mc_dropout posterior."
+            )
+        self._calls, self._input = cut.features, traced.input.index
+        self._boundary, self._dense = cut.boundary[0].index, dense[0].layer
+
+    def inputs(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the inputs of the last layer and a 1 for its bias, `[n, d + 1]`."""
+        values = tracing.execute(self._calls, {self._input: images})
+        inputs = tf.cast(values[self._boundary], tf.float32)
+        ones = tf.fill([tf.shape(inputs)[0], 1], 1.0 if self._dense.use_bias else 0.0)
+        return tf.concat([inputs, ones], axis=1)
+
+    def weights(self) -> tf.Tensor:
+        """Returns the last layer's trained weights, the bias below, `[d + 1, c]`."""
+        return tf.concat([kernel_of(self._dense), [bias_of(self._dense)]], axis=0)
+
+
+def fit(network: keras.Model, images: Images) -> None:
+    """Computes the covariance that `Laplace` samples from; the network keeps it.
+
+    Classes are not needed: the curvature is that of the network's own predictions.
+
+    Args:
+        network: Trained; see `Laplace`.
+        images: The images that it was trained on, shape `[n, h, w, k]`.
+
+    Raises:
+        InputError: The network does not end in a dense softmax layer.
+    """
+    parts = _Parts(network)
+    weights = parts.weights().numpy().astype(np.float64)
+    inputs_factor = np.zeros([len(weights)] * 2)
+    classes_factor = np.zeros([weights.shape[1]] * 2)
+    for start in range(0, len(images), _AT_ONCE):
+        chunk = np.asarray(images[start : start + _AT_ONCE], np.float32)
+        inputs = parts.inputs(tf.constant(chunk)).numpy().astype(np.float64)
+        probs = tf.nn.softmax(inputs @ weights).numpy()
+        inputs_factor += inputs.T @ inputs
+        classes_factor += np.diag(probs.sum(axis=0)) - probs.T @ probs
+    of_inputs, inputs_basis = np.linalg.eigh(inputs_factor)
+    of_classes, classes_basis = np.linalg.eigh(classes_factor / len(images))
+    # Rounding may leave an eigenvalue of 0 a little below it.
+    curvature = np.maximum(np.outer(of_inputs, of_classes), 0)
+    precision = best_precision(curvature, float(np.square(weights).sum()))
+    kept = network.__dict__.get("_dbal_tf_covariance")
+    if kept is None:
+        # Past Keras, which would count the variables among the network's weights.
+        kept = network.__dict__["_dbal_tf_covariance"] = Covariance(*weights.shape)
+    kept.inputs.assign(inputs_basis)
+    kept.classes.assign(classes_basis)
+    kept.deviations.assign((curvature + precision) ** -0.5)
+    kept.precision.assign(precision)
+
+
+def best_precision(curvature: np.ndarray, squares: float) -> float:
+    """Returns the prior's precision, of a grid, that maximises the evidence.
+
+    Up to a constant twice the logarithm of the evidence is P log(lambda) -
+    lambda |W|^2 - sum_i log(h_i + lambda), for P weights with curvatures h_i.
+
+    Args:
+        curvature: Eigenvalues h_i of the loss's curvature, all at least 0.
+        squares: Sum of the squares of the weights, |W|^2.
+    """
+    evidence = [
+        curvature.size * np.log(one) - one * squares - np.log(curvature + one).sum()
+        for one in _PRECISIONS
+    ]
+    return float(_PRECISIONS[int(np.argmax(evidence))])
