@@ -1,6 +1,7 @@
 """The experiments that are grids of runs, by the names that `--experiment` takes."""
 
 from dbal_tf.experiments import (
+    calibration,
     figure1,
     figure2,
     figure3,
@@ -23,4 +24,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "query_rate": query_rate.EXPERIMENT,
     "whole_pool": whole_pool.EXPERIMENT,
     "label_efficiency": label_efficiency.EXPERIMENT,
+    "calibration": calibration.EXPERIMENT,
 }

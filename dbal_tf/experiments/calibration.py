@@ -1,0 +1,69 @@
+"""`--experiment=calibration`: how far the probabilities of each posterior can be trusted.
+
+All posteriors are trained on the same labels, which random bought: what differs is
+the posterior alone.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dbal_tf.config import POSTERIORS, Config
+from dbal_tf.experiments import report
+from dbal_tf.experiments.comparison import DASH, errors_at
+from dbal_tf.experiments.grid import Experiment, Result, Variant
+from dbal_tf.experiments.groups import group_results
+from dbal_tf.reporting.curves import Line
+from dbal_tf.reporting.page import Table
+
+CHECKPOINTS = (100, 1000)
+# Titles of the measures that are no shares; those are in %.
+_NUMBERS = {"nll": "NLL", "brier": "Brier"}
+
+
+def by_posterior(config: Config, results: Sequence[Result]) -> Table:
+    """Returns error, likelihood and calibration of each posterior at few and many labels."""
+    del config
+    rows = []
+    for group in group_results(results):
+        for count in CHECKPOINTS:
+            error, ece = (errors_at(group.line_by(name), count) for name in ("error", "ece"))
+            numbers = [_number(group.line_by(name), count) for name in _NUMBERS]
+            rows.append([group.name, str(count), error, *numbers, ece])
+    return Table(
+        "Calibration by posterior",
+        ["posterior", "labels", "error in %", *_NUMBERS.values(), "ECE in %"],
+        rows,
+        (
+            "On the test images, by the mean of the posterior's samples; mean over the "
+            "repetitions (least to most). NLL: mean negative log likelihood of the true class "
+            "in nats. Brier: mean squared distance to the true class. ECE: expected "
+            "calibration error over 15 bins.",
+        ),
+    )
+
+
+def _number(line: Line, count: int) -> str:
+    """Returns a cell: mean, least and most at a number of labels."""
+    at = np.flatnonzero(line.labels_p == count)
+    if not len(at):
+        return DASH
+    values = line.errors_rp[:, at[0]]
+    several = f" ({values.min():.3f} to {values.max():.3f})" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{several}"
+
+
+EXPERIMENT = Experiment(
+    title="Calibration by posterior",
+    report=report.write,
+    variants=tuple(
+        Variant(name, name, {"posterior": name}, techniques=("random",)) for name in POSTERIORS
+    ),
+    checkpoints=CHECKPOINTS,
+    captions=(
+        "deterministic is the trained network without dropout, and laplace lies around it; "
+        "both dropout posteriors have the same weights. An ensemble's members are trained as "
+        "the network is, so that it takes as many times as long.",
+    ),
+    tables=(by_posterior,),
+)
