@@ -75,8 +75,8 @@ class Ladder:
 
     @classmethod
     def light(cls, full: bool = False) -> "Ladder":
-        """Returns a ninth of the steps."""
-        return dataclasses.replace(cls.faithful(full), steps=10_000, hold=4_000)
+        """Returns a sixth of the steps."""
+        return dataclasses.replace(cls.faithful(full), steps=15_000, hold=6_000)
 
     @classmethod
     def tiny(cls, full: bool = False) -> "Ladder":

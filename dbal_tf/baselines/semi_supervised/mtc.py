@@ -143,8 +143,8 @@ class Mtc:
     """
 
     num_hidden: tuple[int, ...] = (2000, 2000)
-    contraction: float = 0.1
-    curvature: float = 0.1
+    contraction: float = 1.0
+    curvature: float = 1.0
     noise: float = 0.1
     layer_steps: int = 27500
     layer_batch: int = 100
@@ -162,10 +162,10 @@ class Mtc:
 
     @classmethod
     def light(cls) -> "Mtc":
-        """Two layers of 1,000 units, ten passes over the images for each."""
+        """Two layers of 1,000 units, thirty passes over the images for each."""
         return cls(
             num_hidden=(1000, 1000),
-            layer_steps=5500,
+            layer_steps=16_500,
             rounds=8,
             penalties=(0.01, 0.1),
             epochs=40,

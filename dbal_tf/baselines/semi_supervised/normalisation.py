@@ -1,4 +1,4 @@
-"""Batch normalisation of dense layers, each group of rows by its own statistics.
+"""Batch normalisation of dense layers, of batches that join two kinds of images.
 
 Labelled and unlabelled images differ in distribution, so that statistics of both
 together would not be those of either (Rasmus et al., 2015; Miyato et al., 2016).
@@ -50,5 +50,24 @@ def in_two(first: int | tf.Tensor) -> Normalise:
     def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
         del layer
         return tf.concat([standardise(values[:first]), standardise(values[first:])], axis=0)
+
+    return normalise
+
+
+def by_rest(first: int | tf.Tensor) -> Normalise:
+    """Returns a `Normalise` of a batch that joins two, by the second's statistics.
+
+    Predictions are normalised by the statistics of all images. A random batch of
+    unlabelled images has about those; labelled ones that were chosen for what is
+    unusual about them have others.
+
+    Args:
+        first: How many rows the first has, an int or an int32 scalar.
+    """
+
+    def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
+        del layer
+        mean, deviation = moments(values[first:])
+        return (values - mean) / deviation
 
     return normalise

@@ -26,3 +26,10 @@ def test_in_two_normalises_each_group_as_if_alone() -> None:
         together = normalisation.in_two(first)(0, values)
         np.testing.assert_array_equal(together[:3], normalisation.standardise(values[:3]))
         np.testing.assert_array_equal(together[3:], normalisation.standardise(values[3:]))
+
+
+def test_by_rest_normalises_all_rows_by_the_second_groups_statistics() -> None:
+    values = tf.constant([[100.0], [1.0], [3.0]])
+    found = normalisation.by_rest(1)(0, values)
+    # The second group has mean 2 and deviation 1.
+    np.testing.assert_allclose(found, [[98.0], [-1.0], [1.0]], rtol=1e-4)
