@@ -40,6 +40,8 @@ setup(
         "werkzeug>=3",
     ],
     extras_require={
+        # google-crc32c checks TFRecords quickly; Beam itself does not ask for it.
+        "beam": ["apache-beam>=2.77,<3", "google-crc32c", "pyarrow"],
         "browser": ["selenium>=4.20,<5"],
         "gpu": ["tensorflow[and-cuda]>=2.19,<2.22"],
         # Weights of VGG16 for --weights=hed; only that file is read.

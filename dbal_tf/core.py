@@ -123,7 +123,7 @@ class Posterior(Protocol):
         """Returns class probabilities `probs_tnc`, float32 `[t, n, c]`."""
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number of samples to draw: 1 if they are all equal, else `requested`."""
+        """Returns the number of samples to draw: `requested`, or as many as there are."""
 
 
 class AcquisitionFunction(Protocol):

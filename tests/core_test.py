@@ -10,6 +10,8 @@ import tensorflow as tf
 from dbal_tf import components, core
 from dbal_tf.acquisition import ACQUISITIONS
 from dbal_tf.artifacts import Evaluation, Model, Query
+from dbal_tf.bayesian import laplace
+from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics
@@ -47,6 +49,9 @@ def _probs(posterior, images, indices, seed=0):
 
 @pytest.mark.parametrize("name", POSTERIORS)
 def test_every_posterior_keeps_its_promises(network, name):
+    laplace.fit(network, _IMAGES)
+    if name == "ensemble":
+        network = ensemble(bayesian_cnn, 5)(network.input_shape[1:], 3, 0)
     posterior = POSTERIORS[name](network)
     assert isinstance(posterior, core.Posterior)
     for method in ("features", "sample", "probs", "num_samples"):

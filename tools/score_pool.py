@@ -11,6 +11,7 @@ import argparse
 import json
 import resource
 import time
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ def main() -> None:
     parser.add_argument("--acquisition", choices=ACQUISITIONS, default="bald")
     parser.add_argument("--num_samples", type=int, default=100, help="posterior samples T")
     parser.add_argument("--count", type=int, default=None, help="first images of the pool")
+    parser.add_argument("--top", type=int, default=10, help="best images that are printed")
+    parser.add_argument("--export", default="", help="new folder for the model, for scaleout")
     flags = parser.parse_args()
     startup.import_tensorflow()
     print(json.dumps(measure(flags)))
@@ -37,24 +40,31 @@ def main() -> None:
 
 def measure(flags: argparse.Namespace) -> dict[str, object]:
     """Returns what was measured, by name; memory in MiB."""
-    from dbal_tf.acquisition import top_k
+    from dbal_tf.acquisition import stochastic
     from dbal_tf.components.example_gen import ExampleGen
     from dbal_tf.components.pool_scorer import PoolScorer
-    from dbal_tf.components.trainer import Trainer
+    from dbal_tf.config import Config
 
     start = time.perf_counter()
     dataset = ExampleGen(flags.dataset, flags.data_dir, _PER_CLASS, 100).run(seed=0)
     loaded = time.perf_counter()
     labels = dataset.hidden.select(dataset.splits.initial_ids)
-    trainer = Trainer("bayesian_cnn", 50, 128, 1e-3, "merge")
-    model = trainer.run(dataset, labels, weight_decay=2.5, seed=0)
-    scorer = PoolScorer(flags.acquisition, "mean", flags.posterior, flags.num_samples, 0)
+    model = trained(flags, dataset, labels)
+    scorer = PoolScorer.from_config(
+        Config(
+            acquisition=(flags.acquisition,),
+            posterior=flags.posterior,
+            num_samples=flags.num_samples,
+        )
+    )
     selecting = time.perf_counter()
-    pool = dataset.train.select(dataset.unlabelled(labels)[: flags.count])
+    # With those that it was trained on, as dbal_tf.scaleout scores the same shards.
+    pool = dataset.train.select(dataset.train.ids[: flags.count])
     before, peak_before, scoring = _resident(), _peak(), time.perf_counter()
     scores = scorer.run(model, pool, seed=0)
     scored = time.perf_counter()
-    best = top_k(scores.values, 10, seed=0)
+    # As dbal_tf.scaleout decides among equal scores.
+    best = stochastic(scores.values, scores.ids, flags.top, 0, "softmax", temperature=0)
     return {
         "images": len(pool),
         "posterior": flags.posterior,
@@ -71,6 +81,20 @@ def measure(flags: argparse.Namespace) -> dict[str, object]:
             zip(scores.ids[best].tolist(), np.round(scores.values[best], 4), strict=True)
         ),
     }
+
+
+def trained(flags: argparse.Namespace, dataset: Any, labels: Any) -> Any:
+    """Returns a model trained on the labels, exported first if that was asked for."""
+    from dbal_tf.components.serving import serving_archive
+    from dbal_tf.components.trainer import Trainer
+    from dbal_tf.config import Config
+
+    trainer = Trainer.from_config(Config(posterior=flags.posterior))
+    model = trainer.run(trainer.fitter(dataset), dataset, labels, 2.5, seed=0)
+    if flags.export:
+        given = model.network, flags.posterior, "mean", flags.num_samples, 0
+        serving_archive(*given, dataset.class_names)[0].write_out(flags.export, verbose=False)
+    return model
 
 
 def _peak() -> float:

@@ -75,7 +75,7 @@ class StoredImages:
     def _read(self, rows: np.ndarray) -> np.ndarray:
         contents = self._records.read(rows)
         try:
-            return _images(contents, self._feature, self._image_shape)
+            return decoded_images(contents, self._feature, self._image_shape)
         except tf.errors.InvalidArgumentError as error:
             raise self._reason(contents, rows) from error
 
@@ -83,7 +83,7 @@ class StoredImages:
         """Returns the error that names the first image that cannot be used."""
         for content, row in zip(contents, rows.tolist(), strict=True):
             try:
-                _images([content], self._feature, self._image_shape)
+                decoded_images([content], self._feature, self._image_shape)
             except tf.errors.InvalidArgumentError:
                 place, shape = self._records.place(row), encoded_shape(content)
                 state = (
@@ -108,8 +108,20 @@ def encoded_shape(content: bytes) -> tuple[int, ...] | None:
         return None
 
 
-# On the CPU, where image files are decoded; a GPU would only hold copies.
-def _images(contents: list[bytes], feature: str, image_shape: tuple[int, ...]) -> np.ndarray:
+def decoded_images(
+    contents: list[bytes], feature: str, image_shape: tuple[int, ...]
+) -> np.ndarray:
+    """Returns the images of records, uint8 `[n, h, w, k]`.
+
+    Args:
+        contents: `tf.train.Example`s, serialized.
+        feature: Feature that holds the image, `RAW` or `ENCODED`.
+        image_shape: Height, width and channels.
+
+    Raises:
+        tf.errors.InvalidArgumentError: A record holds no such image.
+    """
+    # On the CPU, where image files are decoded; a GPU would only hold copies.
     with tf.device("CPU:0"):
         return _decode(tf.constant(contents), feature, image_shape).numpy()
 

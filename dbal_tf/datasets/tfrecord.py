@@ -36,12 +36,13 @@ from dbal_tf.datasets.stored_images import ENCODED, RAW, StoredImages, encoded_s
 _CLASSES_FILE = "classes.txt"
 _LONGEST_ID = 200  # characters; NumPy pads all strings in an array to the longest
 _BATCH_BYTES, _MOST_AT_ONCE = 2**24, 1000  # bytes and records of a shard parsed at once
-_SIDES = ("height", "width", "channels")
-_SPEC = {
+SIDES = ("height", "width", "channels")
+FEATURES = {
     **{name: tf.io.FixedLenFeature([], tf.string, "") for name in ("id", ENCODED, RAW)},
-    **{name: tf.io.FixedLenFeature([], tf.int64, 0) for name in _SIDES},
+    **{name: tf.io.FixedLenFeature([], tf.int64, 0) for name in SIDES},
     "label": tf.io.FixedLenFeature([], tf.int64, -1),
 }
+"""The features of a record."""
 _OF = re.compile(r"-of-(\d+)$")
 
 
@@ -117,7 +118,7 @@ def _read_split(folder: pathlib.Path, split: str) -> _Split:
         records,
         np.concatenate([_ids(path, shard["id"]) for path, shard in shards.items()]),
         joined("label"),
-        np.stack([joined(side) for side in _SIDES], axis=1),
+        np.stack([joined(side) for side in SIDES], axis=1),
         {feature: joined(feature) for feature in (RAW, ENCODED)},
     )
 
@@ -169,17 +170,29 @@ def _read_shard(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
 def _columns(contents: tf.Tensor) -> dict[str, tf.Tensor]:
-    columns = tf.io.parse_example(contents, _SPEC)
-    sizes = {name: tf.strings.length(columns[name]) for name in (RAW, ENCODED)}
-    return {**columns, **sizes, "length": tf.strings.length(contents)}
+    found = tf.io.parse_example(contents, FEATURES)
+    sizes = {name: tf.strings.length(found[name]) for name in (RAW, ENCODED)}
+    return {**found, **sizes, "length": tf.strings.length(contents)}
+
+
+def record_id(stem: str, number: int) -> str:
+    """Returns the id of a record that stores none.
+
+    Args:
+        stem: Name of its shard, without `.tfrecord`.
+        number: Its number in the shard, from 0.
+
+    >>> record_id("train-00000-of-00008", 12)
+    'train-00000/0000012'
+    """
+    return f"{_OF.sub('', stem)}/{number:07d}"
 
 
 def _ids(path: pathlib.Path, stored: np.ndarray) -> np.ndarray:
     """Returns the ids of a shard's records, made up where none is stored."""
-    shard = _OF.sub("", path.stem)
     try:
         ids = [
-            item.decode() if item else f"{shard}/{number:07d}"
+            item.decode() if item else record_id(path.stem, number)
             for number, item in enumerate(stored.tolist())
         ]
     except UnicodeDecodeError as error:

@@ -147,7 +147,7 @@ def test_epochs_are_those_of_the_trainer(toy, labels):
     model = Trainer.from_config(Config(epochs=6, steps=70)).run(
         fitter, toy, labels, 0.5, seed=9
     )
-    assert given == [(6, 0.5, 9, 70, None)]
+    assert given == [(6, 0.5, 9, 70, None, None)]
     assert vars(model) == vars(Model("net", 30, 0.5, 9))
 
 

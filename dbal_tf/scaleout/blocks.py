@@ -1,0 +1,68 @@
+"""What passes between the steps of the pipeline: blocks of items, not single ones.
+
+A step costs microseconds for each element, which for single images of 28 x 28 pixels
+would be as much as their scores.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Bad(NamedTuple):
+    """A record or a file that could not be scored.
+
+    Attributes:
+        place: Its file, and its number in it if it is a record.
+        reason: What is wrong, the same words for the same reason.
+    """
+
+    place: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Block:
+    """Items that are scored together.
+
+    Attributes:
+        ids: Their ids.
+        images: Pixel values, uint8, shape `[n, h, w, k]`.
+    """
+
+    ids: tuple[str, ...]
+    images: np.ndarray
+
+    def select(self, wanted: frozenset[str]) -> "Block":
+        """Returns those of the items whose ids are wanted."""
+        rows = [row for row, item in enumerate(self.ids) if item in wanted]
+        return Block(tuple(self.ids[row] for row in rows), self.images[rows])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranked:
+    """Items with what they are ranked by: highest `keys` first, of equal ones highest `ties`.
+
+    Attributes:
+        ids: Their ids, `[n]`.
+        scores: The acquisition function's values, float64 `[n]`.
+        keys: What decides the rank, float64 `[n]`: the score, perturbed or not.
+        ties: What decides among equal keys, float64 `[n]`.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+    keys: np.ndarray
+    ties: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: "list[Ranked]") -> "Ranked":
+        """Returns the items of one or more parts, one after the other."""
+        fields = dataclasses.fields(cls)
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields))
+
+    def best(self, count: int) -> "Ranked":
+        """Returns the items with the highest ranks, at most so many, best first."""
+        order = np.lexsort((-self.ties, -self.keys))[:count]
+        return Ranked(*(getattr(self, f.name)[order] for f in dataclasses.fields(self)))

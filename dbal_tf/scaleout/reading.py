@@ -1,0 +1,101 @@
+"""The steps of the pipeline that read images."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from dbal_tf.datasets.decoding import DecodeError, decode, resize
+from dbal_tf.scaleout.blocks import Bad, Block
+from dbal_tf.scaleout.records import parse, records
+
+BAD = "bad"
+"""Name of the output for what cannot be scored."""
+SHARD = ".tfrecord"
+
+
+class ReadShard(beam.DoFn):
+    """Reads a TFRecord shard, block by block.
+
+    Args:
+        image_shape: Height, width and channels that the model takes.
+        size: Items in a block.
+    """
+
+    def __init__(self, image_shape: tuple[int, ...], size: int) -> None:
+        self._image_shape, self._size = image_shape, size
+
+    def process(self, path: str, wanted: frozenset[str] | None = None) -> Iterator[Any]:
+        """Yields blocks, and `Bad` to the output of that name.
+
+        Args:
+            path: Of the shard.
+            wanted: Ids of the items to yield; None: all.
+        """
+        stem = os.path.basename(path).removesuffix(SHARD)
+        contents: list[bytes] = []
+        numbers: list[int] = []
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            for number, content in enumerate(records(file)):
+                if isinstance(content, str):
+                    place = f"{stem}, record {number}"
+                    yield from _outputs(Block((), np.empty(0)), [Bad(place, content)], wanted)
+                    continue
+                contents.append(content)
+                numbers.append(number)
+                if len(contents) == self._size:
+                    yield from _outputs(
+                        *parse(contents, numbers, stem, self._image_shape), wanted
+                    )
+                    contents, numbers = [], []
+        if contents:
+            yield from _outputs(*parse(contents, numbers, stem, self._image_shape), wanted)
+
+
+class ReadImages(beam.DoFn):
+    """Reads image files; an item's id is the file's path below a folder.
+
+    Args:
+        image_shape: Height, width and channels that the model takes.
+        how: See `datasets.decoding.resize`.
+        folder: The folder; ids are whole paths where a file is not below it.
+    """
+
+    def __init__(self, image_shape: tuple[int, ...], how: str, folder: str) -> None:
+        self._image_shape, self._how = image_shape, how
+        self._above = folder.rstrip("/") + "/"
+
+    def process(self, paths: list[str], wanted: frozenset[str] | None = None) -> Iterator[Any]:
+        """Yields a block of the images, and `Bad` to the output of that name."""
+        height, width, channels = self._image_shape
+        ids, images, bad = [], [], []
+        for path in paths:
+            item = path.removeprefix(self._above)
+            if wanted is not None and item not in wanted:
+                continue
+            try:
+                with FileSystems.open(
+                    path, compression_type=CompressionTypes.UNCOMPRESSED
+                ) as file:
+                    pixels = decode(file.read())
+            except DecodeError as error:
+                bad.append(Bad(item, str(error)))
+                continue
+            images.append(resize(pixels, (height, width), self._how, channels))
+            ids.append(item)
+        stacked = np.stack(images) if images else np.empty((0, *self._image_shape), np.uint8)
+        yield from _outputs(Block(tuple(ids), stacked), bad, None)
+
+
+def _outputs(block: Block, bad: list[Bad], wanted: frozenset[str] | None) -> Iterator[Any]:
+    if wanted is not None:
+        # Of a second reading, the first has told of what is bad.
+        block, bad = block.select(wanted), []
+    if block.ids:
+        yield block
+    for one in bad:
+        yield beam.pvalue.TaggedOutput(BAD, one)

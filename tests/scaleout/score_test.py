@@ -1,0 +1,53 @@
+import csv
+import importlib.util
+import json
+
+import pytest
+
+from dbal_tf.scaleout import score
+
+
+@pytest.fixture
+def flags(export, shards, tmp_path):
+    return [f"--model={export}", f"--input={shards(2)}", f"--output={tmp_path / 'out'}"]
+
+
+def test_digits_from_shards_to_query_and_provenance(flags, tmp_path, capsys):
+    more = ["--top=7", "--num_samples=5", "--batch=stochastic", "--direct_num_workers=1"]
+    assert score.main([*flags, *more]) == 0, capsys.readouterr().err
+    assert "240 images scored" in capsys.readouterr().out
+    with open(tmp_path / "out" / "query.csv", newline="") as file:
+        assert len({row["id"] for row in csv.DictReader(file)}) == 7
+    facts = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert facts["counts"] == {"scored": 240}
+    assert facts["job"]["ranking"]["kind"] == "power"
+    assert len(facts["model_sha256"]) == 64 and facts["versions"]["apache-beam"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--acquisition=epig"], "--acquisition=epig is no score of"),
+        (["--refine=10", "--top=20"], "--refine=10 is below --top=20"),
+        (["--input=nowhere/*.tfrecord"], "--input=nowhere/*.tfrecord matches no file"),
+        (["--model=nowhere"], "--model=nowhere holds no SavedModel"),
+        (["--num_wrokers=3"], "--num_wrokers is no flag of this program, nor of Beam"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(flags, extra, message, capsys):
+    assert score.main([*flags, *extra]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("dbal_tf: ") and message in error and error.count("\n") == 1
+
+
+def test_without_beam_it_says_what_to_install(flags, capsys, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert score.main(flags) == 2
+    assert capsys.readouterr().err.endswith("run pip install 'dbal_tf[beam]'.\n")
+
+
+@pytest.mark.parametrize("flag", ["--top=0", "--batch=diverse", "--batch_size=many"])
+def test_a_flag_of_the_wrong_kind(flags, flag, capsys):
+    with pytest.raises(SystemExit) as end:
+        score.main([*flags, flag])
+    assert end.value.code == 2 and "see --help" in capsys.readouterr().err
