@@ -34,7 +34,7 @@ from dbal_tf.store.published import picks_csv
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import LABELLED
 
-FOLDERS = ("--run_dir=", "--data_dir=", "--labels_from=")
+FOLDERS = ("--run_dir=", "--data_dir=", "--labels_csv=", "--feature_cache=", "--labels_from=")
 
 
 def main() -> None:
