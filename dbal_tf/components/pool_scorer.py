@@ -171,7 +171,9 @@ class PoolScorer:
         drawn = random_subset(len(unlabelled), self.targets, seed_for(seed, 0, 0, "targets"))
         return unlabelled.select(unlabelled.ids[drawn])
 
-    def _checked(self, ids: np.ndarray, scores: np.ndarray, entropies: np.ndarray) -> Scores:
+    def _checked(
+        self, ids: np.ndarray, scores: np.ndarray, entropies: np.ndarray | None = None
+    ) -> Scores:
         values = np.asarray(scores, np.float64)
         if not np.isfinite(values).all():
             bad = int(np.count_nonzero(~np.isfinite(values)))

@@ -7,6 +7,7 @@ import numpy as np
 
 from dbal_tf.artifacts import Evaluation, Examples, Labels, Model, Query, Scores
 from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.components.beam_scorer import scorer_for
 from dbal_tf.components.pool_scorer import PoolScorer
 from dbal_tf.config import Config
 from dbal_tf.core import SeedFor
@@ -22,7 +23,7 @@ class PosteriorChooser:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        return cls(PoolScorer.from_config(config), Acquirer.from_config(config))
+        return cls(scorer_for(config), Acquirer.from_config(config))
 
     def run(
         self, model: Model, labels: Labels, unlabelled: Examples, seed_for: SeedFor

@@ -68,6 +68,18 @@ class ChoiceSettings:
         "The authors' code: 2000.",
         at_least=0,
     )
+    scorer: str = option(
+        "local",
+        "Where the pool is scored: in this process (local), or on Apache Beam's workers (beam, "
+        "for --dataset=tfrecord; pip install 'dbal_tf[beam]').",
+        choices=known.SCORERS,
+    )
+    beam_options: str = option(
+        "",
+        "Flags of Beam for --scorer=beam, in one string, such as '--runner=DirectRunner "
+        "--direct_num_workers=4'.",
+        identity=False,
+    )
     refine: int = option(
         0,
         "Score in two passes: all images with the fast gaussian_dropout, then this many of "

@@ -66,6 +66,7 @@ class Config(
             )
         self._check_weights()
         self._check_batch()
+        self._check_scorer()
         if not self.run_dir:
             # A frozen dataclass can set its own fields only in this way.
             object.__setattr__(self, "run_dir", self._default_run_dir())
@@ -154,6 +155,30 @@ class Config(
             raise InputError(
                 f"--candidates={self.candidates} is below --acquisition_size="
                 f"{self.acquisition_size}; choose from at least as many images as are bought."
+            )
+
+    def _check_scorer(self) -> None:
+        if self.scorer == "local":
+            if self.beam_options:
+                raise InputError(
+                    f"--beam_options={self.beam_options} is for --scorer=beam; give that, or "
+                    "leave it out."
+                )
+            return
+        if self.dataset != "tfrecord":
+            raise InputError(
+                f"--scorer=beam cannot be used with --dataset={self.dataset}; it reads shards, "
+                "--dataset=tfrecord; leave one of them out."
+            )
+        by_samples = {*known.JOINT_ACQUISITIONS, *known.GRAPH_TECHNIQUES}
+        flags = [f"--acquisition={name}" for name in self.acquisition if name in by_samples]
+        flags += [f"--refine={self.refine}"] if self.refine else []
+        if self.model.startswith(known.APPLICATIONS) and not self.train_trunk:
+            flags.append(f"--model={self.model} without --train_trunk")
+        if flags:
+            raise InputError(
+                f"--scorer=beam cannot be used with {flags[0]}, which is computed in one "
+                "process; leave one of them out."
             )
 
     def _check_folder(self) -> None:

@@ -25,6 +25,7 @@ from dbal_tf.core import Chooser, InputError
 from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.clock import Clock
+from dbal_tf.store.layout import scaleout_provenance
 from dbal_tf.store.rows import TEST, VALIDATION
 from dbal_tf.store.writer import Store
 
@@ -144,6 +145,8 @@ class Learner:
                 lambda seed: self._chooser.run(model, labels, pool, seed),
             )
             artifacts |= self.reporter.keep_scores(scores, index)
+            if config.scorer == "beam" and config.acquisition != ("random",):
+                artifacts["scaleout"] = scaleout_provenance(len(labels))
         asked = np.array([], np.str_) if query is None else query.ids
         artifacts |= self._predict(clock, model, labels, asked, index)
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)

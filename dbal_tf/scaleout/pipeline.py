@@ -4,11 +4,13 @@ import csv
 import dataclasses
 import io
 import json
+import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as parquet
 from apache_beam.io.fileio import MatchAll
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.parquetio import WriteToParquetBatched
@@ -118,6 +120,16 @@ def _reason(one: Bad) -> tuple[str, int]:
 
 def _table(block: Ranked) -> pa.Table:
     return pa.table([pa.array(block.ids.tolist()), pa.array(block.scores)], schema=_SCHEMA)
+
+
+def read_scores(folder: pathlib.Path) -> dict[str, float]:
+    """Returns the scores that a job has written to a local folder, by id."""
+    tables = [parquet.read_table(path) for path in sorted(folder.glob(f"{SCORES}-*.parquet"))]
+    if not tables:
+        return {}
+    whole = pa.concat_tables(tables)
+    ids, scores = whole["id"].to_pylist(), whole["score"].to_pylist()
+    return dict(zip(ids, scores, strict=True))
 
 
 def query_text(best: Ranked) -> str:

@@ -11,7 +11,6 @@ provenance.json. Needs Beam: pip install 'dbal_tf[beam]'.
 
 import argparse
 import dataclasses
-import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Any, NoReturn
 from dbal_tf.config import RESIZES
 from dbal_tf.core import InputError
 from dbal_tf.runtime import startup
+from dbal_tf.scaleout.extra import check_installed
 
 _KINDS = ("power", "softmax")
 _PROVENANCE = "provenance.json"
@@ -64,11 +64,7 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if importlib.util.find_spec("apache_beam") is None:
-        raise InputError(
-            "Apache Beam is not installed; expected it for scoring on workers; run "
-            "pip install 'dbal_tf[beam]'."
-        )
+    check_installed()
     if 0 < options.refine < options.top:
         raise InputError(
             f"--refine={options.refine} is below --top={options.top}; score at least as many "
@@ -120,8 +116,19 @@ def _beam_options(arguments: Sequence[str]) -> Any:
     return options
 
 
-def _run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
-    """Runs the pipeline; returns the number of images scored, and of each reason not to."""
+def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
+    """Runs the pipeline and writes its provenance.
+
+    Args:
+        job: The `pipeline.Job`.
+        arguments: Beam's flags.
+
+    Returns:
+        The number of images scored, and of those set aside by reason.
+
+    Raises:
+        InputError: No file matches, or Beam does not know a flag.
+    """
     import apache_beam as beam
     from apache_beam.io.filesystems import FileSystems
 
@@ -133,6 +140,7 @@ def _run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
         pipeline.build(steps, job)
     with FileSystems.open(job.path(pipeline.COUNTS)) as file:
         counts: dict[str, int] = json.load(file)
+    _write_provenance(job, arguments, counts)
     return counts
 
 
@@ -161,8 +169,7 @@ def main(arguments: Sequence[str]) -> int:
         _check(options)
         startup.import_tensorflow()
         job = _job(options)
-        counts = _run(job, of_beam)
-        _write_provenance(job, of_beam, counts)
+        counts = run(job, of_beam)
     except (InputError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2

@@ -66,6 +66,16 @@ def scores_file(round_index: int) -> str:
     return f"rounds/{round_index:04d}/scores.npz"
 
 
+def scaleout_folder(num_labels: int) -> str:
+    """Returns the folder of a round's scores by --scorer=beam."""
+    return f"scaleout/{num_labels}"
+
+
+def scaleout_provenance(num_labels: int) -> str:
+    """Returns the file that says how a round was scored by --scorer=beam."""
+    return f"{scaleout_folder(num_labels)}/provenance.json"
+
+
 def predictions_file(round_index: int) -> str:
     """Returns the file of a round's predictions, written if a person labels."""
     return f"rounds/{round_index:04d}/predictions.npz"

@@ -10,6 +10,7 @@ import pytest
 
 from dbal_tf import components
 from dbal_tf.components.acquirer import Acquirer
+from dbal_tf.components.beam_scorer import BeamScorer
 from dbal_tf.components.csv_oracle import CsvOracle
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.example_gen import ExampleGen
@@ -36,6 +37,7 @@ COMPONENTS = (
         LabelStudioOracle,
         OutOfFold,
         PageOracle,
+        BeamScorer,
         PoolScorer,
         PosteriorChooser,
         Predictions,
@@ -115,6 +117,7 @@ ALSO_CHANGED = {
     "test_counts": _INSTEAD.replace(test_counts=("2:9",)),
     "initial_counts": _INSTEAD.replace(initial_counts=("2:5", "8:3")),
     "folds": _INSTEAD.replace(folds=3),
+    "beam_options": Config(dataset="tfrecord", scorer="beam", beam_options="--runner=X"),
 }
 
 

@@ -103,8 +103,9 @@ def _from_flagfile(path):
 
 def test_the_other_settings_differ_in_all_that_can():
     same = {name for name in _FIELDS if getattr(_OTHER, name) == getattr(Config(), name)}
-    # A person labels for one run, and these are several; there is one way to a test set.
-    assert same == {"oracle", "test_counts", "folds"}
+    # A person labels for one run, and these are several; there is one way to a test set; Beam
+    # does not read image folders.
+    assert same == {"oracle", "test_counts", "folds", "scorer", "beam_options"}
 
 
 @pytest.mark.parametrize("config", [Config(), _OTHER], ids=["defaults", "all others"])
@@ -394,7 +395,7 @@ def test_values_that_differ_or_mean_nothing_are_named(ours, written):
 
 _FREE = {
     *("data_dir", "rounds", "run_dir", "export_every", "keep_scores", "strategy"),
-    *("only", "report_only", "bless_max_error", "feature_cache"),
+    *("only", "report_only", "bless_max_error", "feature_cache", "beam_options"),
     *("systems", "labels_from", "labels"),
     *("oracle", "show_predictions", "disagreement_folds", "port", "expose"),
     *("oracle", "labels_csv", "strict"),

@@ -1,0 +1,102 @@
+"""Acquisition scores of the unlabelled items, computed on Apache Beam."""
+
+import dataclasses
+import pathlib
+import shlex
+import shutil
+from typing import Any, Self
+
+import numpy as np
+
+from dbal_tf.artifacts import Examples, Model, Scores
+from dbal_tf.components.pool_scorer import PoolScorer
+from dbal_tf.components.serving import serving_archive
+from dbal_tf.config import Config
+from dbal_tf.core import InputError
+from dbal_tf.scaleout.extra import check_installed
+from dbal_tf.store.layout import scaleout_folder
+
+_SHARDS = "train-*.tfrecord"
+
+
+@dataclasses.dataclass(frozen=True)
+class BeamScorer(PoolScorer):
+    """Scores the shards of the pool on Beam's workers; see the flags of the same names.
+
+    The model of the round is exported, the pipeline of `dbal_tf.scaleout` scores all
+    training shards by it, and the scores of the unlabelled items are read back. A
+    sample is the same function on every worker, so the scores are those of `PoolScorer`
+    up to rounding.
+
+    On disk: `scaleout/<labels>/provenance.json` in the run's folder: the model's digest,
+    versions, flags, and how many images were scored and set aside.
+    """
+
+    data_dir: str = ""
+    run_dir: str = ""
+    beam_options: str = ""
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Builds the component from the settings.
+
+        Raises:
+            InputError: Apache Beam is not installed.
+        """
+        check_installed()
+        local = PoolScorer.from_config(config)
+        return cls(
+            **dataclasses.asdict(local),
+            data_dir=config.data_dir,
+            run_dir=config.run_dir,
+            beam_options=config.beam_options,
+        )
+
+    def _scores(
+        self, model: Model, items: Examples, posterior: str, num_samples: int, seed: int
+    ) -> Scores:
+        from dbal_tf.scaleout import score
+        from dbal_tf.scaleout.pipeline import SCORES, Job, read_scores
+        from dbal_tf.scaleout.scoring import Ranking
+
+        folder = pathlib.Path(self.run_dir, scaleout_folder(model.num_labels)).absolute()
+        # What a stopped process has left of this round.
+        shutil.rmtree(folder, ignore_errors=True)
+        exported = folder / "model"
+        self._export(model, posterior, seed, exported)
+        job = Job(
+            str(exported),
+            (str(pathlib.Path(self.data_dir).expanduser().absolute() / _SHARDS),),
+            str(folder),
+            # The run makes the query of the scores, as it does of its own.
+            1,
+            Ranking(self.acquisition, num_samples, seed),
+            tuple(model.network.input_shape[1:]),
+        )
+        score.run(job, shlex.split(self.beam_options))
+        found = read_scores(folder)
+        for part in (exported, *folder.glob(f"{SCORES}-*")):
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+        missing = [item for item in items.ids.tolist() if item not in found]
+        if missing:
+            raise InputError(
+                f"{len(missing)} images were not scored, such as {missing[0]}; "
+                f"{folder}/dead_letter-*.jsonl says why; write their shards again."
+            )
+        return self._checked(items.ids, np.array([found[item] for item in items.ids.tolist()]))
+
+    def _export(self, model: Model, posterior: str, seed: int, folder: pathlib.Path) -> None:
+        names = [str(index) for index in range(model.network.output_shape[-1])]
+        archive, _ = serving_archive(
+            model.network, posterior, self.var_ratios, self.num_samples, seed, names
+        )
+        archive.write_out(str(folder), verbose=False)
+
+
+def scorer_for(config: Config) -> Any:
+    """Returns the scorer that `--scorer` names.
+
+    Raises:
+        InputError: Apache Beam is not installed, and needed.
+    """
+    return (BeamScorer if config.scorer == "beam" else PoolScorer).from_config(config)
