@@ -132,6 +132,7 @@ class Fit:
                 unlabelled=len(parts[1]),
                 validation=len(parts[2]),
                 ended=_now(),
+                chosen=session.chosen,
             )
             log.write_measures("test", {"error": result.error}, result.labels)
         with finish_first():

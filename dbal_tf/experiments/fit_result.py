@@ -31,6 +31,8 @@ class FitResult:
         versions: Of the code, its `commit`, Python and the libraries.
         started: When it began, UTC, ISO 8601.
         ended: When it ended.
+        chosen: Hyper-parameters that were chosen by the validation images; empty if
+            none was, and of fits that are older than this field.
     """
 
     system: str
@@ -50,6 +52,7 @@ class FitResult:
     versions: dict[str, str]
     started: str
     ended: str
+    chosen: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("error", "validation_error"):

@@ -204,6 +204,7 @@ def cost(ended: Mapping[str, FitResult]) -> Table:
             path,
             f"{100 * result.error:.2f}",
             f"{100 * result.validation_error:.2f}",
+            ", ".join(f"{k} {v:.3g}" for k, v in result.chosen.items()) or DASH,
             f"{result.seconds / 60:.1f}",
             str(result.seed),
             result.started[:16],
@@ -214,7 +215,10 @@ def cost(ended: Mapping[str, FitResult]) -> Table:
     checksums = sorted({result.dataset_checksum[:12] for result in results})
     return Table(
         "Fits and provenance",
-        ["fit", "test error (%)", "validation (%)", "minutes", "seed", "started", "commit"],
+        [
+            *("fit", "test error (%)", "validation (%)", "chosen by it", "minutes", "seed"),
+            *("started", "commit"),
+        ],
         rows,
         (
             f"In all {duration(sum(result.seconds for result in results))} of wall time, "

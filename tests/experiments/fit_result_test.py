@@ -24,6 +24,7 @@ RESULT = FitResult(
     versions={"commit": "abc", "dbal_tf": "0.1.0"},
     started="2026-01-01 00:00:00+00:00",
     ended="2026-01-01 00:01:30+00:00",
+    chosen={"epsilon": 1.5},
 )
 
 
@@ -31,6 +32,13 @@ def test_a_result_reads_back_equal(tmp_path):
     assert read_result(tmp_path) is None
     (tmp_path / "result.json").write_text(RESULT.to_json())
     assert read_result(tmp_path) == RESULT
+
+
+def test_results_older_than_what_was_chosen_are_read(tmp_path):
+    fields = dataclasses.asdict(RESULT)
+    del fields["chosen"]
+    (tmp_path / "result.json").write_text(json.dumps(fields))
+    assert read_result(tmp_path) == dataclasses.replace(RESULT, chosen={})
 
 
 @pytest.mark.parametrize(

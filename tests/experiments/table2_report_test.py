@@ -52,7 +52,7 @@ def ended():
     return {
         "vat/0": _RESULT,
         "vat/1": _changed(error=0.011, seconds=1200.0),
-        "embedding/0": _changed(system="embedding", error=0.06),
+        "embedding/0": _changed(system="embedding", error=0.06, chosen={"margin": 3.0}),
     }
 
 
@@ -130,7 +130,8 @@ def test_the_files_and_the_lines(config, ended, active):
         "The labels are balanced, drawn by seed. 5000 more are for validation",
         "| Virtual adversarial (Miyato et al., 2015) | 2 | 1.30 (1.10 to 1.50) | 1.32 |",
         "| vat | faithful | epsilon 2.0, widths [1200, 600] |",
-        "| vat/1 | 1.10 | 2.00 | 20.0 | 1 | 2026-01-01 00:00 | abc |",
+        "| vat/1 | 1.10 | 2.00 | - | 20.0 | 1 | 2026-01-01 00:00 | abc |",
+        "| embedding/0 | 6.00 | 2.00 | margin 3 | 10.0 | 1 | 2026-01-01 00:00 | abc |",
         "In all 40 min of wall time",
         "Data: SHA-256 cccccccccccc. Versions: dbal_tf 0.1.0.",
     ):

@@ -110,7 +110,9 @@ class AtlasRbf:
         labelled_points = points[: len(labelled)]
         # The machine and its scale stand in until the widths are chosen.
         start = AtlasRbfPredictor(pca, atlas, labelled_points, chart_width, width, SVC(), 1.0)
-        return self._choose(start, labelled.classes, validation)
+        best = self._choose(start, labelled.classes, validation)
+        session.choose(cost=best.machine.C, chart_width=best.chart_width, width=best.width)
+        return best
 
     def _charts(self, points: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         # Trees are no faster than brute force in so many dimensions.

@@ -125,9 +125,11 @@ class Embedding:
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))
             session.train(name, self.steps, run, step.state)
-            fitted.append(EmbeddingPredictor(network))
+            fitted.append((weight, margin, EmbeddingPredictor(network)))
         # By the error and not the loss: losses with other weights cannot be compared.
-        return min(fitted, key=lambda predictor: error(predictor, validation))
+        weight, margin, best = min(fitted, key=lambda tried: error(tried[-1], validation))
+        session.choose(weight=weight, margin=margin)
+        return best
 
 
 class _Step:

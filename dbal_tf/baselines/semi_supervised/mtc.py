@@ -12,6 +12,7 @@ from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
 from dbal_tf.baselines.semi_supervised.perceptron import outputs
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
+from dbal_tf.seeds import seed_for
 
 _BLOCK = 50  # images whose tangents are computed at once, about 100 MB at 2,000 units
 _SPARE = 5  # directions beyond those wanted; the subspace converges sooner with some
@@ -203,46 +204,51 @@ class Mtc:
         fitted = []
         for penalty in self.penalties:
             # Anew from the encoders for each penalty, so that the fits can be compared.
-            network = _network(encoders, count, seed)
+            network = _network(encoders, count, seed_for(seed, 0, 0, "last layer"))
             data = (own_nd, labelled.classes, kept["tangents"])
             self._tune(network, data, penalty, seed, session)
-            fitted.append(MtcPredictor(network))
-        return min(fitted, key=lambda predictor: error(predictor, validation))
+            fitted.append((penalty, MtcPredictor(network)))
+        penalty, best = min(fitted, key=lambda tried: error(tried[-1], validation))
+        session.choose(penalty=penalty)
+        return best
 
     def _encoders(
         self, inputs_nd: np.ndarray, seed: int, session: Session
     ) -> list[autoencoders.TiedAutoencoder]:
         encoders: list[autoencoders.TiedAutoencoder] = []
-        for index, units in enumerate(self.num_hidden):
-            layer = autoencoders.TiedAutoencoder(
-                inputs_nd.shape[1], units, seed + index, "sigmoid"
-            )
-
-            def loss(
-                batch_nd: tf.Tensor,
-                now: tf.Tensor,
-                # Bound now: the loop's name will mean the next layer.
-                layer: autoencoders.TiedAutoencoder = layer,
-            ) -> tf.Tensor:
-                weights = (self.contraction, self.curvature, self.noise)
-                key = batches.key(seed, now, 1)
-                return autoencoders.contractive_loss(layer, batch_nd, *weights, key)
-
-            autoencoders.pretrain(
-                f"layer_{index + 1}",
-                layer,
-                loss,
-                inputs_nd,
-                self.layer_steps,
-                self.layer_batch,
-                self.learning_rate,
-                seed + index,
-                session,
-            )
-            encoders.append(layer)
+        for index in range(len(self.num_hidden)):
+            encoders.append(self._encoder(index, inputs_nd, seed, session))
             # Layer by layer, as in the paper: the layers below stay as they are.
-            inputs_nd = outputs(layer, inputs_nd)
+            inputs_nd = outputs(encoders[-1], inputs_nd)
         return encoders
+
+    def _encoder(
+        self, index: int, inputs_nd: np.ndarray, seed: int, session: Session
+    ) -> autoencoders.TiedAutoencoder:
+        """Trains layer `index`, from 0, on the codes of the layers below."""
+        purposes = ("weights", "images", "noise")
+        start, order, noise = (seed_for(seed, 0, index, purpose) for purpose in purposes)
+        layer = autoencoders.TiedAutoencoder(
+            inputs_nd.shape[1], self.num_hidden[index], start, "sigmoid"
+        )
+
+        def loss(batch_nd: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
+            weights = (self.contraction, self.curvature, self.noise)
+            key = batches.key(noise, now, 0)
+            return autoencoders.contractive_loss(layer, batch_nd, *weights, key)
+
+        autoencoders.pretrain(
+            f"layer_{index + 1}",
+            layer,
+            loss,
+            inputs_nd,
+            self.layer_steps,
+            self.layer_batch,
+            self.learning_rate,
+            order,
+            session,
+        )
+        return layer
 
     def _tangents(
         self, encoders: list[autoencoders.TiedAutoencoder], inputs_nd: np.ndarray
@@ -271,9 +277,11 @@ class Mtc:
         optimizer = loops.cosine_adam(self.learning_rate, self.epochs * steps_per_epoch)
         optimizer.build(network.trainable_variables)
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        # The same for all penalties, so that they can be compared.
+        order = seed_for(seed, 0, 0, "labelled")
 
         def step(now: tf.Tensor) -> dict[str, tf.Tensor]:
-            rows = batches.rows(seed, now, len(data[0]), self.batch)
+            rows = batches.rows(order, now, len(data[0]), self.batch)
             batch_nd, along_nkd = tf.gather(inputs_nd, rows), tf.gather(tangents_nkd, rows)
 
             def loss() -> tf.Tensor:

@@ -11,6 +11,7 @@ from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
 from dbal_tf.baselines.semi_supervised.perceptron import outputs, perceptron
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
+from dbal_tf.seeds import seed_for
 
 
 def unlabelled_weight(epoch: tf.Tensor, first: float, last: float, final: float) -> tf.Tensor:
@@ -146,7 +147,8 @@ class PseudoLabel:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.unlabelled_batch)
         own_nd, others_nd = pixels(labelled.images), pixels(unlabelled)
-        network = perceptron(own_nd.shape[1], self.num_hidden, count, "relu", seed)
+        start = seed_for(seed, 0, 0, "weights")
+        network = perceptron(own_nd.shape[1], self.num_hidden, count, "relu", start)
         if self.denoising_steps:
             both_nd = np.concatenate([own_nd, others_nd])
             # Only the encoder is kept; the decoder served the pre-training.
@@ -157,17 +159,18 @@ class PseudoLabel:
         # Lee does not say what an epoch is a pass over. At 1,000 labels, 3,000 passes over
         # the labelled images are 93,000 steps; over 59,000 unlabelled ones, 690,000.
         steps_per_epoch = max(1, len(labelled) // self.batch)
+        seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "dropout")]
 
         def step(now: tf.Tensor) -> dict[str, tf.Tensor]:
-            rows = batches.rows(seed, now, len(labelled), self.batch)
+            rows = batches.rows(seeds[0], now, len(labelled), self.batch)
             # Drawn with replacement: one labelled pass sees a part of the unlabelled images.
-            others = loops.draw(seed, now, 1, len(others_nd), self.unlabelled_batch)
+            others = loops.draw(seeds[1], now, 0, len(others_nd), self.unlabelled_batch)
             # Lee's t counts epochs; fractions make the schedules smooth.
             epoch = tf.cast(now, tf.float32) / steps_per_epoch
             variables = network.trainable_variables
             with tf.GradientTape() as tape:
                 inputs = tf.concat([tf.gather(own[0], rows), tf.gather(data, others)], axis=0)
-                key = batches.key(seed, now, 2)
+                key = batches.key(seeds[2], now, 0)
                 loss = self.loss(network, inputs, tf.gather(own[1], rows), epoch, key)
             self._move(variables, velocities, tape.gradient(loss, variables), epoch)
             return {"loss": loss}
@@ -222,12 +225,15 @@ class PseudoLabel:
 
     def _denoise(self, inputs_nd: np.ndarray, seed: int, session: Session) -> list[np.ndarray]:
         """Returns kernel and bias of a denoising autoencoder."""
+        names = ("denoising weights", "denoising images", "denoising noise")
+        seeds = [seed_for(seed, 0, 0, name) for name in names]
         autoencoder = autoencoders.TiedAutoencoder(
-            inputs_nd.shape[1], self.num_hidden, seed, "relu"
+            inputs_nd.shape[1], self.num_hidden, seeds[0], "relu"
         )
 
         def loss(batch_nd: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
-            return autoencoders.denoising_loss(autoencoder, batch_nd, self.dropout, seed, now)
+            rate = self.dropout
+            return autoencoders.denoising_loss(autoencoder, batch_nd, rate, seeds[2], now)
 
         autoencoders.pretrain(
             "denoising",
@@ -237,7 +243,7 @@ class PseudoLabel:
             self.denoising_steps,
             self.unlabelled_batch,
             self.denoising_rate,
-            seed,
+            seeds[1],
             session,
         )
         return [autoencoder.kernel.numpy(), autoencoder.bias.numpy()]

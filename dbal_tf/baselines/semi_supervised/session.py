@@ -31,6 +31,9 @@ class Session:
         log: Called with a part's name, its measures and the step; for
             TensorBoard.
         every: Seconds between two checkpoints, and between two lines.
+
+    Attributes:
+        chosen: What the fit chose by the validation images, by name.
     """
 
     def __init__(
@@ -41,10 +44,16 @@ class Session:
         every: float = 120.0,
     ) -> None:
         self._folder, self._say, self._log, self._every = folder, say, log, every
+        self.chosen: dict[str, float] = {}
 
     def say(self, line: str) -> None:
         """Shows a line to the user."""
         self._say(line)
+
+    def choose(self, **values: float) -> None:
+        """Keeps what a fit chose by the validation images, by name, in `chosen`."""
+        # Not in the folder: a fit that goes on comes to the same choice again.
+        self.chosen |= values
 
     def train(
         self,

@@ -101,6 +101,7 @@ class Tsvm:
         chosen = session.stage(
             "tsvm_width", lambda: {"gamma": self._best_width(found["rows"], data)}
         )
+        session.choose(gamma=float(chosen["gamma"]))
         # The width is chosen once, by labels alone: a whole path for each would take ten
         # times as long.
         features = NystromFeatures.of(found["rows"], float(chosen["gamma"]))

@@ -103,6 +103,7 @@ class Vat:
             # A stage, so that a fit that is stopped later does not repeat the comparison.
             chosen = int(session.stage("vat_epsilons", compare)["errors"].argmin())
         best = dataclasses.replace(self, epsilons=(self.epsilons[chosen],))
+        session.choose(epsilon=best.epsilons[0])
         return best._train(labelled, unlabelled, seed, session, "vat")
 
     def _short(self, epsilon: float) -> "Vat":

@@ -34,6 +34,29 @@ def parts() -> Parts:
     )
 
 
+@pytest.fixture
+def skewed(parts: Parts) -> Parts:
+    """Of the labelled digits the zeros, and one of each other class."""
+    images, classes = parts.labelled.images, parts.labelled.classes
+    firsts = [int(np.argmax(classes == other)) for other in range(1, 10)]
+    rows = np.concatenate([np.flatnonzero(classes == 0), firsts])
+    return parts._replace(labelled=LabelledImages(images[rows], classes[rows]))
+
+
+@pytest.fixture
+def losses(skewed: Parts) -> Callable[[Any], tuple[float, float]]:
+    """Fits a system for one step; returns its cross-entropy, and that of its predictions."""
+
+    def measure(system: Any) -> tuple[float, float]:
+        learnt: dict[str, float] = {}
+        session = Session(log=lambda name, measures, step: learnt.update(measures))
+        probs = system.fit(*skewed[:3], 0, session).predict_probs(skewed.labelled.images)
+        of_the_class = probs[np.arange(len(probs)), skewed.labelled.classes]
+        return learnt["cross_entropy"], float(-np.mean(np.log(of_the_class)))
+
+    return measure
+
+
 class KilledSession(Session):
     """Trains by chunks of 10 steps, with a checkpoint after each; may be killed."""
 

@@ -97,10 +97,12 @@ def test_the_best_choice_on_validation_is_taken(digit_split):
     # A weight as large as this one leaves nothing of the labels.
     two = dataclasses.replace(TINY, weights=(1e6, 1.0), steps=100)
     one = dataclasses.replace(TINY, weights=(1.0,), steps=100)
+    session = Session()
     np.testing.assert_array_equal(
-        two.fit(*given, 0, Session()).predict_probs(test.images),
+        two.fit(*given, 0, session).predict_probs(test.images),
         one.fit(*given, 0, Session()).predict_probs(test.images),
     )
+    assert session.chosen == {"weight": 1.0, "margin": 1.0}
 
 
 def test_a_class_without_labels_is_refused(digit_split):

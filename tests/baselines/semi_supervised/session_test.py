@@ -50,6 +50,14 @@ def test_each_step_is_done_once_in_chunks():
     assert part.chunks == [(0, 3), (3, 6), (6, 8)]
 
 
+def test_what_was_chosen_is_kept():
+    session = Session()
+    session.choose(weight=1.0, margin=3.0)
+    session.choose(margin=1.0)
+    assert session.chosen == {"weight": 1.0, "margin": 1.0}
+    assert Session().chosen == {}
+
+
 def test_no_steps_do_nothing(tmp_path):
     part = Part()
     assert part.train(Session(tmp_path), steps=0) == 1

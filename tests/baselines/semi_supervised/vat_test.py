@@ -40,9 +40,22 @@ def test_epsilon_is_chosen_on_the_validation_images_and_kept(
     monkeypatch.setattr(vat, "error", distance)
     system = Vat(epsilons=(0.5, 1.0, 3.0), steps=9, trial_steps=4)
     for _ in range(2):
-        assert system.fit(*parts[:3], 0, Session(tmp_path)) == 1.0
+        session = Session(tmp_path)
+        assert system.fit(*parts[:3], 0, session) == 1.0
+        assert session.chosen == {"epsilon": 1.0}
     short = [((e,), 4, f"vat_epsilon_{e:g}") for e in (0.5, 1.0, 3.0)]
     assert trained == [*short, ((1.0,), 9, "vat"), ((1.0,), 9, "vat")]
+
+
+def test_labelled_images_are_learnt_as_they_are_predicted(skewed, losses) -> None:
+    # With a rate of 0 the net stays as it is, and changes of 1e-6 are none: its loss is
+    # that of its predictions, which are normalised by the statistics of all images.
+    system = dataclasses.replace(
+        QUICK, epsilons=(1e-6,), steps=1, rate=0.0, unlabelled_batch=len(skewed.unlabelled)
+    )
+    learnt, predicted = losses(system)
+    # By the labelled images' own statistics it would be 3.249, not 3.226 and 3.223.
+    assert learnt == pytest.approx(predicted, rel=2e-3)
 
 
 def test_a_killed_fit_goes_on_and_ends_equal_and_another_seed_does_not(
