@@ -1,7 +1,7 @@
-"""Batch normalisation of dense layers, of batches that join two kinds of images.
+"""Batch normalisation of dense layers, of batches that join labelled and unlabelled images.
 
-Labelled and unlabelled images differ in distribution, so that statistics of both
-together would not be those of either (Rasmus et al., 2015; Miyato et al., 2016).
+Rasmus et al. (2015) and Miyato et al. (2016) normalise each kind by its own statistics,
+so that the two must agree in distribution; here the unlabelled images' serve both.
 
 Reference: Ioffe and Szegedy, "Batch Normalization", ICML 2015.
 """
@@ -37,21 +37,6 @@ def by_batch(layer: int, values: tf.Tensor) -> tf.Tensor:
     """Standardises all rows together; a `Normalise`."""
     del layer
     return standardise(values)
-
-
-def in_two(first: int | tf.Tensor) -> Normalise:
-    """Returns a `Normalise` of a batch that joins two.
-
-    Args:
-        first: How many rows the first has, an int or an int32 scalar; they and the
-            others are standardised apart, as if each was a batch of its own.
-    """
-
-    def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
-        del layer
-        return tf.concat([standardise(values[:first]), standardise(values[first:])], axis=0)
-
-    return normalise
 
 
 def by_rest(first: int | tf.Tensor) -> Normalise:

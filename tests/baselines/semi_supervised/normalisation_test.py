@@ -1,4 +1,4 @@
-"""Means and deviations by hand; two groups apart."""
+"""Means and deviations by hand; two groups by the statistics of one."""
 
 import numpy as np
 import tensorflow as tf
@@ -18,14 +18,6 @@ def test_a_column_of_equal_values_is_0() -> None:
     np.testing.assert_array_equal(
         normalisation.by_batch(3, values), normalisation.standardise(values)
     )
-
-
-def test_in_two_normalises_each_group_as_if_alone() -> None:
-    values = tf.random.stateless_normal([7, 3], [0, 0])
-    for first in (3, tf.constant(3)):
-        together = normalisation.in_two(first)(0, values)
-        np.testing.assert_array_equal(together[:3], normalisation.standardise(values[:3]))
-        np.testing.assert_array_equal(together[3:], normalisation.standardise(values[3:]))
 
 
 def test_by_rest_normalises_all_rows_by_the_second_groups_statistics() -> None:
