@@ -97,12 +97,8 @@ def _job(options: argparse.Namespace) -> Any:
     )
 
 
-def _beam_options(arguments: Sequence[str]) -> Any:
-    """Returns Beam's options.
-
-    Raises:
-        InputError: Beam does not know one of them.
-    """
+def _check_options(arguments: Sequence[str]) -> None:
+    """Raises InputError if Beam does not know one of its flags."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
     options = PipelineOptions(list(arguments))
@@ -113,7 +109,6 @@ def _beam_options(arguments: Sequence[str]) -> Any:
         raise InputError(
             f"--{unknown[0]} is no flag of this program, nor of Beam's runners; see --help."
         )
-    return options
 
 
 def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
@@ -127,17 +122,18 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
         The number of images scored, and of those set aside by reason.
 
     Raises:
-        InputError: No file matches, or Beam does not know a flag.
+        InputError: No file matches, Beam does not know a flag, or local workers are
+            lost again and again.
     """
-    import apache_beam as beam
     from apache_beam.io.filesystems import FileSystems
 
-    from dbal_tf.scaleout import pipeline
+    from dbal_tf.scaleout import local_workers, pipeline
+
+    _check_options(arguments)
 
     if not any(match.metadata_list for match in FileSystems.match(list(job.patterns))):
         raise InputError(f"--input={job.patterns[0]} matches no file; correct the pattern.")
-    with beam.Pipeline(options=_beam_options(arguments)) as steps:
-        pipeline.build(steps, job)
+    local_workers.run(job, arguments)
     with FileSystems.open(job.path(pipeline.COUNTS)) as file:
         counts: dict[str, int] = json.load(file)
     _write_provenance(job, arguments, counts)
