@@ -1,5 +1,6 @@
 """Training of the network on the labels, from fresh weights each round."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Self
@@ -10,6 +11,7 @@ from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian import laplace, metrics
 from dbal_tf.bayesian.augmentation import FLIPS, flipped
 from dbal_tf.bayesian.consistency import Consistency
+from dbal_tf.bayesian.early_stopping import EarlyStopping, Enough
 from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
@@ -20,6 +22,7 @@ from dbal_tf.core import Images, InputError
 WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
 # Seldom, because a choice costs one training for each candidate.
 _CHOOSE_AGAIN = 5  # times as many labels
+_AUTO_STEPS = 700
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Trainer:
     trainer: str = "supervised"
     unlabelled_batch: int = 64
     vat_epsilon: float = 2.0
-    steps: int = 0
+    steps: str = "0"
     augment: tuple[str, ...] = ()
     class_weights: str = "none"
     flip_classes: tuple[str, ...] = ()
@@ -129,6 +132,7 @@ class Trainer:
         weight_decay: float,
         seed: int,
         check: Callable[[], None] | None = None,
+        validation: Labels | None = None,
     ) -> Model:
         """Returns the network trained on the labels.
 
@@ -139,6 +143,8 @@ class Trainer:
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
             check: Called every few steps; what it raises ends the training.
+            validation: For `--steps=auto`: labels that say when training ends. It goes
+                on to the end with none of them, or with a `check`.
         """
         images, classes = self._with_flips(dataset, labels)
         weights = None
@@ -146,10 +152,32 @@ class Trainer:
             weights = balanced_weights(classes, len(dataset.class_names))
         # N of the penalty c/N counts the labels: a flip tells nothing new.
         decay = weight_decay * len(classes) / len(labels)
-        fitter.fit(images, classes, self.epochs, decay, seed, self.steps, weights, check)
+        stopping = None
+        is_auto = self.steps == "auto"
+        if is_auto and validation is not None and len(validation) and check is None:
+            stopping = check = self._early_stopping(fitter, dataset, validation)
+        steps = _AUTO_STEPS if is_auto else int(self.steps)
+        with contextlib.suppress(Enough):
+            fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
+        if stopping is not None:
+            stopping.finish()
         if self.posterior == "laplace":
             laplace.fit(fitter.network, images)
         return Model(fitter.network, len(labels), weight_decay, seed)
+
+    def _early_stopping(
+        self, fitter: Fitter, dataset: Dataset, validation: Labels
+    ) -> EarlyStopping:
+        images = dataset.train.select(validation.ids).images
+
+        def loss() -> float:
+            # Without dropout: it is measured often, and only compared with itself.
+            predictor = predictor_for(fitter.network, "deterministic")
+            return metrics.nll(
+                predictor.statistics(images, 1, 0).mean_probs, validation.classes
+            )
+
+        return EarlyStopping(fitter.network, loss)
 
     def _with_flips(self, dataset: Dataset, labels: Labels) -> tuple[Images, np.ndarray]:
         """Returns what is trained on: the labelled images, and flips of some classes."""
@@ -178,12 +206,20 @@ class Trainer:
 
         The best c has the lowest negative log likelihood of the posterior's mean
         probabilities: with 100 images, the error is too coarse to choose by.
+
+        Raises:
+            InputError: There are no validation labels.
         """
+        if not len(validation):
+            raise InputError(
+                "No validation image has a label; expected some for --weight_decay=auto; label "
+                "one, or give a number."
+            )
         images = dataset.train.select(validation.ids).images
 
         def validation_nll(weight_decay: float) -> float:
             # One seed for all: the candidates differ in c, not in weights and masks.
-            model = self.run(fitter, dataset, labels, weight_decay, seed)
+            model = self.run(fitter, dataset, labels, weight_decay, seed, validation=validation)
             predictor = predictor_for(model.network, self.posterior)
             statistics = predictor.statistics(images, self.num_samples, seed)
             return metrics.nll(statistics.mean_probs, validation.classes)

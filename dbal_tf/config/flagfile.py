@@ -86,7 +86,7 @@ def _comparable(name: str, text: str | None) -> Any:
         value = _value(name, text)
     except (KeyError, ValueError):
         return text
-    if "number_or" not in _FIELDS[name].metadata:
+    if not _FIELDS[name].metadata.keys() & {"number_or", "integer_or"}:
         return value
     # Kept as text, because a word such as auto may stand for the number.
     try:

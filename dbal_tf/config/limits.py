@@ -29,7 +29,8 @@ def option(default: Any, help: str, **limits: Any) -> Any:
             these, the name of a function, `package.module:function`.
             `at_least`, `at_most`: inclusive bounds; an int without `at_most`
             is bounded by 2**31 - 1. `above`: exclusive lower bound of a finite
-            number. `number_or`: the one word that may replace a number >= 0.
+            number. `number_or`, `integer_or`: the one word that may replace a number
+            or whole number >= 0.
             `identity=False`: the setting may change when a run is resumed.
     """
     if type(default) is int:
@@ -87,6 +88,8 @@ def _expected(field: dataclasses.Field[Any], value: Any) -> str | None:
         return f"a finite number above {limits['above']:g}"
     if (word := limits.get("number_or", value)) != value and not _is_from_0(value):
         return f"a number from 0 or {word}"
+    if (word := limits.get("integer_or", value)) != value and not str(value).isdecimal():
+        return f"a whole number from 0 or {word}"
     return None
 
 

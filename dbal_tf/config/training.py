@@ -107,11 +107,13 @@ class TrainingSettings:
         "from 0 to 1. Larger images need larger ones.",
         above=0.0,
     )
-    steps: int = option(
-        0,
+    # Text, because it may be a word instead of a number.
+    steps: str = option(
+        "0",
         "Least number of training steps per round: epochs are added until there are so many; "
-        "0: --epochs alone. Paper: 0.",
-        at_least=0,
+        "0: --epochs alone; auto: 700, or fewer if the likelihood of the validation images "
+        "whose class is known no longer rises. Paper: 0.",
+        integer_or="auto",
     )
     augment: tuple[str, ...] = option(
         (),

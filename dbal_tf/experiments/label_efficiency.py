@@ -12,7 +12,7 @@ from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 BATCH = {"batch": "stochastic"}
-TRAINING = {"steps": 2000, "batch_size": 32}
+TRAINING = {"steps": "2000", "batch_size": 32}
 AUGMENTATION = {"augment": ("shift", "rotate")}
 # Random and expected risk have no scores that a batch could be made of.
 SCORED = tuple(name for name in (*ACQUISITIONS, *JOINT_ACQUISITIONS) if name != "random")

@@ -125,7 +125,9 @@ class Learner:
         model = clock(
             "train",
             trainer,
-            lambda seed: trainer.run(self._fitter, dataset, labels, decay, seed("fit")),
+            lambda seed: trainer.run(
+                self._fitter, dataset, labels, decay, seed("fit"), None, self._validation(index)
+            ),
         )
         evaluation = clock(
             "evaluate",
@@ -216,8 +218,7 @@ class Learner:
             initial = len(dataset.splits.initial_ids)
             if not is_choice_due(initial, before.labels, len(labels)):
                 return before.weight_decay
-        told = self.store.reader.labels(before=index, use=VALIDATION)
-        validation = known_validation_labels(dataset, told)
+        validation = self._validation(index)
         return clock(
             "train",
             self.trainer,
@@ -225,6 +226,11 @@ class Learner:
                 self._fitter, dataset, labels, validation, seed("weight_decay")
             ),
         )
+
+    def _validation(self, index: int) -> Labels:
+        """Returns the labels of those validation items whose class is known."""
+        told = self.store.reader.labels(before=index, use=VALIDATION)
+        return known_validation_labels(self._seen, told)
 
     def _push(
         self, clock: Clock, model: Model, evaluation: Evaluation, index: int

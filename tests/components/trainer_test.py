@@ -94,8 +94,8 @@ def _predictor(nll_of, seen):
 
 @pytest.mark.parametrize("best", WEIGHT_DECAYS)
 def test_the_weight_decay_of_the_least_validation_nll_is_chosen(toy, monkeypatch, best):
-    def fit(self, fitter, dataset, labels, weight_decay, seed):
-        assert fitter == "the fitter"
+    def fit(self, fitter, dataset, labels, weight_decay, seed, validation):
+        assert (fitter, len(validation)) == ("the fitter", 9)
         return Model(weight_decay, len(labels), weight_decay, seed)
 
     seen = []
@@ -144,11 +144,38 @@ def test_the_settings_of_the_training_reach_the_fitter(toy, monkeypatch):
 def test_epochs_are_those_of_the_trainer(toy, labels):
     given = []
     fitter = types.SimpleNamespace(network="net", fit=lambda *each: given.append(each[2:]))
-    model = Trainer.from_config(Config(epochs=6, steps=70)).run(
+    model = Trainer.from_config(Config(epochs=6, steps="70")).run(
         fitter, toy, labels, 0.5, seed=9
     )
     assert given == [(6, 0.5, 9, 70, None, None)]
     assert vars(model) == vars(Model("net", 30, 0.5, 9))
+
+
+def test_auto_has_a_number_of_steps_and_ends_earlier_by_validation(toy, labels, fitter):
+    given = []
+
+    def fit(*each):
+        given.append(each[5:8:2])
+        if each[7] is not None:
+            for _ in range(1000):
+                each[7]()
+
+    network = fitter.network
+    stub = types.SimpleNamespace(network=network, fit=fit)
+    auto = Trainer.from_config(Config(steps="auto"))
+    auto.run(stub, toy, labels, 0.5, seed=9)
+    auto.run(stub, toy, labels, 0.5, seed=9, validation=labels.first(0))
+    assert given == [(700, None)] * 2
+    # The loss never changes, so that the thousand calls end with an exception.
+    before = network.get_weights()
+    auto.run(stub, toy, labels, 0.5, seed=9, validation=toy.hidden.first(5))
+    assert given[-1][0] == 700
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
+def test_a_choice_without_validation_labels_is_refused(trainer, fitter, toy, labels):
+    with pytest.raises(InputError, match=r"No validation image has a label.*--weight_decay"):
+        trainer.choose_weight_decay(fitter, toy, labels, labels.first(0), seed=0)
 
 
 def test_a_network_of_ones_own_takes_the_place_of_the_named_one(toy):

@@ -13,6 +13,7 @@ class _Settings:
     share: float = option(0.5, "A share.", at_least=0.0, at_most=1.0)
     rate: float = option(1.0, "A rate.", above=0.0)
     penalty: str = option("auto", "A penalty.", number_or="auto")
+    steps: str = option("0", "Steps.", integer_or="auto")
     names: tuple[str, ...] = option((), "Names.")
     maker: str = option("plain", "A maker.", choices=("plain", "fancy"), or_function=True)
 
@@ -25,6 +26,7 @@ _FIELDS = {field.name: field for field in dataclasses.fields(_Settings)}
     [
         *(("share", 0), ("share", 1), ("rate", 1e-300), ("names", ())),
         *(("penalty", "auto"), ("penalty", "0.5"), ("penalty", "0"), ("names", ("a b", '1"'))),
+        *(("steps", "auto"), ("steps", "0"), ("steps", "2000")),
         *(("maker", "fancy"), ("maker", "nets:build"), ("maker", "a.b_1.c:Class.build")),
         *(("maker", "__main__:make.<locals>.build"), ("maker", "nets:<lambda>")),
     ],
@@ -43,6 +45,8 @@ def test_what_keeps_to_its_limits(name, value):
         ("rate", float("inf"), "a finite number above 0"),
         ("penalty", "Auto", "a number from 0 or auto"),
         ("penalty", "-1", "a number from 0 or auto"),
+        ("steps", "2.5", "a whole number from 0 or auto"),
+        ("steps", "-1", "a whole number from 0 or auto"),
         ("names", ("fine", "a\nb"), "UTF-8 text without control characters"),
         ("names", ("fine", "a\x85b"), "UTF-8 text without control characters"),
         ("names", ("fine", "a\u2028b"), "UTF-8 text without control characters"),

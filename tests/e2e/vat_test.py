@@ -22,7 +22,7 @@ _VAT = Config(
     initial_per_class=2,
     rounds=1,
     epochs=1,
-    steps=12,
+    steps="12",
     unlabelled_batch=8,
     num_samples=5,
     pool_subset=60,
@@ -84,7 +84,7 @@ def _small(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> ke
 
 def test_unlabelled_images_help_at_20_labels() -> None:
     errors: dict[str, list[float]] = {"vat": [], "supervised": []}
-    config = _VAT.replace(steps=300, unlabelled_batch=64, vat_epsilon=8.0)
+    config = _VAT.replace(steps="300", unlabelled_batch=64, vat_epsilon=8.0)
     dataset = load(config)
     labels = dataset.hidden.select(dataset.splits.initial_ids)
     for name, found in errors.items():
