@@ -15,6 +15,7 @@ from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics
+from dbal_tf.bayesian.variational import variational
 from dbal_tf.components.graph_choice import GraphChooser
 from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.posterior_choice import PosteriorChooser
@@ -52,6 +53,8 @@ def test_every_posterior_keeps_its_promises(network, name):
     laplace.fit(network, _IMAGES)
     if name == "ensemble":
         network = ensemble(bayesian_cnn, 5)(network.input_shape[1:], 3, 0)
+    if name == "bayes_by_backprop":
+        network = variational(bayesian_cnn)(network.input_shape[1:], 3, 0)
     posterior = POSTERIORS[name](network)
     assert isinstance(posterior, core.Posterior)
     for method in ("features", "sample", "probs", "num_samples"):

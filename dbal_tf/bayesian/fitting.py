@@ -12,6 +12,7 @@ from dbal_tf.bayesian import ensemble, masks
 from dbal_tf.bayesian.augmentation import augment
 from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.networks import NetworkFactory
+from dbal_tf.bayesian.variational import NormalDense
 from dbal_tf.core import Images
 
 _SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
@@ -24,8 +25,8 @@ class Fitter:
     The network, its optimizer and the compiled training loop are built once,
     which takes seconds; a fit resets their variables, which takes milliseconds.
     The loss is the mean cross-entropy plus (c/N) * sum of squares of the kernel
-    of the first dense layer; of an ensemble, the mean of its members' losses. The
-    optimizer is Adam.
+    of the first dense layer; of an ensemble, the mean of its members' losses; with
+    uncertain weights see `variational`. The optimizer is Adam.
 
     With `consistency` the loss of unlabelled images is added, and over the second
     half of a fit the learning rate falls linearly to 0, as that loss needs it.
@@ -70,11 +71,7 @@ class Fitter:
             augmentation,
         )
         self._members = ensemble.members(self.network)
-        self._decayed = [
-            kernel
-            for member in self._members
-            if (kernel := _first_dense_kernel(member)) is not None
-        ]
+        self._costs = [cost for member in self._members for cost in _costs(member)]
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self.network.trainable_variables)
         self._cross_entropy = keras.losses.SparseCategoricalCrossentropy()
@@ -210,9 +207,7 @@ class Fitter:
             unlabelled = self._augmented(unlabelled, keys[2])
             logits, changed = self._consistency.attack(self.network, unlabelled, keys[3])
         with tf.GradientTape() as tape:
-            loss = tf.add_n(
-                [penalty * tf.reduce_sum(tf.square(x)) for x in self._decayed] or [0.0]
-            )
+            loss = tf.add_n([penalty * cost() for cost in self._costs] or [0.0])
             for member in self._members:
                 probs = member(inputs, training=True)
                 loss += self._cross_entropy(targets, probs, tf.gather(weights, targets))
@@ -269,7 +264,14 @@ def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[.
     return run
 
 
-def _first_dense_kernel(network: keras.Model) -> keras.Variable | None:
-    """Returns the kernel with weight decay; None if the only dense layer is the last."""
+def _costs(network: keras.Model) -> list[Callable[[], tf.Tensor]]:
+    """Returns functions that compute what is penalised.
+
+    The sum of squares of the first dense layer's kernel, unless that layer is the last
+    one; of layers with uncertain weights their divergence from the prior.
+    """
     dense = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Dense)]
-    return dense[0].kernel if len(dense) > 1 else None
+    costs = [layer.cost for layer in dense if isinstance(layer, NormalDense)]
+    if len(dense) > 1 and not isinstance(dense[0], NormalDense):
+        costs.append(lambda: tf.reduce_sum(tf.square(dense[0].kernel)))
+    return costs

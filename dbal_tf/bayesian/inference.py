@@ -202,7 +202,8 @@ def predictive_statistics(
         seed: Seed of the samples; all images see the same samples.
         posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
             dropout, dense, dropout, dense), `"deterministic"`, or `"laplace"`, after
-            `laplace.fit`, or `"ensemble"`.
+            `laplace.fit`, `"ensemble"`, or `"bayes_by_backprop"`, for networks that
+            `ensemble` or `variational` built.
 
     Returns:
         `PredictiveStatistics` of float32 NumPy arrays.

@@ -12,6 +12,7 @@ from dbal_tf.bayesian.ensemble import Ensemble
 from dbal_tf.bayesian.gaussian import GaussianDropout
 from dbal_tf.bayesian.laplace import Laplace
 from dbal_tf.bayesian.packed import PackedHead
+from dbal_tf.bayesian.variational import BayesByBackprop
 from dbal_tf.core import InputError, Posterior
 
 
@@ -127,7 +128,7 @@ def screening_posterior(network: keras.Model) -> str:
 POSTERIORS: dict[str, Callable[[keras.Model], Posterior]] = dict(
     zip(
         config.POSTERIORS,
-        (McDropout, Deterministic, GaussianDropout, Laplace, Ensemble),
+        (McDropout, Deterministic, GaussianDropout, Laplace, Ensemble, BayesByBackprop),
         strict=True,
     )
 )

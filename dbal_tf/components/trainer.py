@@ -16,6 +16,7 @@ from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.networks import NetworkFactory, network_factory
+from dbal_tf.bayesian.variational import variational
 from dbal_tf.config import Config
 from dbal_tf.core import Images, InputError
 
@@ -69,6 +70,8 @@ class Trainer:
         )
         if config.posterior == "ensemble":
             factory = ensemble(factory, config.ensemble_size)
+        elif config.posterior == "bayes_by_backprop":
+            factory = variational(factory)
         return cls(
             factory,
             config.epochs,

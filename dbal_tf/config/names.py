@@ -32,7 +32,14 @@ SEMI_SUPERVISED = (
     "vat",
 )
 SCHEDULES = ("faithful", "light", "tiny")
-POSTERIORS = ("mc_dropout", "deterministic", "gaussian_dropout", "laplace", "ensemble")
+POSTERIORS = (
+    "mc_dropout",
+    "deterministic",
+    "gaussian_dropout",
+    "laplace",
+    "ensemble",
+    "bayes_by_backprop",
+)
 # Who answers; all but the first are people.
 ORACLES = ("dataset", "web", "csv", "label_studio")
 SHOW_PREDICTIONS = ("never", "after", "before")

@@ -59,10 +59,10 @@ class Config(
                     f"--{name}={getattr(self, name)} is below --acquisition_size="
                     f"{self.acquisition_size}; score at least as many images as are bought."
                 )
-        if self.refine and self.posterior in ("deterministic", "laplace", "ensemble"):
+        if self.refine and self.posterior not in ("mc_dropout", "gaussian_dropout"):
             raise InputError(
                 f"--refine={self.refine} cannot be used with --posterior={self.posterior}, "
-                "which costs little for all images; leave one of them out."
+                "which has no cheaper relative to screen by; leave one of them out."
             )
         self._check_weights()
         self._check_batch()

@@ -54,8 +54,9 @@ class TrainingSettings:
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
         "and is faster; laplace is of the last layer alone, and needs no dropout; "
-        "ensemble trains --ensemble_size networks. Paper: mc_dropout; deterministic in "
-        "section 5.2.",
+        "ensemble trains --ensemble_size networks; bayes_by_backprop learns a normal "
+        "distribution of each weight of the last two layers. Paper: mc_dropout; deterministic "
+        "in section 5.2.",
         choices=known.POSTERIORS,
     )
     ensemble_size: int = option(

@@ -8,6 +8,7 @@ again. It has written nothing then: files get their names at the end.
 
 import dataclasses
 import json
+import logging as python_logging
 import os
 import pathlib
 import shutil
@@ -25,6 +26,7 @@ from dbal_tf.runtime import startup
 
 ATTEMPTS = 4  # As often as most runners try a bundle.
 _PROCESSES = "multi_processing"
+_QUIETLY = "--default_sdk_harness_log_level=ERROR"
 # What Beam says of a worker process that has ended.
 _LOST = ("Worker subprocess exited", "Channel closed prematurely")
 
@@ -67,7 +69,8 @@ def _pipeline(job: Any, arguments: Sequence[str]) -> None:
 
     from dbal_tf.scaleout.pipeline import build
 
-    with beam.Pipeline(options=PipelineOptions(list(arguments))) as steps:
+    # The caller's flags come later, and count.
+    with beam.Pipeline(options=PipelineOptions([_QUIETLY, *arguments])) as steps:
         build(steps, job)
 
 
@@ -98,8 +101,14 @@ def _end_with_worker(failed: threading.ExceptHookArgs) -> None:
     threading.__excepthook__(failed)
 
 
+def quieten() -> None:
+    """Keeps Beam's warnings back, which do not concern who runs a program of this room."""
+    python_logging.getLogger().setLevel(python_logging.ERROR)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Runs a job, as JSON the first argument, for as long as standard input is open."""
+    quieten()
     threading.excepthook = _end_with_worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
     startup.import_tensorflow()

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from dbal_tf.config import RESIZES
 from dbal_tf.core import InputError
 from dbal_tf.runtime import startup
+from dbal_tf.scaleout import local_workers
 from dbal_tf.scaleout.extra import check_installed
 
 _KINDS = ("power", "softmax")
@@ -127,7 +128,7 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
     """
     from apache_beam.io.filesystems import FileSystems
 
-    from dbal_tf.scaleout import local_workers, pipeline
+    from dbal_tf.scaleout import pipeline
 
     _check_options(arguments)
 
@@ -161,6 +162,7 @@ def _write_provenance(job: Any, arguments: Sequence[str], counts: dict[str, int]
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; returns its exit status."""
     options, of_beam = _options(arguments)
+    local_workers.quieten()
     try:
         _check(options)
         startup.import_tensorflow()

@@ -13,6 +13,7 @@ from dbal_tf import config
 from dbal_tf.bayesian import laplace, masks
 from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.posteriors import POSTERIORS, Deterministic, McDropout
+from dbal_tf.bayesian.variational import variational
 from dbal_tf.core import InputError, Posterior
 
 KERAS_CHECK = runpy.run_path(
@@ -43,6 +44,8 @@ def test_contract(name: str, build, images) -> None:
     laplace.fit(network, images(network, 9))
     if name == "ensemble":
         network = ensemble(lambda *_: build("small_paper"), 5)((8, 8, 1), 3, 0)
+    if name == "bayes_by_backprop":
+        network = variational(lambda *_: build("small_paper"))((8, 8, 1), 3, 0)
     posterior, x = POSTERIORS[name](network), images(network, 6)
     assert isinstance(posterior, Posterior)
     assert 1 <= posterior.num_samples(30) <= 30

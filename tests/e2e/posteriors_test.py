@@ -12,7 +12,7 @@ from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 
 
-@pytest.mark.parametrize("posterior", ["laplace", "ensemble"])
+@pytest.mark.parametrize("posterior", ["laplace", "ensemble", "bayes_by_backprop"])
 def test_a_run_is_audited_and_served(
     posterior: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
