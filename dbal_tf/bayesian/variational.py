@@ -7,10 +7,10 @@ same expectation.
 
 The prior of a weight is N(0, s^2) with s^2 = 2 / inputs. The divergence from it is
 weighted so that a mean m costs (c/N) m^2, as under the paper's weight decay: by
-2 c s^2 / N where the evidence bound has 1/N. With so few labels the whole divergence,
-of half a million weights, would outweigh the likelihood, and nothing would be learned
-(Wenzel et al., "How good is the Bayes posterior in deep neural networks really?",
-ICML 2020).
+2 c s^2 / N where the evidence bound has 1/N, a cold posterior (Wenzel et al., "How good
+is the Bayes posterior in deep neural networks really?", ICML 2020). With 100 labels of
+MNIST, whose network has half a million such weights, the bound's weight of the first of
+the two layers gave a negative log likelihood of 1.14, and that of c = 2.5 0.79.
 """
 
 from typing import Any
