@@ -171,6 +171,9 @@ def main(arguments: Sequence[str]) -> int:
     except (InputError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("dbal_tf: interrupted; the query was not written.", file=sys.stderr)
+        return 130
     from dbal_tf.scaleout.pipeline import QUERY, SCORED
 
     scored = counts.pop(SCORED, 0)

@@ -51,3 +51,12 @@ def test_a_flag_of_the_wrong_kind(flags, flag, capsys):
     with pytest.raises(SystemExit) as end:
         score.main([*flags, flag])
     assert end.value.code == 2 and "see --help" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_sentence(flags, capsys, monkeypatch):
+    def interrupted(job, arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(score.local_workers, "run", interrupted)
+    assert score.main(flags) == 130
+    assert capsys.readouterr().err == "dbal_tf: interrupted; the query was not written.\n"
