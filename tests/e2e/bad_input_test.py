@@ -294,7 +294,7 @@ _FLAGS = {
     ),
     "refining less than is bought": Case(f"{_DIGITS} --refine=9", ("--refine=9 is below",)),
     "refining one sample": Case(
-        f"{_DIGITS} --refine=99 --posterior=deterministic", ("--refine=99", "costs little")
+        f"{_DIGITS} --refine=99 --posterior=deterministic", ("--refine=99", "no cheaper relative")
     ),
     "no flagfile": Case("--flagfile=absent.cfg", ("absent.cfg", "--help")),
     "flagfile is a folder": Case("--flagfile=a.cfg", ("a.cfg", "--help"), _file("a.cfg", None)),
