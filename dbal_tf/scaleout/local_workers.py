@@ -104,6 +104,8 @@ def _end_with_worker(failed: threading.ExceptHookArgs) -> None:
 def quieten() -> None:
     """Keeps Beam's warnings back, which do not concern who runs a program of this room."""
     python_logging.getLogger().setLevel(python_logging.ERROR)
+    # What this package says goes on being shown.
+    python_logging.getLogger("absl").setLevel(python_logging.WARNING)
 
 
 def main(arguments: Sequence[str]) -> None:

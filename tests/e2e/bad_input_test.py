@@ -294,7 +294,8 @@ _FLAGS = {
     ),
     "refining less than is bought": Case(f"{_DIGITS} --refine=9", ("--refine=9 is below",)),
     "refining one sample": Case(
-        f"{_DIGITS} --refine=99 --posterior=deterministic", ("--refine=99", "no cheaper relative")
+        f"{_DIGITS} --refine=99 --posterior=deterministic",
+        ("--refine=99", "no cheaper"),
     ),
     "no flagfile": Case("--flagfile=absent.cfg", ("absent.cfg", "--help")),
     "flagfile is a folder": Case("--flagfile=a.cfg", ("a.cfg", "--help"), _file("a.cfg", None)),

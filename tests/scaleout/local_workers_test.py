@@ -64,9 +64,12 @@ def test_a_killed_worker_costs_time_and_nothing_else(job, tmp_path):
         (1, "the pipeline failed; what it printed says why"),
     ],
 )
-def test_what_cannot_be_mended_is_one_sentence(job, monkeypatch, status, message):
+def test_what_cannot_be_mended_is_one_sentence(job, monkeypatch, caplog, status, message):
+    local_workers.quieten()
     statuses = iter([status] * (local_workers.ATTEMPTS if status < 0 else 1))
     monkeypatch.setattr(local_workers, "_attempt", lambda *_: next(statuses))
     with pytest.raises(InputError, match=message):
         local_workers.run(job, _TWO)
     assert next(statuses, None) is None
+    lost = [text for text in caplog.messages if text.startswith("A worker was lost in attempt")]
+    assert len(lost) == (local_workers.ATTEMPTS if status < 0 else 0)
