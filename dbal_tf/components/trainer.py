@@ -146,8 +146,9 @@ class Trainer:
             weight_decay: The c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
             check: Called every few steps; what it raises ends the training.
-            validation: For `--steps=auto`: labels that say when training ends. It goes
-                on to the end with none of them, or with a `check`.
+            validation: Labels that nothing is trained on. For `--steps=auto` they say when
+                training ends; it goes on to the end with none of them, or with a `check`.
+                For the laplace posterior they choose the prior.
         """
         images, classes = self._with_flips(dataset, labels)
         weights = None
@@ -165,8 +166,15 @@ class Trainer:
         if stopping is not None:
             stopping.finish()
         if self.posterior == "laplace":
-            laplace.fit(fitter.network, images)
+            laplace.fit(fitter.network, images, self._held_out(dataset, validation))
         return Model(fitter.network, len(labels), weight_decay, seed)
+
+    def _held_out(
+        self, dataset: Dataset, validation: Labels | None
+    ) -> tuple[Images, np.ndarray] | None:
+        if validation is None or not len(validation):
+            return None
+        return dataset.train.select(validation.ids).images, validation.classes
 
     def _early_stopping(
         self, fitter: Fitter, dataset: Dataset, validation: Labels

@@ -8,7 +8,12 @@ from keras import layers
 
 from dbal_tf.bayesian import laplace
 from dbal_tf.bayesian.inference import predictive_statistics
-from dbal_tf.bayesian.laplace import Covariance, Laplace, best_precision
+from dbal_tf.bayesian.laplace import (
+    Covariance,
+    Laplace,
+    best_precision,
+    likeliest_precision,
+)
 from dbal_tf.core import InputError
 
 
@@ -149,3 +154,36 @@ def test_a_network_of_another_end_is_refused() -> None:
     )
     with pytest.raises(InputError, match="does not end in a dense softmax layer"):
         laplace.fit(network, _images(2))
+
+
+def test_the_likeliest_precision_makes_many_samples_likely() -> None:
+    network, images, others = _network(), _images(12), _images(200, seed=5)
+    last = network.layers[2]
+    last.set_weights([8 * weights for weights in last.get_weights()])
+    # It is sure of everything, and right in two thirds.
+    rng = np.random.default_rng(3)
+    truth = network(others).numpy().argmax(axis=1)
+    classes = np.where(rng.random(200) < 0.5, truth, rng.integers(0, 3, 200))
+    laplace.fit(network, images, (others, classes))
+    kept = Laplace(network).covariance
+    chosen = float(kept.precision)
+    curvature = np.maximum(kept.deviations.numpy().astype(np.float64) ** -2 - chosen, 0)
+
+    def nll(precision: float) -> float:
+        kept.deviations.assign((curvature + precision) ** -0.5)
+        probs = predictive_statistics(network, others, 500, 1, "laplace").mean_probs
+        return float(-np.log(probs[np.arange(200), classes]).mean())
+
+    # The softmax of shrunk logits is an approximation, near enough to choose by.
+    assert nll(chosen) < min(nll(10.0**power) for power in range(-4, 5)) + 0.05
+    assert nll(chosen) < nll(1e4) - 1
+
+
+@pytest.mark.parametrize(("truth", "expected"), [(0, 1e4), (1, 1e-4)])
+def test_images_that_are_right_want_no_variance_and_wrong_ones_all_of_it(
+    truth: int, expected: float
+) -> None:
+    logits = np.tile([[4.0, 0.0]], (5, 1))
+    spreads = np.ones([5, 3]), np.eye(2)
+    found = likeliest_precision(logits, np.full(5, truth), np.zeros([3, 2]), spreads)
+    assert found == pytest.approx(expected)
