@@ -68,11 +68,7 @@ class GaussianDropout:
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns normal numbers and dropout factors of the units, `[t, u]` each."""
         units = (self._head.denses[0].units,)
-        normal = tf.map_fn(
-            lambda index: masks.standard_normal(units, index, seed, site=0),
-            indices,
-            fn_output_signature=tf.float32,
-        )
+        normal = masks.standard_normals(units, indices, seed, site=0)
         return normal, self._head.noise(1, indices, seed)
 
     def probs(self, features: Any, samples: Any) -> tf.Tensor:

@@ -79,11 +79,7 @@ class Laplace:
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Returns weights of the last layer, `[d + 1, t, c]`; see `Posterior`."""
         shape = tuple(self.covariance.deviations.shape)
-        normal_tdc = tf.map_fn(
-            lambda index: masks.standard_normal(shape, index, seed, site=0),
-            indices,
-            fn_output_signature=tf.float32,
-        )
+        normal_tdc = masks.standard_normals(shape, indices, seed, site=0)
         scaled = normal_tdc * self.covariance.deviations
         return self._parts.weights()[:, tf.newaxis] + tf.einsum(
             "ed,tdk,ck->etc", self.covariance.inputs, scaled, self.covariance.classes

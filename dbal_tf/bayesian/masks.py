@@ -104,6 +104,17 @@ def standard_normal(
     return tf.random.stateless_normal(shape, _key(index, seed, site), alg="philox")
 
 
+def standard_normals(
+    shape: tuple[int | None, ...], indices: tf.Tensor, seed: tf.Tensor, site: int
+) -> tf.Tensor:
+    """Returns `standard_normal` of each sample, `[t, *shape]`, for sample indices `[t]`."""
+    return tf.map_fn(
+        lambda index: standard_normal(shape, index, seed, site),
+        indices,
+        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+    )
+
+
 def _key(index: tf.Tensor, seed: tf.Tensor, site: int) -> tf.Tensor:
     return tf.stack([seed, index * _SITES + site])
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian import laplace, metrics
 from dbal_tf.bayesian.augmentation import FLIPS, flipped
 from dbal_tf.bayesian.consistency import Consistency
-from dbal_tf.bayesian.early_stopping import EarlyStopping, Enough
+from dbal_tf.bayesian.early_stopping import EarlyStopping
 from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
@@ -156,39 +156,24 @@ class Trainer:
             weights = balanced_weights(classes, len(dataset.class_names))
         # N of the penalty c/N counts the labels: a flip tells nothing new.
         decay = weight_decay * len(classes) / len(labels)
-        stopping = None
-        is_auto = self.steps == "auto"
-        if is_auto and validation is not None and len(validation) and check is None:
-            stopping = check = self._early_stopping(fitter, dataset, validation)
-        steps = _AUTO_STEPS if is_auto else int(self.steps)
-        with contextlib.suppress(Enough):
+        held_out, stopping = self._held_out(dataset, validation), None
+        if self.steps == "auto" and held_out is not None and check is None:
+            stopping = check = _early_stopping(fitter.network, *held_out)
+        steps = _AUTO_STEPS if self.steps == "auto" else int(self.steps)
+        with stopping or contextlib.nullcontext():
             fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
-        if stopping is not None:
-            stopping.finish()
         if self.posterior == "laplace":
-            laplace.fit(fitter.network, images, self._held_out(dataset, validation))
+            laplace.fit(fitter.network, images, held_out)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def _held_out(
         self, dataset: Dataset, validation: Labels | None
     ) -> tuple[Images, np.ndarray] | None:
-        if validation is None or not len(validation):
+        """Returns the validation images and their classes, if the training uses them."""
+        is_used = self.steps == "auto" or self.posterior == "laplace"
+        if not is_used or validation is None or not len(validation):
             return None
         return dataset.train.select(validation.ids).images, validation.classes
-
-    def _early_stopping(
-        self, fitter: Fitter, dataset: Dataset, validation: Labels
-    ) -> EarlyStopping:
-        images = dataset.train.select(validation.ids).images
-
-        def loss() -> float:
-            # Without dropout: it is measured often, and only compared with itself.
-            predictor = predictor_for(fitter.network, "deterministic")
-            return metrics.nll(
-                predictor.statistics(images, 1, 0).mean_probs, validation.classes
-            )
-
-        return EarlyStopping(fitter.network, loss)
 
     def _with_flips(self, dataset: Dataset, labels: Labels) -> tuple[Images, np.ndarray]:
         """Returns what is trained on: the labelled images, and flips of some classes."""
@@ -236,6 +221,15 @@ class Trainer:
             return metrics.nll(statistics.mean_probs, validation.classes)
 
         return min(WEIGHT_DECAYS, key=validation_nll)
+
+
+def _early_stopping(network: Any, images: Images, classes: np.ndarray) -> EarlyStopping:
+    def loss() -> float:
+        # Without dropout: it is measured often, and only compared with itself.
+        predictor = predictor_for(network, "deterministic")
+        return metrics.nll(predictor.statistics(images, 1, 0).mean_probs, classes)
+
+    return EarlyStopping(network, loss)
 
 
 def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:

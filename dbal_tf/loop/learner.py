@@ -122,11 +122,12 @@ class Learner:
                 "was skipped, and give the same command again."
             )
         decay = self._weight_decay(clock, labels, index)
+        validation = self._validation(index)
         model = clock(
             "train",
             trainer,
             lambda seed: trainer.run(
-                self._fitter, dataset, labels, decay, seed("fit"), None, self._validation(index)
+                self._fitter, dataset, labels, decay, seed("fit"), validation=validation
             ),
         )
         evaluation = clock(

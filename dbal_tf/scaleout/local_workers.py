@@ -69,8 +69,7 @@ def _pipeline(job: Any, arguments: Sequence[str]) -> None:
 
     from dbal_tf.scaleout.pipeline import build
 
-    # The caller's flags come later, and count.
-    with beam.Pipeline(options=PipelineOptions([_QUIETLY, *arguments])) as steps:
+    with beam.Pipeline(options=PipelineOptions(list(arguments))) as steps:
         build(steps, job)
 
 
@@ -122,7 +121,8 @@ def main(arguments: Sequence[str]) -> None:
     for name in ("patterns", "image_shape"):
         facts[name] = tuple(facts[name])
     try:
-        _pipeline(Job(**facts), arguments[1:])
+        # The caller's flags come later, and count.
+        _pipeline(Job(**facts), [_QUIETLY, *arguments[1:]])
     except RuntimeError as error:
         if any(text in str(error) for text in _LOST):
             _end()

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from dbal_tf.bayesian.early_stopping import EarlyStopping, Enough
+from dbal_tf.bayesian.early_stopping import EarlyStopping
 
 
 def _run(losses: list[float], **given: int) -> tuple[int, float]:
@@ -13,15 +13,11 @@ def _run(losses: list[float], **given: int) -> tuple[int, float]:
     def loss() -> float:
         return losses[at]
 
-    stopping = EarlyStopping(network, loss, **given)
-    for number in range(len(losses)):
-        at = number
-        network.set_weights([np.full([1, 1], float(number))])
-        try:
+    with EarlyStopping(network, loss, **given) as stopping:
+        for number in range(len(losses)):
+            at = number
+            network.set_weights([np.full([1, 1], float(number))])
             stopping()
-        except Enough:
-            break
-    stopping.finish()
     return at, float(network.get_weights()[0][0, 0])
 
 
@@ -31,7 +27,8 @@ def _run(losses: list[float], **given: int) -> tuple[int, float]:
         ([5, 4, 3, 2], 1, (3, 3)),
         ([5, 4, 6, 3, 9, 8, 7], 2, (5, 3)),
         ([5, 4, 6, 3, 9], 1, (2, 1)),
-        ([5, float("nan"), 4], 2, (2, 2)),
+        # The weights of the first call were not trained yet.
+        ([1, 4, 6, 3], 1, (2, 1)),
     ],
 )
 def test_it_ends_some_measurements_after_the_best_and_goes_back_to_it(
@@ -41,5 +38,12 @@ def test_it_ends_some_measurements_after_the_best_and_goes_back_to_it(
 
 
 def test_it_measures_every_few_calls_and_at_the_end() -> None:
-    # Calls 1, 4 and 7 of eight, and the end.
-    assert _run([5, 1, 1, 4, 1, 1, 6, 3], every=3, patience=9) == (7, 7)
+    # Calls 4 and 7 of eight, and the end.
+    assert _run([1, 1, 1, 4, 1, 1, 6, 3], every=3, patience=9) == (7, 7)
+
+
+def test_a_loss_that_is_not_finite_is_no_result() -> None:
+    with pytest.raises(ArithmeticError, match="loss became nan; try a smaller"):
+        _run([5, 4, float("nan")], every=1, patience=9)
+    with pytest.raises(ArithmeticError, match="loss became inf"):
+        _run([float("inf")], every=3, patience=9)

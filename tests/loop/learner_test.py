@@ -144,7 +144,7 @@ def test_answers_given_while_a_model_is_trained_are_for_the_next(
     train = learner.Trainer.run
     told = []
 
-    def answer_meanwhile(self, fitter, dataset, labels, decay, seed, *_):
+    def answer_meanwhile(self, fitter, dataset, labels, decay, seed, **_):
         model = train(self, fitter, dataset, labels, decay, seed)
         if len(labels) == 9 and not told:
             with _store(config) as page:
@@ -298,7 +298,7 @@ def test_a_fold_that_cannot_be_trained_does_not_end_the_run(
 ):
     calls, train = [], learner.Trainer.run
 
-    def fail(self, fitter, dataset, labels, decay, seed, check=None, *_):
+    def fail(self, fitter, dataset, labels, decay, seed, check=None, **_):
         if check is not None:
             calls.append(1)
             raise ArithmeticError("The training loss became nan.")

@@ -42,13 +42,13 @@ def job(export, images, tmp_path, shards) -> Job:
     return Job(export, (shards(4),), str(tmp_path / "out"), 20, ranking, images.shape[1:], 50)
 
 
-def test_a_killed_worker_costs_time_and_nothing_else(job, tmp_path):
+def test_a_killed_worker_costs_time_and_nothing_else(job, tmp_path, caplog):
     alone = Job(**{**vars(job), "output": str(tmp_path / "alone")})
     local_workers.run(alone, [])
-    killer = threading.Thread(target=_kill_one, args=("lost-worker",))
+    killer = threading.Thread(target=_kill_one, args=("lost-worker",), daemon=True)
     killer.start()
     local_workers.run(job, [*_TWO, "--job_name=lost-worker"])
-    killer.join()
+    assert any("A worker was lost" in text for text in caplog.messages)
     query = (tmp_path / "out" / QUERY).read_text()
     assert query == (tmp_path / "alone" / QUERY).read_text()
     scores = read_scores(tmp_path / "out")
