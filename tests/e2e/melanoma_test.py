@@ -81,11 +81,11 @@ def test_stopped_in_its_second_run_it_goes_on_to_the_same(
 
     real, calls = Trainer.run, []
 
-    def stop(self, *args):
+    def stop(self, *args, **kwargs):
         calls.append(args)
         if len(calls) == 4:
             raise Interrupted(signal.SIGTERM)
-        return real(self, *args)
+        return real(self, *args, **kwargs)
 
     again = [*_FLAGS, "--run_dir=other", "--feature_cache=others"]
     with monkeypatch.context() as patch:
