@@ -184,6 +184,8 @@ class Fitter:
         alone = (rest >= self._smallest) | (whole == 0)
         return whole + tf.cast((rest > 0) & alone, tf.int32)
 
+    # It has no Python loop over tensors: converting it for AutoGraph is time for nothing.
+    @tf.autograph.experimental.do_not_convert
     def _step(
         self,
         images: tf.Tensor,

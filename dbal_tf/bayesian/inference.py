@@ -168,8 +168,8 @@ class Predictor:
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
         if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
-            return tf.function(function, reduce_retracing=True)
-        return tf.function(function, input_signature=signature)
+            return tf.function(function, reduce_retracing=True, autograph=False)
+        return tf.function(function, input_signature=signature, autograph=False)
 
     def _probs_ntc(self, features: Any, samples: Any) -> tf.Tensor:
         return tf.transpose(self._posterior.probs(features, samples), [1, 0, 2])
