@@ -106,7 +106,8 @@ class Posterior(Protocol):
 
     A pass over the pool has three parts, so that no work is repeated: `features`
     runs once per item, `sample` once per set of posterior samples, and `probs` once
-    per pair of them. All three run inside a `tf.function`.
+    per pair of them. All three run inside a `tf.function` without AutoGraph: loops and
+    branches on tensors are `tf.while_loop`, `tf.map_fn` and `tf.cond`, not Python's.
 
     Sample t depends only on (seed, t), not on the items, the batch, the device or
     the order of calls; all items see the same sample, because a sample is one

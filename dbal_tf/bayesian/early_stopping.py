@@ -8,6 +8,11 @@ from collections.abc import Callable
 from typing import Self
 
 import keras
+import numpy as np
+
+from dbal_tf.bayesian import metrics
+from dbal_tf.bayesian.inference import predictor_for
+from dbal_tf.core import Images
 
 
 class Enough(Exception):
@@ -52,6 +57,17 @@ class EarlyStopping:
         self._every, self._patience = every, patience
         self._calls, self._since = -1, 0
         self._least, self._best = math.inf, network.get_weights()
+
+    @classmethod
+    def by_likelihood(cls, network: keras.Model, images: Images, classes: np.ndarray) -> Self:
+        """Builds it for the negative log likelihood of images, shape `[n, h, w, k]`."""
+
+        def loss() -> float:
+            # Without dropout: it is measured often, and only compared with itself.
+            predictor = predictor_for(network, "deterministic")
+            return metrics.nll(predictor.statistics(images, 1, 0).mean_probs, classes)
+
+        return cls(network, loss)
 
     def __call__(self) -> None:
         """Measures the loss, if it is time.

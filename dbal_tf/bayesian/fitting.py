@@ -184,7 +184,7 @@ class Fitter:
         alone = (rest >= self._smallest) | (whole == 0)
         return whole + tf.cast((rest > 0) & alone, tf.int32)
 
-    # It has no Python loop over tensors: converting it for AutoGraph is time for nothing.
+    # As Keras's own step: it has no Python loop or branch on tensors to convert.
     @tf.autograph.experimental.do_not_convert
     def _step(
         self,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 if __name__ == "__main__":
-    # A served model has no Keras. TensorFlow imports it if it is there, which takes as
-    # long as TensorFlow itself.
+    # A served model has no Keras. TensorFlow imports it if it is there, which is a large
+    # part of the time of this process.
     sys.modules["keras"] = None  # type: ignore[assignment]
 
 import tensorflow as tf

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class Trainer:
         decay = weight_decay * len(classes) / len(labels)
         held_out, stopping = self._held_out(dataset, validation), None
         if self.steps == "auto" and held_out is not None and check is None:
-            stopping = check = _early_stopping(fitter.network, *held_out)
+            stopping = check = EarlyStopping.by_likelihood(fitter.network, *held_out)
         steps = _AUTO_STEPS if self.steps == "auto" else int(self.steps)
         with stopping or contextlib.nullcontext():
             fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
@@ -221,15 +221,6 @@ class Trainer:
             return metrics.nll(statistics.mean_probs, validation.classes)
 
         return min(WEIGHT_DECAYS, key=validation_nll)
-
-
-def _early_stopping(network: Any, images: Images, classes: np.ndarray) -> EarlyStopping:
-    def loss() -> float:
-        # Without dropout: it is measured often, and only compared with itself.
-        predictor = predictor_for(network, "deterministic")
-        return metrics.nll(predictor.statistics(images, 1, 0).mean_probs, classes)
-
-    return EarlyStopping(network, loss)
 
 
 def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:
