@@ -12,7 +12,7 @@ from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 BATCH = {"batch": "stochastic"}
-TRAINING = {"steps": "2000", "batch_size": 32}
+TRAINING = {"steps": "auto", "batch_size": 32}
 AUGMENTATION = {"augment": ("shift", "rotate")}
 # Random and expected risk have no scores that a batch could be made of.
 SCORED = tuple(name for name in (*ACQUISITIONS, *JOINT_ACQUISITIONS) if name != "random")
@@ -49,8 +49,9 @@ EXPERIMENT = Experiment(
     checkpoints=(50, 100, 200, 500),
     thresholds=(0.10, 0.05, 0.02),
     captions=(
-        "All three: a query of the highest scores after random noise (--batch=stochastic), at "
-        "least 2000 training steps of 32 images (--steps, --batch_size), and training images "
+        "All three: a query of the highest scores after random noise (--batch=stochastic), 50 "
+        "epochs and 700 training steps of 32 images at least, fewer once validation images are "
+        "no longer predicted better (--steps=auto), and training images "
         "that are shifted and turned at random (--augment=shift,rotate). Each stands beside "
         "the same without it: what the difference is, is its share.",
         "BatchBALD and diverse, which is k-means++ on how predictions vary, make the query "
