@@ -20,7 +20,7 @@ from dbal_tf.bayesian.variational import variational
 from dbal_tf.config import Config
 from dbal_tf.core import Images, InputError
 
-WEIGHT_DECAYS = (0.5, 1.0, 2.5, 5.0, 10.0)
+WEIGHT_DECAYS: tuple[float, ...] = (0.5, 1.0, 2.5, 5.0, 10.0)
 # Seldom, because a choice costs one training for each candidate.
 _CHOOSE_AGAIN = 5  # times as many labels
 _AUTO_STEPS = 700
@@ -197,11 +197,21 @@ class Trainer:
         labels: Labels,
         validation: Labels,
         seed: int,
+        before: float | None = None,
     ) -> float:
         """Returns the c of `WEIGHT_DECAYS` that is best on the validation set.
 
         The best c has the lowest negative log likelihood of the posterior's mean
         probabilities: with 100 images, the error is too coarse to choose by.
+
+        Args:
+            fitter: The result of `fitter`.
+            dataset: Holds the images.
+            labels: The labels to train on.
+            validation: The labels to choose by.
+            seed: Seed of each training.
+            before: The c of fewer labels: it and its neighbours alone are tried,
+                which costs three trainings at most; None: all are.
 
         Raises:
             InputError: There are no validation labels.
@@ -220,7 +230,11 @@ class Trainer:
             statistics = predictor.statistics(images, self.num_samples, seed)
             return metrics.nll(statistics.mean_probs, validation.classes)
 
-        return min(WEIGHT_DECAYS, key=validation_nll)
+        candidates = WEIGHT_DECAYS
+        if before is not None:
+            place = WEIGHT_DECAYS.index(before)
+            candidates = WEIGHT_DECAYS[max(0, place - 1) : place + 2]
+        return min(candidates, key=validation_nll)
 
 
 def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:

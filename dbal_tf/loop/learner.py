@@ -214,17 +214,19 @@ class Learner:
         config, dataset = self.config, self._seen
         if config.weight_decay != "auto":
             return float(config.weight_decay)
+        before = None
         if index:
-            before = self.store.reader.curve()[index - 1]
+            point = self.store.reader.curve()[index - 1]
+            before = point.weight_decay
             initial = len(dataset.splits.initial_ids)
-            if not is_choice_due(initial, before.labels, len(labels)):
-                return before.weight_decay
+            if not is_choice_due(initial, point.labels, len(labels)):
+                return before
         validation = self._validation(index)
         return clock(
             "train",
             self.trainer,
             lambda seed: self.trainer.choose_weight_decay(
-                self._fitter, dataset, labels, validation, seed("weight_decay")
+                self._fitter, dataset, labels, validation, seed("weight_decay"), before
             ),
         )
 

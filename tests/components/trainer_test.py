@@ -93,7 +93,18 @@ def _predictor(nll_of, seen):
 
 
 @pytest.mark.parametrize("best", WEIGHT_DECAYS)
-def test_the_weight_decay_of_the_least_validation_nll_is_chosen(toy, monkeypatch, best):
+@pytest.mark.parametrize(
+    ("before", "tried"),
+    [
+        (None, WEIGHT_DECAYS),
+        (WEIGHT_DECAYS[0], WEIGHT_DECAYS[:2]),
+        (WEIGHT_DECAYS[2], WEIGHT_DECAYS[1:4]),
+        (WEIGHT_DECAYS[-1], WEIGHT_DECAYS[-2:]),
+    ],
+)
+def test_the_weight_decay_of_the_least_validation_nll_is_chosen(
+    toy, monkeypatch, best, before, tried
+):
     def fit(self, fitter, dataset, labels, weight_decay, seed, validation):
         assert (fitter, len(validation)) == ("the fitter", 9)
         return Model(weight_decay, len(labels), weight_decay, seed)
@@ -105,10 +116,10 @@ def test_the_weight_decay_of_the_least_validation_nll_is_chosen(toy, monkeypatch
     trainer = Trainer(bayesian_cnn, 1, 8, 1e-3, "merge", num_samples=7)
     validation = Labels(toy.train.ids[:9], np.arange(9) % 3)
     chosen = trainer.choose_weight_decay(
-        "the fitter", toy, toy.hidden.first(12), validation, seed=3
+        "the fitter", toy, toy.hidden.first(12), validation, 3, before
     )
-    assert chosen == best
-    assert seen == [("mc_dropout", (9, 8, 8, 1), 7, 3)] * len(WEIGHT_DECAYS)
+    assert chosen == min(tried, key=nll_of.__getitem__)
+    assert seen == [("mc_dropout", (9, 8, 8, 1), 7, 3)] * len(tried)
 
 
 def _initial_kernel(toy, **settings):

@@ -356,8 +356,8 @@ def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkey
     chosen = iter([5.0, 0.5])
     asked = []
 
-    def choose(self, fitter, dataset, labels, validation, seed):
-        asked.append((len(labels), validation.ids.tolist(), seed))
+    def choose(self, fitter, dataset, labels, validation, seed, before):
+        asked.append((len(labels), validation.ids.tolist(), seed, before))
         return next(chosen)
 
     monkeypatch.setattr(learner.Trainer, "choose_weight_decay", choose)
@@ -368,7 +368,7 @@ def test_the_weight_decay_is_chosen_when_it_is_due(small, toy, no_export, monkey
     ]
     validation = toy.splits.validation_ids.tolist()
     seeds = [seed_for(0, 0, index, "weight_decay") for index in (0, 3)]
-    assert asked == [(6, validation, seeds[0]), (36, validation, seeds[1])]
+    assert asked == [(6, validation, seeds[0], None), (36, validation, seeds[1], 5.0)]
 
 
 def test_an_automatic_weight_decay_goes_on_as_it_was(small, toy, no_export):
