@@ -4,11 +4,30 @@ import sys
 
 from dbal_tf.runtime import startup
 
+_START = """
+import sys
+from dbal_tf.runtime import startup
 
-def test_importing_tensorflow_writes_nothing():
-    code = "from dbal_tf.runtime import startup; startup.import_tensorflow(); import tensorflow"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+startup.import_tensorflow()
+assert {"tensorflow", "keras"} <= sys.modules.keys()
+assert not {"sklearn", "matplotlib"} & sys.modules.keys()
+import matplotlib.pyplot, sklearn.svm
+"""
+
+
+def test_importing_tensorflow_writes_nothing_and_leaves_out_what_nothing_needs():
+    done = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_imported_already_is_not_hidden():
+    import sklearn
+
+    with startup._hidden(["sklearn", "not_there"]):
+        assert sys.modules["sklearn"] is sklearn
+        assert sys.modules["not_there"] is None
+    assert sys.modules["sklearn"] is sklearn
+    assert "not_there" not in sys.modules
 
 
 def test_stderr_is_back_after_an_error(capfd):
