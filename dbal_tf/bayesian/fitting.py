@@ -28,8 +28,8 @@ class Fitter:
     of the first dense layer; of an ensemble, the mean of its members' losses; with
     uncertain weights see `variational`. The optimizer is Adam.
 
-    With `consistency` the loss of unlabelled images is added, and over the second
-    half of a fit the learning rate falls linearly to 0, as that loss needs it.
+    With `consistency` the loss of unlabelled images is added, which needs a learning
+    rate that falls.
 
     Args:
         factory: Builds the network from image shape, number of classes and seed.
@@ -43,6 +43,8 @@ class Fitter:
         dtype_policy: Keras dtype policy of the network's layers.
         consistency: Loss of unlabelled images; None: labels are all there is.
         augmentation: Random changes of the images of a step; see `augment`.
+        rate_falls: Whether the learning rate falls linearly to 0 over the second
+            half of a fit.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Fitter:
         dtype_policy: str = "float32",
         consistency: Consistency | None = None,
         augmentation: tuple[str, ...] = (),
+        rate_falls: bool = False,
     ) -> None:
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
@@ -65,11 +68,8 @@ class Fitter:
         self._batch_size = batch_size
         self._smallest = min(_SMALLEST_BATCH, batch_size) if merge_remainder else 1
         self.network = self._make(0)
-        self._rate, self._consistency, self._augmentation = (
-            learning_rate,
-            consistency,
-            augmentation,
-        )
+        self._rate, self._rate_falls = learning_rate, rate_falls
+        self._consistency, self._augmentation = consistency, augmentation
         self._members = ensemble.members(self.network)
         self._costs = [cost for member in self._members for cost in _costs(member)]
         self._optimizer = keras.optimizers.Adam(learning_rate)
@@ -170,7 +170,7 @@ class Fitter:
                 # The last batch takes what is left, be it less or, merged, more.
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
                 step = epoch * tf.cast(batches, tf.int64) + tf.cast(batch, tf.int64)
-                if self._consistency is not None:
+                if self._rate_falls:
                     left = 1 - step / (span[2] * tf.cast(batches, tf.int64))
                     rate = self._rate * tf.minimum(1.0, 2 * tf.cast(left, tf.float32))
                     self._optimizer._learning_rate.assign(rate)

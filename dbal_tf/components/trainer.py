@@ -49,6 +49,7 @@ class Trainer:
     augment: tuple[str, ...] = ()
     class_weights: str = "none"
     flip_classes: tuple[str, ...] = ()
+    learning_rate_schedule: str = "constant"
 
     @classmethod
     def from_config(cls, config: Config, network: NetworkFactory | None = None) -> Self:
@@ -88,6 +89,7 @@ class Trainer:
             config.augment,
             config.class_weights,
             config.flip_classes,
+            config.learning_rate_schedule,
         )
 
     def fitter(self, dataset: Dataset) -> Fitter:
@@ -116,7 +118,12 @@ class Trainer:
             "mixed_bfloat16" if self.mixed_precision else "float32",
             consistency,
             self.augment,
+            self._rate_falls,
         )
+
+    @property
+    def _rate_falls(self) -> bool:
+        return self.learning_rate_schedule == "linear" or self.trainer == "vat"
 
     def _check_images(self, shape: tuple[int, int, int]) -> None:
         flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
@@ -147,7 +154,8 @@ class Trainer:
             seed: Seed of initial weights, order and dropout.
             check: Called every few steps; what it raises ends the training.
             validation: Labels that nothing is trained on. For `--steps=auto` they say when
-                training ends; it goes on to the end with none of them, or with a `check`.
+                training ends; it goes on to the end with none of them, with a `check`, or
+                if the learning rate falls: the last weights are then the best.
                 For the laplace posterior they choose the prior.
         """
         images, classes = self._with_flips(dataset, labels)
@@ -157,7 +165,8 @@ class Trainer:
         # N of the penalty c/N counts the labels: a flip tells nothing new.
         decay = weight_decay * len(classes) / len(labels)
         held_out, stopping = self._held_out(dataset, validation), None
-        if self.steps == "auto" and held_out is not None and check is None:
+        may_stop = self.steps == "auto" and not self._rate_falls
+        if may_stop and held_out is not None and check is None:
             stopping = check = EarlyStopping.by_likelihood(fitter.network, *held_out)
         steps = _AUTO_STEPS if self.steps == "auto" else int(self.steps)
         with stopping or contextlib.nullcontext():

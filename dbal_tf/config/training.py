@@ -71,6 +71,12 @@ class TrainingSettings:
         choices=("merge", "keep"),
     )
     learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
+    learning_rate_schedule: str = option(
+        "constant",
+        "constant, or linear: over the second half of each training the learning rate falls "
+        "to 0, as it always does with --trainer=vat. Paper: constant.",
+        choices=known.LEARNING_RATE_SCHEDULES,
+    )
     # Text, because it may be a word instead of a number.
     weight_decay: str = option(
         "2.5",
@@ -112,8 +118,8 @@ class TrainingSettings:
     steps: str = option(
         "0",
         "Least number of training steps per round: epochs are added until there are so many; "
-        "0: --epochs alone; auto: 700, or fewer if the likelihood of the validation images "
-        "whose class is known no longer rises. Paper: 0.",
+        "0: --epochs alone; auto: 700, or fewer if the learning rate is constant and the "
+        "likelihood of the validation images whose class is known no longer rises. Paper: 0.",
         integer_or="auto",
     )
     augment: tuple[str, ...] = option(

@@ -309,12 +309,6 @@ def test_other_unlabelled_images_make_other_weights() -> None:
     )
 
 
-def test_the_rate_falls_in_the_second_half_with_unlabelled_images_only() -> None:
-    for fitter, last in ((_vat(), 1e-3 * 2 * (1 - 7 / 8)), (Fitter(_plain, SHAPE, 3), 1e-3)):
-        fitter.fit(*_data(20), epochs=8, weight_decay=1.0, seed=0)
-        assert float(fitter._optimizer.learning_rate) == pytest.approx(last)
-
-
 @pytest.mark.parametrize(("steps", "expected"), [(0, 6), (6, 6), (7, 8), (40, 40), (41, 42)])
 def test_epochs_are_added_until_there_are_so_many_steps(steps: int, expected: int) -> None:
     fitter = Fitter(_plain, SHAPE, 3)
@@ -337,3 +331,25 @@ def test_images_are_changed_in_training_alone() -> None:
     ]
     assert _equal(weights[1], weights[2])
     assert not _equal(weights[0], weights[1])
+
+
+def test_the_rate_falls_to_0_over_the_second_half() -> None:
+    rates = []
+
+    def rate_of(falls: bool) -> Fitter:
+        return Fitter(_plain, SHAPE, 3, learning_rate=0.1, batch_size=20, rate_falls=falls)
+
+    def fit(fitter: Fitter, epochs: int) -> list[np.ndarray]:
+        fitter.fit(*_data(40), epochs=epochs, weight_decay=1.0, seed=5)
+        rates.append(float(fitter._optimizer.learning_rate))
+        return fitter.network.get_weights()
+
+    falls, stays = rate_of(True), rate_of(False)
+    fit(falls, 5), fit(falls, 50), fit(stays, 50)
+    # The last of 10 and of 100 steps, with a tenth and a hundredth of them left.
+    np.testing.assert_allclose(rates, [0.1 * 2 / 10, 0.1 * 2 / 100, 0.1], rtol=1e-6)
+    # One step is the first half, and no later one is taken.
+    one = {"batch_size": 40, "learning_rate": 0.1}
+    pair = [Fitter(_plain, SHAPE, 3, **one, rate_falls=flag) for flag in (True, False)]
+    assert _equal(*(fit(fitter, 1) for fitter in pair))
+    assert not _equal(*(fit(fitter, 4) for fitter in pair))

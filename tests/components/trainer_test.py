@@ -147,8 +147,8 @@ def test_the_settings_of_the_training_reach_the_fitter(toy, monkeypatch):
     ):
         Trainer.from_config(Config(**changes)).fitter(toy)
     assert [given[1:] for given in made] == [
-        ((8, 8, 1), 3, 0.02, 7, True, "float32", None, ()),
-        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16", None, ("flip",)),
+        ((8, 8, 1), 3, 0.02, 7, True, "float32", None, (), False),
+        ((8, 8, 1), 3, 1e-3, 128, False, "mixed_bfloat16", None, ("flip",), False),
     ]
 
 
@@ -176,7 +176,9 @@ def test_auto_has_a_number_of_steps_and_ends_earlier_by_validation(toy, labels, 
     auto = Trainer.from_config(Config(steps="auto"))
     auto.run(stub, toy, labels, 0.5, seed=9)
     auto.run(stub, toy, labels, 0.5, seed=9, validation=labels.first(0))
-    assert given == [(700, None)] * 2
+    linear = Trainer.from_config(Config(steps="auto", learning_rate_schedule="linear"))
+    linear.run(stub, toy, labels, 0.5, seed=9, validation=toy.hidden.first(5))
+    assert given == [(700, None)] * 3, "a rate that falls is not cut off"
     # The loss never changes, so that the thousand calls end with an exception.
     before = network.get_weights()
     auto.run(stub, toy, labels, 0.5, seed=9, validation=toy.hidden.first(5))
@@ -223,6 +225,17 @@ def test_vat_is_given_the_images_that_are_neither_validation_nor_test(toy, monke
     np.testing.assert_array_equal(term.images, toy.train.select(ids).images)
     assert not set(ids) & {*toy.splits.validation_ids, *toy.test.ids}
     assert (term.epsilon, term.batch_size) == (0.5, 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "falls"),
+    [({}, False), ({"trainer": "vat"}, True), ({"learning_rate_schedule": "linear"}, True)],
+)
+def test_the_learning_rate_falls_if_it_is_asked_to_or_has_to(toy, monkeypatch, settings, falls):
+    given = []
+    monkeypatch.setattr(trainer_module, "Fitter", lambda *each: given.append(each[9]))
+    Trainer.from_config(Config(**settings)).fitter(toy)
+    assert given == [falls]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from dbal_tf.config import Config
 from dbal_tf.experiments.grid import cells
-from dbal_tf.experiments.label_efficiency import EXPERIMENT
+from dbal_tf.experiments.label_efficiency import EXPERIMENT, TRAINING
 
 GRID = Config(experiment="label_efficiency", acquisition=("bald", "random"), rounds=48)
 
@@ -32,11 +32,11 @@ def test_batchbald_is_for_bald_alone():
     ("left_out", "flags"),
     [
         ("no_batch", {"batch"}),
-        ("no_training", {"steps", "batch_size"}),
+        ("no_training", set(TRAINING)),
         ("no_augmentation", {"augment"}),
         ("batchbald", {"batch"}),
         ("diverse", {"batch"}),
-        ("paper", {"batch", "steps", "batch_size", "augment"}),
+        ("paper", {"batch", *TRAINING, "augment"}),
     ],
 )
 def test_a_variant_differs_from_all_three_by_its_ingredient(left_out, flags):
