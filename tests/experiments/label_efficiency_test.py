@@ -1,6 +1,9 @@
+import pathlib
+
 import pytest
 
 from dbal_tf.config import Config
+from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.experiments.grid import cells
 from dbal_tf.experiments.label_efficiency import EXPERIMENT, TRAINING
 
@@ -61,3 +64,12 @@ def test_what_has_no_random_is_compared_with_one_of_equal_training():
             own.batch_size,
             own.augment,
         )
+
+
+def test_the_best_settings_are_those_that_were_measured():
+    path = pathlib.Path(__file__).parents[2] / "configs" / "best.cfg"
+    best = from_flagfile(path.read_text())
+    (measured,) = (cell.config for cell in _cells(GRID) if cell.path == "all/bald/0")
+    given = {"dataset", "validation_size", "num_samples"}
+    ours, theirs = best.identity_values(), measured.identity_values()
+    assert {name for name in ours if ours[name] != theirs[name]} <= given
