@@ -88,6 +88,7 @@ CHANGED = Config(
     batch_size=16,
     remainder="keep",
     learning_rate=0.01,
+    learning_rate_schedule="linear",
     mixed_precision=True,
     trainer="vat",
     unlabelled_batch=32,

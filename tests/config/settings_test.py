@@ -50,6 +50,7 @@ _OTHER = Config(
     refine_samples=300,
     remainder="keep",
     learning_rate=3e-5,
+    learning_rate_schedule="linear",
     weight_decay="auto",
     strategy="none",
     mixed_precision=True,

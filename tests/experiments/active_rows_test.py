@@ -58,7 +58,7 @@ def test_published_results_will_do(config):
     folder = pathlib.Path(config.run_dir, "active")
     shutil.copytree(_PUBLISHED, folder)
     runs = read_active(dataclasses.replace(config, dataset="mnist"))
-    assert len(runs) == 9
+    assert len(runs) == len(list(folder.glob("*/*/curve.csv"))) > 5
     assert {run.curve[-1].labels for run in runs} == {1000}
 
 
