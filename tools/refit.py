@@ -8,10 +8,13 @@
 Prints the test error (dropout off, %) after the first so many labels, for each
 of the settings and seeds. Settings are the run's own, but for those that are
 given: `name=value`, several with commas. The picks stay the run's.
+With --held_out the error is that of pool images which the run did not buy: settings
+may be chosen by it, and the test images stay unseen.
 """
 
 import argparse
 import csv
+import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -28,6 +31,14 @@ def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
     rows = list(csv.DictReader((run / "picks.csv").read_text().splitlines()))
     ids = np.array([row["id"] for row in rows])
     return dataset.hidden.select(ids)
+
+
+def with_held_out(dataset: Dataset, bought: Labels, count: int) -> Dataset:
+    """Returns the data set with random images of the pool in place of the test images."""
+    rest = np.setdiff1d(dataset.splits.pool_ids, bought.ids)
+    ids = np.random.default_rng(0).choice(rest, count, replace=False)
+    images = dataset.train.select(ids)
+    return dataclasses.replace(dataset, test=images, test_labels=dataset.hidden.select(ids))
 
 
 def test_errors(
@@ -61,6 +72,7 @@ def main() -> None:
     parser.add_argument("--settings", action="append", help="name=value[,name=value ...]")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--first_seed", type=int, default=0)
+    parser.add_argument("--held_out", type=int, default=0, help="how many; 0: test images")
     parser.add_argument("run", type=pathlib.Path)
     options = parser.parse_args()
     startup.import_tensorflow()
@@ -69,6 +81,8 @@ def main() -> None:
     flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
     dataset = load(from_flagfile(flags))
     bought = picks(options.run, dataset)
+    if options.held_out:
+        dataset = with_held_out(dataset, bought, options.held_out)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     print("| settings | labels | mean | each |\n|---|---|---|---|")
     for settings in options.settings or [""]:

@@ -45,3 +45,14 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
         config, dataset, [_TOOL["picks"](tmp_path, dataset)], range(2)
     )
     assert cells[1][3] == f"{first:.2f} {second:.2f}"
+
+
+def test_held_out_images_are_of_the_pool_and_were_not_bought(tmp_path):
+    dataset = load(Config(dataset="digits", run_dir=str(tmp_path)))
+    bought = dataset.hidden.select(dataset.splits.pool_ids[:900])
+    held_out = _TOOL["with_held_out"](dataset, bought, 50)
+    ids = set(held_out.test.ids)
+    assert len(ids) == 50
+    assert ids <= set(dataset.splits.pool_ids) - set(bought.ids)
+    assert held_out.test_labels.ids.tolist() == held_out.test.ids.tolist()
+    assert held_out.train is dataset.train
