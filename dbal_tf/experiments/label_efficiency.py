@@ -1,7 +1,7 @@
 """`--experiment=label_efficiency`: what each change of the paper's protocol saves in labels.
 
 Three ingredients, all of them together, and each left out: how a query is made
-of scores, how long a network is trained, and whether its images are changed.
+of scores, how a network is trained, and whether its images are changed.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
         _batch("all", "all three", BATCH),
         Variant(_NO_BATCH, "without the batch", {**TRAINING, **AUGMENTATION}),
         Variant(
-            "no_training", "without long training", {**BATCH, **AUGMENTATION}, None, SCORED
+            "no_training", "with the paper's training", {**BATCH, **AUGMENTATION}, None, SCORED
         ),
         Variant("no_augmentation", "without augmentation", {**BATCH, **TRAINING}, None, SCORED),
         _batch("batchbald", "BatchBALD instead", {"batch": "batchbald"}, "bald"),
