@@ -12,7 +12,7 @@ from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.config.data import class_counts
 from dbal_tf.core import InputError
-from dbal_tf.datasets import LOADERS
+from dbal_tf.datasets import LOADERS, hard_pools
 from dbal_tf.datasets.image_folder import FolderOptions
 from dbal_tf.datasets.source import Source
 from dbal_tf.datasets.splits import (
@@ -42,6 +42,10 @@ class ExampleGen:
         validation_size: Number of items in the validation set.
         classes: Names of the classes to keep; empty: all.
         pool_size: Largest size of the pool; 0: no limit.
+        pool_counts: Number of items of each class in the pool, such as `cat:900`; empty:
+            no limit.
+        pool_copies: How often each image stands in the pool.
+        copy_noise: Noise of the copies, as a share of the range of pixel values.
         folder: How a folder of images is read; None for other data sets.
         test_size: Number of items held out for the test, from a data set that has
             no test items; 0: a fifth, at most 1000.
@@ -60,6 +64,9 @@ class ExampleGen:
     validation_size: int
     classes: tuple[str, ...] = ()
     pool_size: int = 0
+    pool_counts: tuple[str, ...] = ()
+    pool_copies: int = 1
+    copy_noise: float = 0.0
     folder: FolderOptions | None = None
     test_size: int = 0
     test_counts: tuple[str, ...] = ()
@@ -81,6 +88,9 @@ class ExampleGen:
             config.validation_size,
             config.classes,
             config.pool_size,
+            config.pool_counts,
+            config.pool_copies,
+            config.copy_noise,
             FolderOptions.from_config(config) if config.dataset == _FOLDER else None,
             config.test_size,
             config.test_counts,
@@ -113,11 +123,18 @@ class ExampleGen:
             source = self._with_test(source)
         splits = self._split(source, seed, initial_ids)
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
+        if self.pool_counts:
+            counts = self._counts("pool_counts", source)
+            splits = hard_pools.of_counts(splits, hidden, counts, seed)
         # `train` is the union of the splits, so what the pool leaves out goes from it, too.
-        if self.pool_size:
+        if self.pool_size or self.pool_counts:
             used = (splits.initial_ids, splits.validation_ids, splits.pool_ids)
             ids = train.ids[np.isin(train.ids, np.concatenate(used))]
             train, hidden = train.select(ids), hidden.select(ids)
+        if self.pool_copies > 1:
+            train, splits, hidden = hard_pools.repeat(
+                train, splits, hidden, self.pool_copies, self.copy_noise, seed
+            )
         return Dataset(
             name=self.dataset,
             train=train,

@@ -98,6 +98,25 @@ class DataSettings:
         "The authors' code for section 5.3: 5000.",
         at_least=0,
     )
+    pool_counts: tuple[str, ...] = option(
+        (),
+        "Images of each class in the pool, in place of --pool_size, drawn once for all rounds, "
+        "such as cat:900,dog:100: rare classes. Empty: as many as there are.",
+    )
+    pool_copies: int = option(
+        1,
+        "Times that each image stands in the pool; if more than once, each copy has noise of "
+        "its own. Repeated MNIST (Kirsch et al. 2019): 3.",
+        at_least=1,
+        at_most=1000,
+    )
+    copy_noise: float = option(
+        0.03,
+        "Standard deviation of the Gaussian noise of --pool_copies, as a share of the range of "
+        "pixel values. Kirsch et al. 2019: 0.03, which is 0.1 of standardised MNIST.",
+        at_least=0.0,
+        at_most=1.0,
+    )
 
 
 def height_width(text: str) -> tuple[int, int] | None:

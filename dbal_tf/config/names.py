@@ -7,7 +7,14 @@ these tuples.
 # Grids of runs; table2 is none: it fits semi-supervised systems, each once.
 GRIDS = (
     *("run", "figure1", "figure2", "figure3", "table1"),
-    *("melanoma", "query_rate", "whole_pool", "label_efficiency", "calibration"),
+    *(
+        "melanoma",
+        "query_rate",
+        "whole_pool",
+        "label_efficiency",
+        "repeated_pool",
+        "calibration",
+    ),
 )
 EXPERIMENTS = (*GRIDS, "table2")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")

@@ -32,6 +32,7 @@ _OF_FOLDERS = (
     *("labels_csv", "class_names", "image_size", "strict"),
     *("test_size", "test_counts", "folds"),
 )
+_COUNTS = ("initial_counts", "test_counts", "pool_counts")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Config(
         self._check_oracle()
         self._check_folder()
         self._check_counts()
+        self._check_pool()
         if self.weight_decay == "auto" and not self.validation_size:
             raise InputError(
                 "--validation_size=0 cannot be used with --weight_decay=auto, which is chosen "
@@ -201,14 +203,33 @@ class Config(
             raise InputError(
                 "--folds=1 would test on all images; expected at least 2, or 0 for none."
             )
-        for name in ("initial_counts", "test_counts"):
+        for name in _COUNTS:
             class_counts(name, getattr(self, name))
         # Of a person's images the classes are not known before.
-        counted = [n for n in ("initial_counts", "test_counts") if getattr(self, n)]
+        counted = [name for name in _COUNTS if getattr(self, name)]
         if counted and self.oracle != "dataset":
             raise InputError(
                 f"--{counted[0]} cannot be used with --oracle={self.oracle}, as the classes "
                 "are not known before; leave it out."
+            )
+
+    def _check_pool(self) -> None:
+        if self.pool_counts and self.pool_size:
+            raise InputError(
+                f"--pool_size={self.pool_size} and --pool_counts were both given; expected one "
+                "of them; leave the other out."
+            )
+        if self.pool_copies == 1:
+            return
+        given = f"--pool_copies={self.pool_copies} cannot be used with"
+        if self.oracle != "dataset":
+            raise InputError(
+                f"{given} --oracle={self.oracle}, who would be asked the same again; leave it "
+                "out."
+            )
+        if self.dataset == "tfrecord":
+            raise InputError(
+                f"{given} --dataset=tfrecord, whose images stay in their files; leave it out."
             )
 
     def num_initial(self, num_classes: int) -> int:

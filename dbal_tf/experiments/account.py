@@ -47,6 +47,10 @@ def _queries(config: Config) -> str:
     start = f"{config.initial_per_class} per class"
     if config.initial_counts:
         start = ", ".join(value.replace(":", " ") for value in config.initial_counts)
+    if config.pool_counts:
+        scored += f" of {', '.join(config.pool_counts)}".replace(":", " ")
+    if config.pool_copies > 1:
+        scored += f", each image {config.pool_copies} times"
     return f"{start} at the start, {config.acquisition_size} a query of {scored}"
 
 

@@ -1,7 +1,8 @@
 """`--experiment=label_efficiency`: what each change of the paper's protocol saves in labels.
 
 Three ingredients, all of them together, and each left out: how a query is made
-of scores, how a network is trained, and whether its images are changed.
+of scores, how a network is trained, and whether its images are changed. The fourth,
+the posterior, is the paper's own.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ TRAINING = {
 AUGMENTATION = {"augment": ("shift", "rotate")}
 # Random and expected risk have no scores that a batch could be made of.
 SCORED = tuple(name for name in (*ACQUISITIONS, *JOINT_ACQUISITIONS) if name != "random")
+# What one sample has scores of; under bald all images would be alike.
+_OF_ONE_SAMPLE = ("max_entropy", "var_ratios")
 _NO_BATCH = "no_batch"
 
 
@@ -48,6 +51,12 @@ EXPERIMENT = Experiment(
             "no_training", "with the paper's training", {**BATCH, **AUGMENTATION}, None, SCORED
         ),
         Variant("no_augmentation", "without augmentation", {**BATCH, **TRAINING}, None, SCORED),
+        _batch(
+            "no_posterior",
+            "without the posterior",
+            {**BATCH, "posterior": "deterministic"},
+            *_OF_ONE_SAMPLE,
+        ),
         _batch("batchbald", "BatchBALD instead", {"batch": "batchbald"}, "bald"),
         _batch("diverse", "diverse instead", {"batch": "diverse"}),
     ),
@@ -61,6 +70,8 @@ EXPERIMENT = Experiment(
         "--learning_rate, --learning_rate_schedule, --weight_decay); and training images that "
         "are shifted and turned at random (--augment=shift,rotate). Each stands beside the "
         "same without it: what the difference is, is its share.",
+        "Without the posterior: one pass without dropout in place of the samples, trained with "
+        "dropout as the others are; max_entropy and var_ratios have such scores.",
         "BatchBALD and diverse, which is k-means++ on how predictions vary, make the query "
         "instead of the noise. Random buys the same images with and without a batch, so its "
         "run without the batch is the one that all of them are compared with.",

@@ -8,6 +8,7 @@ from dbal_tf.experiments import (
     label_efficiency,
     melanoma,
     query_rate,
+    repeated_pool,
     report,
     table1,
     whole_pool,
@@ -24,5 +25,6 @@ EXPERIMENTS: dict[str, Experiment] = {
     "query_rate": query_rate.EXPERIMENT,
     "whole_pool": whole_pool.EXPERIMENT,
     "label_efficiency": label_efficiency.EXPERIMENT,
+    "repeated_pool": repeated_pool.EXPERIMENT,
     "calibration": calibration.EXPERIMENT,
 }

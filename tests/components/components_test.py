@@ -74,6 +74,7 @@ CHANGED = Config(
     initial_per_class=4,
     validation_size=50,
     pool_size=200,
+    copy_noise=0.1,
     num_samples=9,
     pool_subset=70,
     refine=60,
@@ -117,6 +118,8 @@ _INSTEAD = CHANGED.replace(oracle="dataset", test_size=0)
 ALSO_CHANGED = {
     "test_counts": _INSTEAD.replace(test_counts=("2:9",)),
     "initial_counts": _INSTEAD.replace(initial_counts=("2:5", "8:3")),
+    "pool_counts": _INSTEAD.replace(pool_size=0, pool_counts=("2:5", "8:3")),
+    "pool_copies": _INSTEAD.replace(pool_copies=2),
     "folds": _INSTEAD.replace(folds=3),
     "beam_options": Config(dataset="tfrecord", scorer="beam", beam_options="--runner=X"),
 }

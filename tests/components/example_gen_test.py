@@ -79,6 +79,19 @@ def test_two_classes_and_a_part_of_the_pool() -> None:
     assert dataset.checksum == whole.checksum
 
 
+def test_a_pool_with_rare_classes_and_copies() -> None:
+    rare = tuple(f"{name}:{3 if name < 5 else 20}" for name in range(10))
+    gen = dataclasses.replace(_DIGITS, pool_counts=rare, pool_copies=4, copy_noise=0.1)
+    dataset, whole = gen.run(seed=0), _DIGITS.run(seed=0)
+    pool = dataset.splits.pool_ids
+    assert len(dataset.train) == len(dataset.hidden) == 120 + len(pool)
+    classes = dataset.hidden.select(pool).classes
+    assert np.bincount(classes).tolist() == [12] * 5 + [80] * 5
+    assert dataset.splits.initial_ids.tolist() == whole.splits.initial_ids.tolist()
+    assert {item.split("#")[0] for item in pool.tolist()} < set(whole.splits.pool_ids)
+    assert dataset.checksum == whole.checksum
+
+
 def test_a_given_initial_set() -> None:
     ids = _DIGITS.run(seed=0).train.ids[[30, 5, 9]]
     gen = dataclasses.replace(_DIGITS, pool_size=40)
@@ -204,6 +217,7 @@ def test_counts_of_each_class_by_name(folder) -> None:
         ({"folds": 40}, "--folds=40 of 60 images, near copies together, leaves some"),
         ({"test_counts": ("a:30", "b:1", "c:1")}, "cannot be drawn: a has 20 images"),
         ({"test_counts": ("a:3", "b:1")}, "names a, b; expected each of the classes a, b, c"),
+        ({"pool_counts": ("a:3", "d:1")}, "names a, d; expected each of the classes a, b, c"),
         ({"initial_counts": ("x:3", "b:1", "c:1")}, "--initial_counts=x:3,b:1,c:1 names x"),
     ],
 )

@@ -62,6 +62,8 @@ _OTHER = Config(
     keep_scores=True,
     classes=("7", "1"),
     pool_size=90,
+    pool_copies=3,
+    copy_noise=0.1,
     graph_neighbors=0,
     graph_scale=0.5,
     initializer="early_keras",
@@ -104,9 +106,12 @@ def _from_flagfile(path):
 
 def test_the_other_settings_differ_in_all_that_can():
     same = {name for name in _FIELDS if getattr(_OTHER, name) == getattr(Config(), name)}
-    # A person labels for one run, and these are several; there is one way to a test set; Beam
-    # does not read image folders.
-    assert same == {"oracle", "test_counts", "folds", "scorer", "beam_options"}
+    # A person labels for one run, and these are several; there is one way to a test set, and
+    # one to a smaller pool; Beam does not read image folders.
+    assert same == {
+        *("oracle", "test_counts", "folds", "pool_counts"),
+        *("scorer", "beam_options"),
+    }
 
 
 @pytest.mark.parametrize("config", [Config(), _OTHER], ids=["defaults", "all others"])
@@ -166,6 +171,21 @@ _BAD = {
         {"acquisition": ("bald", "foo")},
         "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
         "var_ratios, mean_std, epig, mbr.",
+    ),
+    "two ways to a smaller pool": (
+        {"pool_size": 50, "pool_counts": ("0:5", "1:50")},
+        "--pool_size=50 and --pool_counts were both given; expected one of them; leave the "
+        "other out.",
+    ),
+    "copies for a person": (
+        {"pool_copies": 3, "oracle": "csv"},
+        "--pool_copies=3 cannot be used with --oracle=csv, who would be asked the same again; "
+        "leave it out.",
+    ),
+    "copies of images in shards": (
+        {"pool_copies": 3, "dataset": "tfrecord"},
+        "--pool_copies=3 cannot be used with --dataset=tfrecord, whose images stay in their "
+        "files; leave it out.",
     ),
     "no technique": (
         {"acquisition": ()},

@@ -50,6 +50,14 @@ def test_the_stamp_says_protocol_commit_and_cost():
     assert "10 a query of the whole pool; or 10 per class at the start, 5 a query of a" in both
 
 
+def test_the_stamp_says_what_the_pool_was_made_of():
+    config = CONFIG.replace(pool_counts=("0:5", "1:50"), pool_copies=4)
+    results = _results(a=1)[:1]
+    cell = dataclasses.replace(results[0].cell, config=config)
+    stamp = account.stamp(config, [dataclasses.replace(results[0], cell=cell)])
+    assert "10 a query of the whole pool of 0 5, 1 50, each image 4 times; T = 100" in stamp
+
+
 def test_the_protocol_holds_every_setting_that_makes_the_runs():
     table = account.protocol(_results())
     assert list(table.header) == ["flag", "start 20", "start 100", "start 100, as released"]

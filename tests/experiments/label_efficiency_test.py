@@ -21,13 +21,25 @@ def test_random_runs_where_nothing_needs_scores():
         "no_batch/random/0",
     ]
     assert [path.split("/")[0] for path in paths if "bald" in path.split("/")] == [
-        variant.folder for variant in EXPERIMENT.variants
+        variant.folder for variant in EXPERIMENT.variants if variant.folder != "no_posterior"
     ]
+
+
+def test_without_the_posterior_a_score_is_needed_that_one_sample_has():
+    with_posterior, without = (
+        cell.config
+        for cell in _cells(GRID.replace(acquisition=("max_entropy", "mean_std")))
+        if cell.path in ("all/max_entropy/0", "no_posterior/max_entropy/0")
+    )
+    assert with_posterior.replace(posterior="deterministic", run_dir="") == without.replace(
+        run_dir=""
+    )
 
 
 def test_batchbald_is_for_bald_alone():
     paths = [cell.path for cell in _cells(GRID.replace(acquisition=("epig", "max_entropy")))]
     assert "diverse/epig/0" in paths
+    assert not any(path.startswith("no_posterior/epig") for path in paths)
     assert not any(path.startswith("batchbald") for path in paths)
 
 

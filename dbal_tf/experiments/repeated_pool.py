@@ -1,0 +1,42 @@
+"""`--experiment=repeated_pool`: what batches lose in a pool that repeats each image.
+
+Repeated MNIST: Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019, section 4.1.
+"""
+
+from dbal_tf.experiments import report
+from dbal_tf.experiments.grid import Experiment, Variant
+
+_POOLS = (
+    ("once", "each image once", {}),
+    ("copies", "each image four times", {"pool_copies": 4}),
+)
+_BATCHES = (("stochastic", "stochastic"), ("batchbald", "BatchBALD"))
+
+EXPERIMENT = Experiment(
+    title="A pool with copies",
+    report=report.write,
+    variants=(
+        *(Variant(folder, title, changes) for folder, title, changes in _POOLS),
+        *(
+            Variant(
+                f"{folder}_{batch}",
+                f"{title}, {name}",
+                {**changes, "batch": batch},
+                techniques=("bald",),
+                baseline=folder,
+            )
+            for batch, name in _BATCHES
+            for folder, title, changes in _POOLS
+        ),
+    ),
+    panels="acquisition",
+    checkpoints=(50, 100, 150),
+    thresholds=(0.20, 0.10),
+    captions=(
+        "Four copies of each image, each with slight noise of its own: the ten highest scores "
+        "are then of two or three images, and the labels of copies teach little. Each pool has "
+        "the same images at its root, and the runs of a repetition begin with the same labels.",
+        "Queries are the ten highest scores, unless stochastic (the highest after random "
+        "noise) or BatchBALD (jointly most informative) is named.",
+    ),
+)
