@@ -3,10 +3,12 @@
 Repeated MNIST: Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019, section 4.1.
 """
 
+from typing import Any
+
 from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant
 
-_POOLS = (
+_POOLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("once", "each image once", {}),
     ("copies", "each image four times", {"pool_copies": 4}),
 )
