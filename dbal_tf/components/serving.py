@@ -12,6 +12,10 @@ from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 
 # Samples at once in the exported program: its memory does not grow with num_samples.
 _TILE = 25
+_ENDPOINTS = {
+    ("serving_default", "scores"): tf.float32,
+    ("serving_uint8", "scores_uint8"): tf.uint8,
+}
 
 Scoring = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
@@ -46,34 +50,46 @@ def serving_archive(
         class_names: One name per class.
     """
     scoring = _Scoring(network, posterior, var_ratios)
-    floats = tf.TensorSpec(network.input_shape, tf.float32, name="images")
-    bytes_ = tf.TensorSpec(network.input_shape, tf.uint8, name="images")
-    scalars = [tf.TensorSpec([], tf.int64)] * 2
     archive = keras.export.ExportArchive()
     archive.track(network)
     if (state := scoring.state) is not None:
         archive.track(state)
 
-    serve = archive.add_endpoint(
-        "serving_default",
+    def spec(dtype: tf.DType) -> tf.TensorSpec:
+        return tf.TensorSpec(network.input_shape, dtype, name="images")
+
+    scalars = [tf.TensorSpec([], tf.int64)] * 2
+    serve = _traced(
         lambda images: {"probs": scoring.statistics(images, num_samples, seed).mean_probs},
-        [floats],
+        [spec(tf.float32)],
     )
-    score = archive.add_endpoint("scores", scoring.scores, [floats, *scalars])
-    _add_uint8(archive, serve, score, [bytes_, *scalars])
+    score = _traced(scoring.scores, [spec(tf.float32), *scalars])
+    for names, dtype in _ENDPOINTS.items():
+        _add_endpoints(archive, names, serve, score, [spec(dtype), *scalars])
     archive.add_endpoint("class_names", _names_endpoint(class_names))
     return archive, score
 
 
-def _add_uint8(
-    archive: keras.export.ExportArchive, serve: Any, score: Any, inputs: list[tf.TensorSpec]
+def _traced(function: Callable[..., Any], inputs: list[tf.TensorSpec]) -> Any:
+    """Returns the graph of a function, which all endpoints share.
+
+    Endpoints are traced twice each; this takes seconds.
+    """
+    return tf.function(function, inputs, autograph=False).get_concrete_function()
+
+
+def _add_endpoints(
+    archive: keras.export.ExportArchive,
+    names: tuple[str, str],
+    serve: Any,
+    score: Any,
+    inputs: list[tf.TensorSpec],
 ) -> None:
-    """Adds the endpoints for uint8 images."""
     archive.add_endpoint(
-        "serving_uint8", lambda images: serve(tf.cast(images, tf.float32)), inputs[:1]
+        names[0], lambda images: serve(tf.cast(images, tf.float32)), inputs[:1]
     )
     archive.add_endpoint(
-        "scores_uint8",
+        names[1],
         lambda images, num_samples, seed: score(tf.cast(images, tf.float32), num_samples, seed),
         inputs,
     )

@@ -92,8 +92,8 @@ def test_update_by_hand() -> None:
 
 @pytest.mark.parametrize("num_classes", [2, 3])
 def test_the_query_is_that_of_brute_force(num_classes: int) -> None:
-    weights = random_graph(200, seed=num_classes, density=0.05)
-    rows, classes = np.arange(6) * 30, np.arange(6) % num_classes
+    weights = random_graph(80, seed=num_classes, density=0.1)
+    rows, classes = np.arange(6) * 13, np.arange(6) % num_classes
     expected = brute_force(weights, rows, classes, num_classes)
     for kind in (np.asarray, scipy.sparse.csr_array):
         state = MinimumBayesRisk(kind(weights), rows, classes, num_classes)

@@ -19,6 +19,7 @@ def experiment(tmp_path_factory):
         num_samples=5,
         pool_subset=200,
         weight_decay="2.5",
+        export_every=-1,
         run_dir=str(tmp_path_factory.mktemp("digits") / "run"),
     )
     lines = []

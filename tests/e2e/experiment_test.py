@@ -24,6 +24,7 @@ def config(tmp_path_factory):
         epochs=1,
         num_samples=5,
         pool_subset=100,
+        export_every=-1,
         run_dir=str(tmp_path_factory.mktemp("experiment") / "figure1"),
     )
 
@@ -99,7 +100,7 @@ def test_the_report_is_complete(config, gone_on):
     assert (folder / "figure1.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_deterministic_bald_buys_what_random_buys(config, tmp_path, no_export):
+def test_the_deterministic_bald_buys_what_random_buys(config, tmp_path):
     """What the caption of figure2 says."""
     shared = config.replace(
         experiment="run",

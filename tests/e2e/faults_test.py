@@ -38,7 +38,7 @@ def undisturbed(tmp_path_factory):
         pool_subset=60,
         run_dir=str(tmp_path_factory.mktemp("faults") / "undisturbed"),
     )
-    run(config, load(config), lambda _: None)
+    run(config.replace(export_every=-1), load(config), lambda _: None)
     return config, _facts(config.run_dir)
 
 

@@ -20,6 +20,7 @@ def config(mnist_dir, tmp_path_factory):
         num_samples=10,
         pool_subset=500,
         weight_decay="2.5",
+        export_every=-1,
         run_dir=str(tmp_path_factory.mktemp("mnist") / "run"),
     )
 

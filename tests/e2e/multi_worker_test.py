@@ -7,11 +7,14 @@ import sys
 from dbal_tf.store.writer import Store
 
 _TOOL = pathlib.Path(__file__).parents[2] / "tools" / "multi_worker.py"
-_FLAGS = "--dataset=digits --epochs=2 --num_samples=3 --pool_subset=50 --weight_decay=2.5"
+_FLAGS = (
+    *("--dataset=digits", "--epochs=2", "--num_samples=3", "--pool_subset=50"),
+    *("--weight_decay=2.5", "--export_every=-1"),
+)
 
 
 def _run(folder: pathlib.Path, rounds: int) -> tuple[list[str], list]:
-    flags = [*_FLAGS.split(), f"--rounds={rounds}", f"--run_dir={folder}"]
+    flags = [*_FLAGS, f"--rounds={rounds}", f"--run_dir={folder}"]
     done = subprocess.run(
         [sys.executable, _TOOL, "--workers=2", "--", *flags],
         capture_output=True,

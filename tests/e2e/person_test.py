@@ -88,7 +88,7 @@ def test_a_person_buys_what_the_data_set_buys(tmp_path, monkeypatch):
         num_samples=3,
         pool_subset=40,
         weight_decay="2.5",
-        export_every=0,
+        export_every=-1,
         seed=11,
         run_dir=str(tmp_path / "dataset"),
     )

@@ -27,6 +27,7 @@ def config(tmp_path_factory):
         pool_subset=100,
         weight_decay="2.5",
         seed=11,
+        export_every=-1,
         run_dir=str(tmp_path_factory.mktemp("resume") / "undisturbed"),
     )
 
@@ -93,14 +94,14 @@ def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed
     assert _committed(other) == (5, 60)
 
 
-def test_another_seed_buys_others(config, undisturbed, no_export):
+def test_another_seed_buys_others(config, undisturbed):
     other = config.replace(seed=12, rounds=1, run_dir=f"{config.run_dir}-other-seed")
     ids, _, measures = _finish(other)
     assert set(ids[:20]) != set(undisturbed[0][:20])
     assert measures[0] != undisturbed[2][0]
 
 
-def test_the_same_seed_buys_the_same(config, undisturbed, no_export):
+def test_the_same_seed_buys_the_same(config, undisturbed):
     again = config.replace(rounds=2, run_dir=f"{config.run_dir}-again")
     ids, classes, measures = _finish(again)
     assert ids == undisturbed[0][:40]

@@ -13,10 +13,10 @@ from dbal_tf.datasets import digits
 
 @pytest.fixture(scope="module")
 def given():
-    """100 labelled digits, 1000 without labels, 100 for validation."""
+    """100 labelled digits, 400 without labels, 100 for validation."""
     train, classes = digits.load("").train.images, digits.load("").train_classes
     labelled = LabelledImages(train[:100], classes[:100])
-    return labelled, train[200:], LabelledImages(train[100:200], classes[100:200])
+    return labelled, train[200:600], LabelledImages(train[100:200], classes[100:200])
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,16 @@ def test_images():
 
 
 @pytest.fixture(scope="module")
-def fitted(given):
-    return Tsvm.tiny().fit(*given, seed=0, session=Session())
+def logged(given):
+    """A fitted machine, and the measures of each of its rounds."""
+    seen = []
+    session = Session(log=lambda name, measures, step: seen.append(measures))
+    return Tsvm.tiny().fit(*given, seed=0, session=session), seen
+
+
+@pytest.fixture(scope="module")
+def fitted(logged):
+    return logged[0]
 
 
 def test_tiny_learns_digits(fitted, test_images):
@@ -38,19 +46,14 @@ def test_tiny_learns_digits(fitted, test_images):
     np.testing.assert_allclose(probs.sum(axis=1), 1)
 
 
-def test_kept_weights_are_the_best_on_validation(given):
-    seen = []
-    session = Session(log=lambda name, measures, step: seen.append(measures))
-    predictor = Tsvm.tiny().fit(*given, seed=0, session=session)
+def test_kept_weights_are_the_best_on_validation(given, logged):
+    predictor, seen = logged
     assert error(predictor, given[2]) <= min(m["validation_error"] for m in seen)
 
 
-def test_objective_falls_within_each_stage(given):
-    seen = []
-    session = Session(log=lambda name, measures, step: seen.append(measures["objective"]))
+def test_objective_falls_within_each_stage(logged):
     system = Tsvm.tiny()
-    system.fit(*given, seed=0, session=session)
-    stages = np.reshape(seen, (-1, system.rounds))
+    stages = np.reshape([m["objective"] for m in logged[1]], (-1, system.rounds))
     assert len(stages) == len(system.costs) * len(system.path)
     assert np.diff(stages, axis=1).max() <= 0
 
