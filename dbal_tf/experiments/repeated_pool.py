@@ -12,7 +12,10 @@ _POOLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("once", "each image once", {}),
     ("copies", "each image four times", {"pool_copies": 4}),
 )
-_BATCHES = (("stochastic", "stochastic"), ("batchbald", "BatchBALD"))
+_BATCHES = (
+    ("stochastic", "stochastic", ("bald", "epig")),
+    ("batchbald", "BatchBALD", ("bald",)),
+)
 
 EXPERIMENT = Experiment(
     title="A pool with copies",
@@ -24,10 +27,10 @@ EXPERIMENT = Experiment(
                 f"{folder}_{batch}",
                 f"{title}, {name}",
                 {**changes, "batch": batch},
-                techniques=("bald",),
+                techniques=techniques,
                 baseline=folder,
             )
-            for batch, name in _BATCHES
+            for batch, name, techniques in _BATCHES
             for folder, title, changes in _POOLS
         ),
     ),

@@ -10,7 +10,7 @@ def test_each_query_is_made_of_the_same_pool_with_and_without_copies() -> None:
     of = {cell.path: cell.config for cell in cells(EXPERIMENT, config, pytest.fail)}
     assert [path for path in of if path.startswith("once")] == [
         *("once/bald/0", "once/epig/0", "once/random/0"),
-        *("once_stochastic/bald/0", "once_batchbald/bald/0"),
+        *("once_stochastic/bald/0", "once_stochastic/epig/0", "once_batchbald/bald/0"),
     ]
     for path, once in list(of.items()):
         if path.startswith("once"):
