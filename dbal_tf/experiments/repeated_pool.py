@@ -39,8 +39,8 @@ EXPERIMENT = Experiment(
     thresholds=(0.20, 0.10),
     captions=(
         "Four copies of each image, each with slight noise of its own: the ten highest scores "
-        "are then of two or three images, and the labels of copies teach little. Each pool has "
-        "the same images at its root, and the runs of a repetition begin with the same labels.",
+        "are then of a few images, and the labels of copies teach little. Both pools are made "
+        "of the same images, and the runs of a repetition begin with the same labels.",
         "Queries are the ten highest scores, unless stochastic (the highest after random "
         "noise) or BatchBALD (jointly most informative) is named.",
     ),
