@@ -9,8 +9,8 @@ from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant
 
 _POOLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("once", "each image once", {}),
-    ("copies", "each image four times", {"pool_copies": 4}),
+    ("once", "once", {}),
+    ("copies", "four times", {"pool_copies": 4}),
 )
 _BATCHES = (
     ("stochastic", "stochastic", ("bald", "epig")),
@@ -38,9 +38,10 @@ EXPERIMENT = Experiment(
     checkpoints=(50, 100, 150),
     thresholds=(0.20, 0.10),
     captions=(
-        "Four copies of each image, each with slight noise of its own: the ten highest scores "
-        "are then of a few images, and the labels of copies teach little. Both pools are made "
-        "of the same images, and the runs of a repetition begin with the same labels.",
+        "Once: each image stands once in the pool. Four times: as four copies, each with slight "
+        "noise of its own; the ten highest scores are then of a few images, and the labels of "
+        "copies teach little. Both pools are made of the same images, and the runs of a "
+        "repetition begin with the same labels.",
         "Queries are the ten highest scores, unless stochastic (the highest after random "
         "noise) or BatchBALD (jointly most informative) is named.",
     ),
