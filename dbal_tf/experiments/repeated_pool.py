@@ -38,10 +38,10 @@ EXPERIMENT = Experiment(
     checkpoints=(50, 100, 150),
     thresholds=(0.20, 0.10),
     captions=(
-        "Once: each image stands once in the pool. Four times: as four copies, each with slight "
-        "noise of its own; the ten highest scores are then of a few images, and the labels of "
-        "copies teach little. Both pools are made of the same images, and the runs of a "
-        "repetition begin with the same labels.",
+        "Once: each image stands once in the pool. Four times: as four copies, each with "
+        "slight noise of its own; the ten highest scores are then of a few images, and the "
+        "labels of copies teach little. Both pools are made of the same images, and the runs "
+        "of a repetition begin with the same labels.",
         "Queries are the ten highest scores, unless stochastic (the highest after random "
         "noise) or BatchBALD (jointly most informative) is named.",
     ),
