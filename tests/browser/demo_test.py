@@ -16,7 +16,10 @@ from dbal_tf.datasets import digits
 from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_FLAGS = ("--test_size=20", "--rounds=2", "--class_names=0,1,2,3,4,5,6,7,8,9")
+_FLAGS = (
+    *("--test_size=20", "--rounds=2", "--steps=60"),
+    "--class_names=0,1,2,3,4,5,6,7,8,9",
+)
 
 
 @pytest.fixture
