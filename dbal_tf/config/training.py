@@ -95,7 +95,7 @@ class TrainingSettings:
     mixed_precision: bool = option(
         False,
         "Compute in bfloat16, keep weights and probabilities in float32: faster on devices "
-        "with bfloat16 units.",
+        "with bfloat16 units, slower on others.",
     )
     jit_compile: bool = option(False, "Compile with XLA; slower on CPUs.")
     trainer: str = option(
