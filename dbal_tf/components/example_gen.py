@@ -42,7 +42,7 @@ class ExampleGen:
         validation_size: Number of items in the validation set.
         classes: Names of the classes to keep; empty: all.
         pool_size: Largest size of the pool; 0: no limit.
-        pool_counts: Number of items of each class in the pool, such as `cat:900`; empty:
+        pool_counts: Most items of each class in the pool, such as `cat:900`; empty:
             no limit.
         pool_copies: How often each image stands in the pool.
         copy_noise: Noise of the copies, as a share of the range of pixel values.

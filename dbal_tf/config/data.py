@@ -100,8 +100,8 @@ class DataSettings:
     )
     pool_counts: tuple[str, ...] = option(
         (),
-        "Images of each class in the pool, in place of --pool_size, drawn once for all rounds, "
-        "such as cat:900,dog:100: rare classes. Empty: as many as there are.",
+        "Most images of each class in the pool, in place of --pool_size, drawn once for all "
+        "rounds, such as cat:900,dog:100: rare classes. Empty: as many as there are.",
     )
     pool_copies: int = option(
         1,

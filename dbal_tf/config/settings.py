@@ -231,6 +231,12 @@ class Config(
             raise InputError(
                 f"{given} --dataset=tfrecord, whose images stay in their files; leave it out."
             )
+        # Features are found by id, but a copy's noise is another in each repetition.
+        if self.model.startswith(known.APPLICATIONS) and not self.train_trunk:
+            raise InputError(
+                f"{given} --model={self.model}, whose features are kept for other runs; give "
+                "--train_trunk, or leave it out."
+            )
 
     def num_initial(self, num_classes: int) -> int:
         """Returns the number of items in the initial set, given that of all classes."""

@@ -187,6 +187,11 @@ _BAD = {
         "--pool_copies=3 cannot be used with --dataset=tfrecord, whose images stay in their "
         "files; leave it out.",
     ),
+    "copies whose features would be kept": (
+        {"pool_copies": 3, "model": "keras.applications:VGG16"},
+        "--pool_copies=3 cannot be used with --model=keras.applications:VGG16, whose features "
+        "are kept for other runs; give --train_trunk, or leave it out.",
+    ),
     "no technique": (
         {"acquisition": ()},
         "--acquisition is empty; expected one of random, bald, max_entropy, var_ratios, "
