@@ -80,6 +80,23 @@ def run(tmp_path_factory):
     return once
 
 
+def test_copies_are_the_same_when_a_run_goes_on(run):
+    config, _ = run("batchbald")
+    # The whole pool is scored, so that each copy's noise is in what is bought.
+    copies = {"pool_copies": 3, "pool_size": 60, "pool_subset": 0}
+    whole, killed = (
+        config.replace(run_dir=f"{config.run_dir}-{name}", **copies)
+        for name in ("copies", "copies-killed")
+    )
+    expected = _bought(whole)
+    assert all("#" in item for item in expected[20:])
+    assert _bought(killed, stop=1) is None
+    assert _bought(killed) == expected
+    found = facts.read_facts(pathlib.Path(killed.run_dir))
+    wrong = [line for ok, line in (checks.check(one, found) for one in _CHECKS) if not ok]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("name", _WAYS)
 def test_each_way_buys_what_the_audit_accepts(run, name):
     config, bought = run(name)
