@@ -28,11 +28,13 @@ class Vat:
     that changes the prediction most.
 
     Attributes:
-        epsilons: Lengths of r, L2, for pixels 0 to 1. If there are several, a
-            short fit with each is compared on the validation images.
+        epsilons: Lengths of r, L2, for pixels 0 to 1. The validation images
+            choose among several: after a short fit with each, and again among
+            the finalists, which are fitted to the end.
         units: Of the hidden layers.
         steps: Training steps.
         trial_steps: Those of a short fit.
+        finalists: How many epsilons are fitted to the end.
         rate: Learning rate of Adam at first.
         decay: What part of it is left at the end; it falls exponentially.
         labelled_batch: Labelled images per step.
@@ -43,6 +45,7 @@ class Vat:
     units: tuple[int, ...] = (1200, 1200)
     steps: int = 50_000
     trial_steps: int = 2_000
+    finalists: int = 2
     rate: float = 0.002
     decay: float = 0.9**100
     labelled_batch: int = 100
@@ -88,23 +91,48 @@ class Vat:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         check(labelled, unlabelled, self.unlabelled_batch)
 
+        fits = []
+        for epsilon in self._finalists(labelled, unlabelled, validation, seed, session):
+            whole, name = dataclasses.replace(self, epsilons=(epsilon,)), f"vat_{epsilon:g}"
+            predictor = whole._train(labelled, unlabelled, seed, session, name)
+            fits.append((error(predictor, validation), epsilon, predictor))
+            session.say(f"{name}: {fits[-1][0]:.2%} error on validation images")
+        _, epsilon, best = min(fits, key=lambda fit: fit[0])
+        session.choose(epsilon=epsilon)
+        return best
+
+    def _finalists(
+        self,
+        labelled: LabelledImages,
+        unlabelled: np.ndarray,
+        validation: LabelledImages,
+        seed: int,
+        session: Session,
+    ) -> list[float]:
+        """Returns the epsilons to fit to the end, the most promising first."""
+        if len(self.epsilons) <= self.finalists:
+            return list(self.epsilons)
+
         def compare() -> dict[str, np.ndarray]:
             fits = [self._short(epsilon) for epsilon in self.epsilons]
             errors = [
                 error(fit._train(labelled, unlabelled, seed, session, name), validation)
                 for fit in fits
-                for name in [f"vat_epsilon_{fit.epsilons[0]:g}"]
+                for name in [f"vat_trial_{fit.epsilons[0]:g}"]
             ]
             return {"errors": np.array(errors)}
 
-        # Short fits rank epsilons roughly, at a fraction of a whole fit.
-        chosen = 0
-        if len(self.epsilons) > 1:
-            # A stage, so that a fit that is stopped later does not repeat the comparison.
-            chosen = int(session.stage("vat_epsilons", compare)["errors"].argmin())
-        best = dataclasses.replace(self, epsilons=(self.epsilons[chosen],))
-        session.choose(epsilon=best.epsilons[0])
-        return best._train(labelled, unlabelled, seed, session, "vat")
+        # A stage, so that a fit that is stopped later does not repeat the comparison.
+        errors = session.stage("vat_trials", compare)["errors"]
+        found = ", ".join(
+            f"{epsilon:g}: {value:.2%}"
+            for epsilon, value in zip(self.epsilons, errors, strict=True)
+        )
+        session.say(f"vat: validation error of short fits by epsilon: {found}")
+        # Short fits rank epsilons too roughly to choose one: a change that confuses two
+        # classes in the end may do best at first.
+        ranks = np.argsort(errors, kind="stable")[: self.finalists]
+        return [self.epsilons[rank] for rank in ranks]
 
     def _short(self, epsilon: float) -> "Vat":
         return dataclasses.replace(self, epsilons=(epsilon,), steps=self.trial_steps)
