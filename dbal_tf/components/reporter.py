@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query, Scores
+from dbal_tf.components.trainer import expected_steps
 from dbal_tf.config import Config
 from dbal_tf.core import Say
 from dbal_tf.reporting import tables
@@ -140,8 +141,9 @@ class Reporter:
         self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
 
     def _seconds_left(self, point: CurvePoint) -> float:
-        """Estimates the time left: rounds like the last one, training longer with labels."""
+        """Estimates the time left: rounds like the last one, training for more steps."""
         rounds = self._config.rounds - point.round
         labels = point.labels + (rounds + 1) / 2 * self._config.acquisition_size
-        growth = point.seconds["train"] * (labels / point.labels - 1)
+        now, later = (expected_steps(self._config, n) for n in (point.labels, labels))
+        growth = point.seconds["train"] * (later / now - 1)
         return rounds * (sum(point.seconds.values()) + growth)

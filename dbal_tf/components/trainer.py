@@ -26,6 +26,15 @@ _CHOOSE_AGAIN = 5  # times as many labels
 _AUTO_STEPS = 700
 
 
+def _least_steps(steps: str) -> int:
+    return _AUTO_STEPS if steps == "auto" else int(steps)
+
+
+def expected_steps(config: Config, labels: float) -> float:
+    """Returns about how many steps the training on so many labels takes."""
+    return max(_least_steps(config.steps), config.epochs * labels / config.batch_size)
+
+
 @dataclasses.dataclass(frozen=True)
 class Trainer:
     """Trains the network; see the flags of the same names.
@@ -168,7 +177,7 @@ class Trainer:
         may_stop = self.steps == "auto" and not self._rate_falls
         if may_stop and held_out is not None and check is None:
             stopping = check = EarlyStopping.by_likelihood(fitter.network, *held_out)
-        steps = _AUTO_STEPS if self.steps == "auto" else int(self.steps)
+        steps = _least_steps(self.steps)
         with stopping or contextlib.nullcontext():
             fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
         if self.posterior == "laplace":

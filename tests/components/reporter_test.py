@@ -204,6 +204,14 @@ def test_the_time_left_grows_with_the_labels(reporter, store, lines, index, labe
     assert lines[0].endswith(f"  {left}")
 
 
+def test_the_time_left_does_not_grow_where_steps_do_not(config, toy, store, lines):
+    store.ask(_point(0, 6), None, [], {})
+    # 700 steps, whether there are 6 labels or 10.
+    with Reporter(config.replace(steps="auto"), toy, store, lines.append) as reporter:
+        reporter.show_end(0)
+    assert lines[0].endswith("  16 s")
+
+
 def test_a_run_that_ended_with_an_error_has_not_ended_for_tensorboard(config, toy, store):
     tag = "_hparams_/session_end_info"
     with pytest.raises(KeyboardInterrupt), Reporter(config, toy, store, print):
