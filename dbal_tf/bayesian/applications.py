@@ -227,6 +227,9 @@ class _Preprocessing(keras.layers.Layer):
         super().__init__(name="preprocessing")
         self._function = function
 
+    def get_config(self) -> dict[str, Any]:
+        return {"function": self._function}
+
     def call(self, images: Any) -> Any:
         return self._function(images)
 

@@ -1,6 +1,7 @@
 """The decision whether a round's model is exported."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Self
 
@@ -27,7 +28,11 @@ class PushGate:
         return cls(config.rounds, config.export_every, config.bless_max_error)
 
     def run(
-        self, evaluation: Evaluation, curve: Sequence[CurvePoint], index: int
+        self,
+        evaluation: Evaluation,
+        curve: Sequence[CurvePoint],
+        index: int,
+        is_last: bool = False,
     ) -> tuple[Evaluation, bool, str]:
         """Returns the evaluation with its verdict, and whether to export the model.
 
@@ -37,6 +42,8 @@ class PushGate:
             evaluation: The evaluation of the round's model.
             curve: The rounds before.
             index: The round.
+            is_last: Whether no round follows, though there might be more: the pool is
+                used up.
 
         Returns:
             The evaluation, with `blessed` set if there is a threshold; whether to
@@ -44,7 +51,7 @@ class PushGate:
             or if there is no threshold.
         """
         # A run without any export would leave its user nothing to serve.
-        last = index == self.rounds and self.export_every >= 0
+        last = (is_last or index == self.rounds) and self.export_every >= 0
         due = bool(self.export_every > 0 and index and index % self.export_every == 0)
         if not (last or due) or not self.bless_max_error:
             return evaluation, last or due, ""
@@ -59,6 +66,8 @@ class PushGate:
         """Returns a clause on why a model is not blessed; empty if it is."""
         pushed = [point.evaluation.error for point in curve if point.evaluation.blessed]
         error, most = evaluation.error, self.bless_max_error
+        if math.isnan(error):
+            return "its test error is not known, as no test image has a known class"
         if error > most:
             return f"its test error of {error:.2%} is above --bless_max_error={most:g}"
         if pushed and error >= pushed[-1]:

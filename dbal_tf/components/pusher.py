@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -81,14 +82,10 @@ class Pusher:
         except RuntimeError:
             shutil.rmtree(partial)
             raise
-        facts = {
-            "labels": model.num_labels,
-            "error": evaluation.error,
-            "blessed": evaluation.blessed,
-            "class_names": dataset.class_names,
-            "dataset_checksum": dataset.checksum,
-        }
-        write_atomically(partial / EXPORT_MARKER, json.dumps(facts, indent=2) + "\n")
+        write_atomically(partial / EXPORT_MARKER, _marker(model, dataset, evaluation))
+        return self._put_in_place(partial, version)
+
+    def _put_in_place(self, partial: pathlib.Path, version: int) -> pathlib.Path:
         # On the disk before the rename, or a loss of power could leave a number without files.
         sync(*partial.rglob("*"), partial)
         self.discard(version)
@@ -123,6 +120,18 @@ def _expected(dataset: Dataset, scores: Scoring) -> dict[str, np.ndarray]:
         "probs": np.stack([answer["probs"] for answer in answers]),
         "num_samples": np.asarray(samples),
     }
+
+
+def _marker(model: Model, dataset: Dataset, evaluation: Evaluation) -> str:
+    facts = {
+        "labels": model.num_labels,
+        # NaN, where no test image has a known class, is not JSON.
+        "error": None if math.isnan(evaluation.error) else evaluation.error,
+        "blessed": evaluation.blessed,
+        "class_names": dataset.class_names,
+        "dataset_checksum": dataset.checksum,
+    }
+    return json.dumps(facts, indent=2) + "\n"
 
 
 def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable
 from typing import Self
 
@@ -100,6 +101,24 @@ class Trainer:
             config.flip_classes,
             config.learning_rate_schedule,
         )
+
+    def check(self, dataset: Dataset) -> None:
+        """Checks that the network can be built for the images of a data set.
+
+        Raises:
+            InputError: It cannot, as where they are too small.
+        """
+        shape = dataset.image_shape
+        try:
+            self.network(shape, len(dataset.class_names), 0)
+        except ValueError as error:
+            # Keras puts the reason into the second paragraph, in bold.
+            paragraphs = re.sub(r"\x1b\[\d*m", "", str(error)).strip().split("\n\n")
+            reason = paragraphs[min(1, len(paragraphs) - 1)].replace("\n", " ")
+            raise InputError(
+                f"The network cannot be built for images of {shape[0]} x {shape[1]} pixels in "
+                f"{shape[2]} channels: {reason} Use other images, --image_size or --model."
+            ) from error
 
     def fitter(self, dataset: Dataset) -> Fitter:
         """Builds and compiles the network and its training loop.

@@ -50,11 +50,7 @@ class Config(
         self._check_folder()
         self._check_counts()
         self._check_pool()
-        if self.weight_decay == "auto" and not self.validation_size:
-            raise InputError(
-                "--validation_size=0 cannot be used with --weight_decay=auto, which is chosen "
-                "on the validation set; give a number, or a larger validation set."
-            )
+        self._check_training()
         for name in ("pool_subset", "refine"):
             if 0 < getattr(self, name) < self.acquisition_size:
                 raise InputError(
@@ -175,7 +171,7 @@ class Config(
         by_samples = {*known.JOINT_ACQUISITIONS, *known.GRAPH_TECHNIQUES}
         flags = [f"--acquisition={name}" for name in self.acquisition if name in by_samples]
         flags += [f"--refine={self.refine}"] if self.refine else []
-        if self.model.startswith(known.APPLICATIONS) and not self.train_trunk:
+        if self._has_frozen_trunk:
             flags.append(f"--model={self.model} without --train_trunk")
         if flags:
             raise InputError(
@@ -213,6 +209,35 @@ class Config(
                 "are not known before; leave it out."
             )
 
+    @property
+    def _has_frozen_trunk(self) -> bool:
+        return self.model.startswith(known.APPLICATIONS) and not self.train_trunk
+
+    def _check_training(self) -> None:
+        if not self.validation_size:
+            if self.weight_decay == "auto":
+                raise InputError(
+                    "--validation_size=0 cannot be used with --weight_decay=auto, which is "
+                    "chosen on the validation set; give a number, or a larger validation set."
+                )
+            if self.experiment == "table2":
+                raise InputError(
+                    "--validation_size=0 cannot be used with --experiment=table2, whose "
+                    "systems are chosen on the validation set; give a number above 0."
+                )
+        if self.trainer == "vat" and self.steps == "0":
+            raise InputError(
+                "--trainer=vat needs --steps, as the epochs of a few labels are too few for "
+                "it; give a number, such as --steps=2000."
+            )
+        flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
+        flags += ["--trainer=vat"] if self.trainer == "vat" else []
+        if flags and self._has_frozen_trunk:
+            raise InputError(
+                f"{flags[0]} cannot be used with --model={self.model}, whose features do not "
+                "change; give --train_trunk, or leave it out."
+            )
+
     def _check_pool(self) -> None:
         if self.pool_counts and self.pool_size:
             raise InputError(
@@ -232,7 +257,7 @@ class Config(
                 f"{given} --dataset=tfrecord, whose images stay in their files; leave it out."
             )
         # Features are found by id, but a copy's noise is another in each repetition.
-        if self.model.startswith(known.APPLICATIONS) and not self.train_trunk:
+        if self._has_frozen_trunk:
             raise InputError(
                 f"{given} --model={self.model}, whose features are kept for other runs; give "
                 "--train_trunk, or leave it out."

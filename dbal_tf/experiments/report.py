@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from dbal_tf.config import Config
 from dbal_tf.experiments import account, against_paper, comparison, paired
 from dbal_tf.experiments.grid import Experiment, Result
@@ -31,8 +33,12 @@ def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -
     # The names say which line is the harmonic solution's, so that all of a run's
     # measures can stand in one plot.
     lines = _lines({group.name: group for group in groups})
+    table = _console_table(groups)
+    errors = [errors for _, errors in lines.values() if errors.size]
+    if errors and all(np.isnan(one).all() for one in errors):
+        return ["", table, "No learning curve: no test image has a known class."]
     plot_panels((plot,), (Panel(f"{config.dataset}, {config.posterior}", lines),))
-    return ["", _console_table(groups), f"Learning curve: {plot}"]
+    return ["", table, f"Learning curve: {plot}"]
 
 
 def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:

@@ -18,7 +18,7 @@ from absl import logging
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query
 from dbal_tf.bayesian.networks import NetworkFactory, model_name
 from dbal_tf.components.example_gen import check_data, load
-from dbal_tf.components.features import origin
+from dbal_tf.components.features import Features, origin
 from dbal_tf.components.oracle import DatasetOracle, make_oracle
 from dbal_tf.components.reporter import Reporter
 from dbal_tf.components.start import Start
@@ -117,7 +117,7 @@ class Run:
         trainer = Trainer.from_config(config, model)
         check_run_dir(config)
         dataset = load(config) if dataset is None else dataset
-        check_data(config, dataset)
+        _check_data(config, dataset, trainer)
         with contextlib.ExitStack() as stack:
             strategy = make_strategy(config.strategy)
             run_dir = stack.enter_context(run_folder(strategy, config.run_dir))
@@ -218,6 +218,14 @@ class Run:
             return
         if not len(reader.pending(self.config.acquisition_size)):
             self._reporter.show_end(last)
+
+
+def _check_data(config: Config, dataset: Dataset, trainer: Trainer) -> None:
+    check_data(config, dataset)
+    # Before a folder belongs to flags that cannot work. A trunk is checked with the data.
+    is_new = not pathlib.Path(config.run_dir, layout.FLAGS_FILE).exists()
+    if is_new and not Features.from_config(config).is_frozen:
+        trainer.check(dataset)
 
 
 def _opened(config: Config, folder: pathlib.Path) -> Store:

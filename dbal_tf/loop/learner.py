@@ -7,7 +7,15 @@ import functools
 import numpy as np
 from absl import logging
 
-from dbal_tf.artifacts import CurvePoint, Dataset, Evaluation, Labels, Model
+from dbal_tf.artifacts import (
+    CurvePoint,
+    Dataset,
+    Evaluation,
+    Labels,
+    Model,
+    Query,
+    Scores,
+)
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.components.evaluator import Evaluator
 from dbal_tf.components.features import Features
@@ -137,26 +145,35 @@ class Learner:
                 self._evaluator.run(model, self._measured(index), seed("test")), labels
             ),
         )
-        evaluation, artifacts = self._push(clock, model, evaluation, index)
-        scores, query = None, None
-        # Skipped items may use up the pool before the last round.
-        if index < config.rounds and len(ids := self._unlabelled()):
-            pool = dataset.train.select(ids)
-            scores, query = clock(
-                "score",
-                self._chooser,
-                lambda seed: self._chooser.run(model, labels, pool, seed),
-            )
-            artifacts |= self.reporter.keep_scores(scores, index)
-            if config.scorer == "beam" and config.acquisition != ("random",):
-                artifacts["scaleout"] = scaleout_provenance(len(labels))
+        scores, query, artifacts = self._choose(clock, model, labels, index)
+        evaluation, exported = self._push(clock, model, evaluation, index, query is None)
         asked = np.array([], np.str_) if query is None else query.ids
-        artifacts |= self._predict(clock, model, labels, asked, index)
+        predicted = self._predict(clock, model, labels, asked, index)
+        artifacts |= exported | predicted
         point = CurvePoint(index, len(labels), evaluation, decay, clock.seconds)
         self.reporter.show_point(point, scores)
         logging.debug("phase: ask")
         self.store.ask(point, query, clock.executions, artifacts)
         self.reporter.show_state("done" if query is None else "asking", index)
+
+    def _choose(
+        self, clock: Clock, model: Model, labels: Labels, index: int
+    ) -> tuple[Scores | None, Query | None, dict[str, str]]:
+        """Scores the pool and chooses what to ask for; None where no round follows."""
+        config, ids = self.config, self._unlabelled()
+        # Skipped items may use up the pool before the last round.
+        if index == config.rounds or not len(ids):
+            return None, None, {}
+        pool = self._seen.train.select(ids)
+        scores, query = clock(
+            "score",
+            self._chooser,
+            lambda seed: self._chooser.run(model, labels, pool, seed),
+        )
+        artifacts = self.reporter.keep_scores(scores, index)
+        if config.scorer == "beam" and config.acquisition != ("random",):
+            artifacts["scaleout"] = scaleout_provenance(len(labels))
+        return scores, query, artifacts
 
     def use_wait(self) -> None:
         """Uses the time while a person answers: predicts a fold of the labels, if one is due.
@@ -218,7 +235,7 @@ class Learner:
         if index:
             point = self.store.reader.curve()[index - 1]
             before = point.weight_decay
-            initial = len(dataset.splits.initial_ids)
+            initial = self.store.reader.curve()[0].labels
             if not is_choice_due(initial, point.labels, len(labels)):
                 return before
         validation = self._validation(index)
@@ -236,11 +253,11 @@ class Learner:
         return known_validation_labels(self._seen, told)
 
     def _push(
-        self, clock: Clock, model: Model, evaluation: Evaluation, index: int
+        self, clock: Clock, model: Model, evaluation: Evaluation, index: int, is_last: bool
     ) -> tuple[Evaluation, dict[str, str]]:
         """Exports the model if an export is due and the gate lets it through."""
         before = self.store.reader.curve()[:index]
-        evaluation, wanted, refusal = self._gate.run(evaluation, before, index)
+        evaluation, wanted, refusal = self._gate.run(evaluation, before, index, is_last)
         if refusal:
             self.store.record_event("refusal", refusal)
             self.reporter.say(refusal)

@@ -121,7 +121,13 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
 
 
 def _started(panel: Panel) -> Panel:
-    lines = {name: line for name, line in panel.lines.items() if len(line[0])}
+    # An error is NaN where no test image has a known class.
+    known = {name: np.isfinite(errors).all(axis=0) for name, (_, errors) in panel.lines.items()}
+    lines = {
+        name: (labels[known[name]], errors[:, known[name]])
+        for name, (labels, errors) in panel.lines.items()
+        if known[name].any()
+    }
     return dataclasses.replace(panel, lines=lines)
 
 

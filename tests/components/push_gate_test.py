@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -25,13 +26,15 @@ def _curve(*verdicts):
         (0.14, [(0.15, True), (0.1, False), (0.05, None)], None),
         (0.12, [(0.15, True), (0.12, True)], "... 12.00% is not below the last one's 12.00%"),
         (0.13, [(0.12, True), (0.5, None)], "... 13.00% is not below the last one's 12.00%"),
+        (math.nan, [], "... is not known, as no test image has a known class"),
     ],
 )
 def test_a_model_is_blessed_below_the_threshold_and_the_last_one(error, before, refusal):
     found = _GATE.run(_evaluation(error), _curve(*before), 4)
     sentence = ""
     if refusal:
-        clause = refusal.replace("...", "its test error of")
+        clause = refusal.replace("... is", "its test error is")
+        clause = clause.replace("...", "its test error of")
         sentence = f"Round 4 is not exported: {clause}."
     assert found == (_evaluation(error, blessed=not refusal), not refusal, sentence)
 
@@ -56,6 +59,12 @@ def test_a_model_that_is_not_due_is_not_asked_for_its_error(export_every, pushed
     assert [index for index, (_, wanted, _) in found.items() if wanted] == pushed
     assert [index for index, (one, _, _) in found.items() if one.blessed] == pushed
     assert not any(sentence for _, _, sentence in found.values())
+
+
+def test_the_model_of_a_pool_that_is_used_up_is_the_last() -> None:
+    assert _GATE.run(_evaluation(0.1), [], 5, is_last=True)[1]
+    gate = dataclasses.replace(_GATE, export_every=-1)
+    assert not gate.run(_evaluation(0.1), [], 5, is_last=True)[1]
 
 
 def test_without_a_threshold_every_model_that_is_due_is_pushed_unblessed():

@@ -218,7 +218,7 @@ def test_a_choice_that_a_large_query_steps_over_is_made_after_it():
 def test_vat_is_given_the_images_that_are_neither_validation_nor_test(toy, monkeypatch):
     given = []
     monkeypatch.setattr(trainer_module, "Fitter", lambda *each: given.append(each[7]))
-    config = Config(trainer="vat", unlabelled_batch=9, vat_epsilon=0.5)
+    config = Config(trainer="vat", steps="9", unlabelled_batch=9, vat_epsilon=0.5)
     Trainer.from_config(config).fitter(toy)
     (term,) = given
     ids = np.concatenate([toy.splits.initial_ids, toy.splits.pool_ids])
@@ -229,7 +229,11 @@ def test_vat_is_given_the_images_that_are_neither_validation_nor_test(toy, monke
 
 @pytest.mark.parametrize(
     ("settings", "falls"),
-    [({}, False), ({"trainer": "vat"}, True), ({"learning_rate_schedule": "linear"}, True)],
+    [
+        ({}, False),
+        ({"trainer": "vat", "steps": "9"}, True),
+        ({"learning_rate_schedule": "linear"}, True),
+    ],
 )
 def test_the_learning_rate_falls_if_it_is_asked_to_or_has_to(toy, monkeypatch, settings, falls):
     given = []
@@ -241,7 +245,7 @@ def test_the_learning_rate_falls_if_it_is_asked_to_or_has_to(toy, monkeypatch, s
 @pytest.mark.parametrize(
     ("settings", "flag"),
     [
-        ({"trainer": "vat"}, "--trainer=vat"),
+        ({"trainer": "vat", "steps": "9"}, "--trainer=vat"),
         ({"augment": ("flip", "shift")}, "--augment=flip,shift"),
     ],
 )
@@ -249,6 +253,18 @@ def test_features_are_no_images(settings, flag):
     features = types.SimpleNamespace(image_shape=(1, 1, 64), class_names=("a", "b"))
     with pytest.raises(InputError, match=rf"{flag} got features of shape \(1, 1, 64\)"):
         Trainer.from_config(Config(**settings)).fitter(features)
+
+
+def test_images_that_are_too_small_for_the_network(toy):
+    Trainer.from_config(Config(kernel_size=2)).check(toy)
+    small = types.SimpleNamespace(image_shape=(7, 7, 1), class_names=("a", "b"))
+    with pytest.raises(InputError) as error:
+        Trainer.from_config(Config()).check(small)
+    assert str(error.value).startswith(
+        "The network cannot be built for images of 7 x 7 pixels in 1 channels: Computed output "
+        "size would be zero or negative."
+    )
+    assert str(error.value).endswith(" Use other images, --image_size or --model.")
 
 
 def test_balanced_weights_are_those_of_scikit_learn():

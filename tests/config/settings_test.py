@@ -172,6 +172,27 @@ _BAD = {
         "--acquisition=foo cannot be used; expected one of random, bald, max_entropy, "
         "var_ratios, mean_std, epig, mbr.",
     ),
+    "vat by epochs": (
+        {"trainer": "vat"},
+        "--trainer=vat needs --steps, as the epochs of a few labels are too few for it; give a "
+        "number, such as --steps=2000.",
+    ),
+    "table 2 without validation images": (
+        {"experiment": "table2", "validation_size": 0},
+        "--validation_size=0 cannot be used with --experiment=table2, whose systems are chosen "
+        "on the validation set; give a number above 0.",
+    ),
+    **{
+        f"{flag} of features": (
+            {"model": "keras.applications:VGG16", **change},
+            f"{flag} cannot be used with --model=keras.applications:VGG16, whose features do "
+            "not change; give --train_trunk, or leave it out.",
+        )
+        for flag, change in {
+            "--augment=flip,shift": {"augment": ("flip", "shift")},
+            "--trainer=vat": {"trainer": "vat", "steps": "9"},
+        }.items()
+    },
     "two ways to a smaller pool": (
         {"pool_size": 50, "pool_counts": ("0:5", "1:50")},
         "--pool_size=50 and --pool_counts were both given; expected one of them; leave the "
@@ -432,6 +453,7 @@ _NEEDS = {
     "labels": ("experiment", "labels_from"),
     "weights": ("model",),
     "train_trunk": ("model",),
+    "trainer": ("steps",),
     **dict.fromkeys(
         ("labels_csv", "class_names", "image_size", "strict", "test_size"), ("dataset",)
     ),

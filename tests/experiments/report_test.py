@@ -1,5 +1,6 @@
 """Reports of runs that never ran: which files there are and what they show."""
 
+import math
 import pathlib
 import xml.etree.ElementTree
 
@@ -152,6 +153,12 @@ def test_panels_without_measures_draw_the_network_of_mbr(name):
     # Variants that name their techniques do not name mbr.
     variants = [one for one in EXPERIMENTS[name].variants if not one.techniques]
     assert [errors.tolist() for _, errors in lines] == [[[0.3, 0.3]]] * len(variants)
+
+
+def test_a_run_whose_error_is_not_known_says_so(reported):
+    lines, folder = reported("run", bald=(math.nan,) * 3)
+    assert lines[2] == "No learning curve: no test image has a known class."
+    assert not (folder / "curve.png").exists()
 
 
 def test_a_plain_grid_is_compared_in_a_few_lines(reported):

@@ -191,7 +191,7 @@ def test_every_execution_is_recorded_with_its_seeds(finished):
     rows = _table(finished.config, "id, round, component, seeds", "executions")
     trained, exported = ("Trainer", "Evaluator"), ("Pusher",)
     expected = [(index, x) for index in range(2) for x in (*trained, "PosteriorChooser")]
-    expected += [(2, x) for x in (*trained, *exported, "PosteriorChooser")]
+    expected += [(2, x) for x in (*trained, "PosteriorChooser", *exported)]
     expected += [(3, x) for x in (*trained, *exported)]
     assert [row[1:3] for row in rows] == expected
     seeds = [json.loads(row[3]) for row in rows]
@@ -529,6 +529,12 @@ def test_a_pool_that_skipping_uses_up_ends_the_run(small, toy, no_export):
         # Of 45 items two queries with their reserves take 40, the third the last five.
         assert [p.labels for p in run.curve()] == [6, 6, 6, 6]
         assert run.ask() is None
+    exports = [
+        row
+        for row in read_facts(pathlib.Path(config.run_dir)).artifacts
+        if row.kind == "saved_model"
+    ]
+    assert [row.round for row in exports] == [3], "the last model, though there are five rounds"
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,21 @@ def test_without_a_test_label_nothing_is_measured_and_the_run_goes_on(
     assert _wrong(config, capsys) == []
 
 
+def test_a_weight_decay_is_chosen_though_no_class_was_known_at_first(
+    config, unlabelled, person, monkeypatch
+):
+    chosen = []
+
+    def choose(self, fitter, dataset, labels, validation, seed, before):
+        chosen.append((len(labels), len(validation), before))
+        return 1.0
+
+    monkeypatch.setattr(learner.Trainer, "choose_weight_decay", choose)
+    config = config.replace(weight_decay="auto", acquisition_size=12)
+    assert [row.labels for row in _finish(config, unlabelled, person)] == [6, 18, 30]
+    assert chosen == [(6, 9, None), (30, 9, 1.0)], "again, with five times as many labels"
+
+
 def test_without_a_label_to_train_on_a_sentence_says_so(config, unlabelled):
     with Run.open(config, unlabelled) as run:
         run.tell(Labels.from_answers(dict.fromkeys(run.ask().ids.tolist(), "skipped")))

@@ -1,4 +1,5 @@
 import importlib.util
+import math
 import sys
 
 import numpy as np
@@ -160,6 +161,13 @@ def test_a_panel_without_a_line_is_left_out(tmp_path):
 def test_techniques_without_a_round_are_left_out(figure_of):
     axes = figure_of({"bald": [[]], "random": [_curve([0.5, 0.1]), []]})
     assert [text.get_text() for text in axes.texts] == ["random"]
+
+
+def test_rounds_without_a_known_error_are_left_out(figure_of):
+    axes = figure_of({"bald": [_curve([math.nan, 0.5, 0.1])], "random": [_curve([math.nan])]})
+    (line,) = [line for line in axes.lines if len(line.get_xdata()) > 1]
+    assert line.get_xdata().tolist() == [30, 40]
+    assert [text.get_text() for text in axes.texts] == ["bald"]
 
 
 @pytest.mark.parametrize("curves", [{}, {"bald": []}, {"bald": [[]]}])
