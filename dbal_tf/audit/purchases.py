@@ -15,7 +15,14 @@ from dbal_tf.audit.shared import (
     technique,
 )
 from dbal_tf.config import GRAPH_TECHNIQUES
-from dbal_tf.store.rows import LABELLED, WITHDRAWN, LabelRecord, ids_digest, labels_digest
+from dbal_tf.store.rows import (
+    LABELLED,
+    WITHDRAWN,
+    AnswerRecord,
+    LabelRecord,
+    ids_digest,
+    labels_digest,
+)
 
 _ROUNDING = 1e-5  # of float32 scores
 
@@ -33,9 +40,13 @@ def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
 
 
 def no_id_is_bought_twice(facts: Facts) -> Iterator[str]:
-    """Every item was bought once; any further answer to it is a correction."""
+    """Every item was bought once; any further answer to it is a correction.
+
+    One whose answer was withdrawn may be asked for again.
+    """
+    withdrawn = Counter(one.item for one in facts.answers if one.state == WITHDRAWN)
     for item, count in Counter(row.item for row in facts.labels).items():
-        if count > 1:
+        if count > 1 + withdrawn[item]:
             yield f"{item} was bought {count} times"
     yield from _asked_in_vain(facts)
     last: dict[str, int] = {}
@@ -51,11 +62,13 @@ def _asked_in_vain(facts: Facts) -> Iterator[str]:
     for (index, item), count in Counter((row.round, row.item) for row in facts.asked).items():
         if count > 1:
             yield f"round {index} asked {count} times for {item}"
-    first: dict[str, int] = {}
+    told: dict[str, list[AnswerRecord]] = {}
     for answer in facts.answers:
-        first.setdefault(answer.item, _number(answer.round))
+        told.setdefault(answer.item, []).append(answer)
     for row in facts.asked:
-        if first.get(row.item, _number(row.round)) < _number(row.round):
+        index = _number(row.round)
+        states = [one.state for one in told.get(row.item, []) if _number(one.round) < index]
+        if states and states[-1] != WITHDRAWN:
             yield f"round {row.round} asked for {row.item}, which already had an answer"
 
 

@@ -125,7 +125,9 @@ class ExampleGen:
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
         if self.pool_counts:
             counts = self._counts("pool_counts", source)
-            splits = hard_pools.of_counts(splits, hidden, counts, seed)
+            # The split's own seed would pair both choices.
+            own_seed = seed_for(seed, 0, 0, "pool_counts")
+            splits = hard_pools.of_counts(splits, hidden, counts, own_seed)
         # `train` is the union of the splits, so what the pool leaves out goes from it, too.
         if self.pool_size or self.pool_counts:
             used = (splits.initial_ids, splits.validation_ids, splits.pool_ids)

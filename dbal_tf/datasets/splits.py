@@ -117,6 +117,12 @@ def split_unlabelled(
     is_free = np.ones(len(ids), bool)
     is_free[validation] = False
     initial = np.flatnonzero(is_free & (classes >= 0))
+    if len(initial) and len(initial) == is_free.sum():
+        raise InputError(
+            f"all {len(initial)} images outside the validation and test sets have a label; "
+            "expected some without one, for a person to label; use --oracle=dataset, add "
+            "images, or lower --test_size or --validation_size."
+        )
     pool = _pool(len(ids), np.concatenate([initial, validation]), pool_size, rng)
     return Splits(ids[initial], ids[validation], ids[pool])
 

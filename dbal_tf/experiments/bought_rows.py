@@ -14,6 +14,8 @@ from dbal_tf.reporting.page import Table
 BOUGHT_DIR = "bought"
 BALANCED = "balanced, random"
 
+_Fit = tuple[int, str]  # its seed, and the run that bought its labels
+
 
 def read_bought_fits(config: Config) -> list[FitResult]:
     """Returns the fits in `<run_dir>/bought/<any name>/<system>/<repetition>` that ended.
@@ -44,12 +46,13 @@ def labels_table(results: Collection[FitResult]) -> Table:
     Args:
         results: Fits on balanced labels and on labels that were bought.
     """
-    by_row: dict[tuple[str, str, int], dict[str, dict[int, float]]] = {}
+    by_row: dict[tuple[str, str, int], dict[str, dict[_Fit, float]]] = {}
     for result in results:
         key = result.system, result.schedule, result.labels
         # The technique: its runs, of several repetitions or seeds, are one row.
         origin = result.bought_by.split(",")[0] or BALANCED
-        by_row.setdefault(key, {}).setdefault(origin, {})[result.seed] = result.error
+        fit = result.seed, result.bought_by
+        by_row.setdefault(key, {}).setdefault(origin, {})[fit] = result.error
     rows = []
     for key in sorted(by_row, key=lambda one: (SEMI_SUPERVISED.index(one[0]), one)):
         origins = by_row[key]
@@ -66,9 +69,9 @@ def labels_table(results: Collection[FitResult]) -> Table:
         ],
         rows,
         (
-            "Mean over the seeds (least to most). Difference in points, a pair a seed: mean "
-            f"± {HALF_WIDTH}; ± -: one pair, which has none. Negative: the labels that were "
-            "bought are better.",
+            "Mean over the fits (least to most). Difference in points, a pair a seed, of the "
+            f"mean of its fits: mean ± {HALF_WIDTH}; ± -: one pair, which has none. Negative: "
+            "the labels that were bought are better.",
         ),
     )
 
@@ -76,13 +79,20 @@ def labels_table(results: Collection[FitResult]) -> Table:
 def _row(
     key: tuple[str, str, int],
     origin: str,
-    errors: dict[int, float],
-    balanced: dict[int, float],
+    errors: dict[_Fit, float],
+    balanced: dict[_Fit, float],
 ) -> list[str]:
     system, schedule, labels = key
     cells = [system, schedule, str(labels), origin, str(len(errors))]
     error = spread(list(errors.values()))
     if origin == BALANCED:
         return [*cells, error, DASH, DASH]
-    pairs = [100 * (errors[seed] - balanced[seed]) for seed in errors if seed in balanced]
+    by_seed: dict[int, list[float]] = {}
+    for (seed, _), one in errors.items():
+        by_seed.setdefault(seed, []).append(one)
+    pairs = [
+        100 * (np.mean(by_seed[seed]) - one)
+        for (seed, _), one in balanced.items()
+        if seed in by_seed
+    ]
     return [*cells, error, str(len(pairs)), with_interval(np.array(pairs), "+.2f")]

@@ -46,6 +46,29 @@ def test_a_run_without_a_round_is_in_order(facts):
         assert list(one(begun)) == []
 
 
+def test_an_item_whose_answer_was_withdrawn_may_be_asked_for_again(facts):
+    first = next(row for row in facts.asked if row.round == 0)
+    label = next(row for row in facts.labels if row.item == first.item)
+    answer = next(one for one in facts.answers if one.item == first.item)
+    again = dataclasses.replace(
+        facts,
+        asked=[*facts.asked, dataclasses.replace(first, round=2)],
+        labels=[*facts.labels, dataclasses.replace(label, round=2)],
+        answers=[*facts.answers, dataclasses.replace(answer, id=98, round=2)],
+    )
+    assert [line.split(first.item)[1] for line in purchases.no_id_is_bought_twice(again)] == [
+        " was bought 2 times",
+        ", which already had an answer",
+        " does not correct the one before it",
+    ]
+    taken_back = dataclasses.replace(
+        answer, id=97, state="withdrawn", label=None, round=1, corrects=answer.id
+    )
+    told = dataclasses.replace(answer, id=98, round=2, corrects=97)
+    right = dataclasses.replace(again, answers=[*facts.answers, taken_back, told])
+    assert list(purchases.no_id_is_bought_twice(right)) == []
+
+
 @pytest.mark.parametrize(
     ("check", "what"),
     [

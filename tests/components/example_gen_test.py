@@ -172,7 +172,7 @@ def test_some_classes_and_the_unknown(folder) -> None:
     [
         ({"class_names": ("a", "b")}, "30 of the 70 images .* have no label, first c/02.png"),
         ({"test_size": 70}, "--test_size=70 of 70 images"),
-        ({"test_size": 60, "oracle": "csv"}, "--validation_size=6|pool"),
+        ({"test_size": 60, "oracle": "csv"}, "all 4 images outside|--validation_size=6|pool"),
     ],
 )
 def test_folders_that_cannot_be_split(folder, changes: dict, message: str) -> None:

@@ -46,6 +46,12 @@ def test_differences_are_paired_by_seed():
     ]
 
 
+def test_fits_of_one_seed_on_the_labels_of_several_runs_all_count():
+    bought = [_fit(0.010, 1, _by("bald")), _fit(0.014, 1, _by("bald", 1))]
+    table = labels_table([_fit(0.020, 1), *bought])
+    assert table.rows[1][3:] == ["bald", "2", "1.20 (1.00 to 1.40)", "1", "-0.80 ± -"]
+
+
 def test_one_origin_of_labels_makes_no_table():
     assert labels_table([_fit(0.02), _fit(0.03, 2)]).rows == []
     assert labels_table([_fit(0.02, 1, _by("bald"))]).rows == []
