@@ -10,7 +10,7 @@ import numpy as np
 
 from dbal_tf.config import POSTERIORS, Config
 from dbal_tf.experiments import report
-from dbal_tf.experiments.comparison import DASH, errors_at
+from dbal_tf.experiments.comparison import DASH, errors_at, mean_and_range
 from dbal_tf.experiments.grid import Experiment, Result, Variant
 from dbal_tf.experiments.groups import group_results
 from dbal_tf.reporting.curves import Line
@@ -48,9 +48,7 @@ def _number(line: Line, count: int) -> str:
     at = np.flatnonzero(line.labels_p == count)
     if not len(at):
         return DASH
-    values = line.errors_rp[:, at[0]]
-    several = f" ({values.min():.3f} to {values.max():.3f})" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{several}"
+    return mean_and_range(line.errors_rp[:, at[0]], ".3f")
 
 
 EXPERIMENT = Experiment(

@@ -83,11 +83,15 @@ def errors_at(line: Line, count: int) -> str:
 
 def spread(errors: Sequence[float]) -> str:
     """Returns a cell: mean, least and most in % of shares, 0 to 1; of none a dash."""
-    if not errors:
+    return mean_and_range(100 * np.array(errors), ".2f")
+
+
+def mean_and_range(values: np.ndarray, form: str) -> str:
+    """Returns a cell: mean, least and most, written like `.2f`; of none a dash."""
+    if not len(values):
         return DASH
-    percent = 100 * np.array(errors)
-    several = f" ({percent.min():.2f} to {percent.max():.2f})" if len(errors) > 1 else ""
-    return f"{percent.mean():.2f}{several}"
+    several = f" ({values.min():{form}} to {values.max():{form}})" if len(values) > 1 else ""
+    return f"{values.mean():{form}}{several}"
 
 
 def crossing_cell(line: Line, threshold: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments import account, rare_class
-from dbal_tf.experiments.comparison import DASH
+from dbal_tf.experiments.comparison import DASH, mean_and_range
 from dbal_tf.experiments.grid import Experiment, Result
 from dbal_tf.experiments.groups import group_results
 from dbal_tf.experiments.rare_class import Compared
@@ -123,7 +123,7 @@ def _means(techniques: Sequence[Compared], measure: str, title: str, form: str) 
         line = one.line(measure)
         at = {n: line.errors_rp[:, p] for p, n in enumerate(line.labels_p.tolist())}
         if np.isfinite(line.errors_rp).all():
-            cells = [_spread(at[n], form) if n in at else DASH for n in counts]
+            cells = [mean_and_range(at[n], form) if n in at else DASH for n in counts]
             rows.append([one.group.name, str(len(line.repetitions)), *cells])
     header = ["technique", "runs", *(f"at {count}" for count in counts)]
     return Table(title, header, rows, ("Mean over the runs (least to most).",))
@@ -250,11 +250,6 @@ def _captions(config: Config, has_bins: bool) -> list[str]:
 
 def _counts(techniques: Sequence[Compared]) -> list[int]:
     return sorted({n for one in techniques for n in one.line("auc").labels_p.tolist()})
-
-
-def _spread(values: np.ndarray, form: str) -> str:
-    several = f" ({values.min():{form}} to {values.max():{form}})" * (len(values) > 1)
-    return f"{values.mean():{form}}{several}"
 
 
 def _console(table: Table) -> list[str]:

@@ -208,13 +208,6 @@ class RunReader:
         rows = self._open(query, self._states())
         return query.take(rows[~np.isin(query.ids[rows], waited)])
 
-    def open_items(self, use: str) -> tuple[str, ...]:
-        """Returns the ids of a split, `TEST` or `VALIDATION`, that have no answer."""
-        states = self._states()
-        return tuple(
-            item for item, of in self._uses.items() if of == use and item not in states
-        )
-
     def last_round(self) -> int | None:
         """Returns the last committed round; None before the first."""
         ((last,),) = self._all("SELECT MAX(round) FROM rounds")
