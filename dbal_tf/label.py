@@ -19,6 +19,7 @@ from dbal_tf.core import InputError
 from dbal_tf.labelling.offers import DONE, written_state
 from dbal_tf.labelling.server import Options, check_run_dir, serving
 from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
+from dbal_tf.labelling.wire import Refused, annotator
 from dbal_tf.store.layout import how_to_go_on
 
 _EXPOSED = (
@@ -64,18 +65,26 @@ def _serve(run_dir: pathlib.Path, options: Options) -> int:
     """Serves the page until a signal comes; returns the exit status."""
     check_run_dir(run_dir)
     with signals_held():
-        if (number := wait_for_turn(run_dir)) is not None:
-            return number and 128 + number
-        with turn(run_dir), serving(run_dir, options) as address:
-            print(f"Label at {address}", flush=True)
-            if options.expose:
-                print(_EXPOSED, flush=True)
-            number = wait() or 0
+        number = None
+        while number is None:
+            if (number := wait_for_turn(run_dir)) is not None:
+                return number and 128 + number
+            with turn(run_dir) as is_ours:
+                if is_ours:  # Another process may have been quicker.
+                    number = _show(run_dir, options)
     again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
     print(f"The page has ended; all answers are kept. To serve it again:\n  {again}")
     if written_state(run_dir) != DONE:
         print(how_to_go_on(str(run_dir)))
     return 128 + number
+
+
+def _show(run_dir: pathlib.Path, options: Options) -> int:
+    with serving(run_dir, options) as address:
+        print(f"Label at {address}", flush=True)
+        if options.expose:
+            print(_EXPOSED, flush=True)
+        return wait() or 0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +95,12 @@ def main(arguments: Sequence[str]) -> int:
         given.port, given.expose, given.annotator, given.show_predictions, given.data_dir
     )
     try:
+        if given.annotator:
+            annotator(given.annotator)
         return _serve(run_dir, options)
+    except Refused as error:
+        print(f"dbal_tf: --annotator={given.annotator}: {error}", file=sys.stderr)
+        return 2
     except (InputError, sqlite3.DatabaseError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2

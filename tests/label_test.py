@@ -116,6 +116,12 @@ def test_a_wrong_option_is_a_sentence(folder, option, capsys):
     assert stop.value.code == 2 and capsys.readouterr().err.startswith("dbal_tf: ")
 
 
+@pytest.mark.parametrize("name", ["dataset", " ", "a\tb"])
+def test_a_name_that_cannot_be_used_is_a_sentence(folder, name, capsys):
+    assert label.main([str(folder), f"--annotator={name}"]) == 2
+    assert capsys.readouterr().err.startswith(f"dbal_tf: --annotator={name}: ")
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_folder_without_a_run_is_a_sentence(tmp_path, capsys, there):
     folder = tmp_path if there else tmp_path / "no"

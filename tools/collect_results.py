@@ -32,7 +32,7 @@ from dbal_tf.store.layout import (
 )
 from dbal_tf.store.published import picks_csv
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.rows import LABELLED
+from dbal_tf.store.run_dir import current_flags
 
 FOLDERS = ("--run_dir=", "--data_dir=", "--labels_csv=", "--feature_cache=", "--labels_from=")
 
@@ -87,7 +87,7 @@ def collect_runs(
 def is_finished(run: pathlib.Path) -> bool:
     """Says whether all rounds of a run are committed."""
     reader = RunReader.open(run)
-    return len(reader.curve()) > from_flagfile(reader.run().flags).rounds
+    return len(reader.curve()) > from_flagfile(current_flags(run, reader)).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
@@ -98,12 +98,12 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
     # The run may go on meanwhile, so the curve read above decides what belongs to it.
     # What a query has been told so far is no result as long as it waits for the rest.
     waits = bool(len(reader.pending(from_flagfile(flags).acquisition_size)))
-    bought = [
+    told = [
         row
         for row in reader.label_rows()
-        if row.state == LABELLED and (row.round is None or row.round < len(curve) - waits)
+        if row.round is None or row.round < len(curve) - waits
     ]
-    write_atomically(out / PICKS_FILE, picks_csv(bought))
+    write_atomically(out / PICKS_FILE, picks_csv(told))
     write_atomically(out / VERSIONS_FILE, json.dumps(versions, indent=2) + "\n")
     write_atomically(out / CURVE_FILE, curve_csv(curve))
     write_atomically(out / FLAGS_FILE, flags)

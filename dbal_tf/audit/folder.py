@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import math
+import sys
 from collections.abc import Iterator
 
 from dbal_tf.artifacts import PHASES, CurvePoint
@@ -15,7 +15,10 @@ from dbal_tf.store.files import digest
 from dbal_tf.store.layout import CURVE_FILE, EXPORT_MARKER, FLAGS_FILE, query_file
 from dbal_tf.store.rows import LABELLED, LabelRecord, label_records
 
-_SHARES = ("error", "ece", "deterministic_error", "graph_error", "graph_mass_error")
+_SHARES = (
+    *("error", "ece", "deterministic_error", "graph_error", "graph_mass_error"),
+    *("auc", "sensitivity"),
+)
 _EXPORTED = ("saved_model.pb", "variables/variables.index", EXPORT_MARKER)
 _LAST_OF_ROUND = "query"
 
@@ -36,7 +39,7 @@ def measures_are_in_range(facts: Facts) -> Iterator[str]:
             continue
         for name, value in evaluation.measures().items():
             # `not <=`, because a comparison with NaN is always false.
-            if not 0 <= value <= (1 if name in _SHARES else math.inf):
+            if not 0 <= value <= (1 if name in _SHARES else sys.float_info.max):
                 yield f"round {row.point.round} has {name} {value}"
 
 
@@ -162,7 +165,9 @@ def exports_are_complete(facts: Facts) -> Iterator[str]:
             if not (facts.folder / row.uri / part).is_file():
                 yield f"{row.uri} has no {part}"
         yield from _of_other_data(facts, f"{row.uri}/{EXPORT_MARKER}")
-    if not facts.rounds or facts.config.export_every < 0:
+    # A run may go on with another --export_every.
+    flags = from_flagfile(read_text(facts.folder / FLAGS_FILE))
+    if not facts.rounds or flags.export_every < 0:
         return
     last = facts.rounds[-1].point.round
     has_asked = any(row.round == last for row in facts.asked)

@@ -11,7 +11,7 @@ from dbal_tf.audit.shared import answers_of_model, labels_of_model
 from dbal_tf.config.flagfile import identity_lines
 from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.rows import AnswerRecord, RoundRecord, labels_digest
+from dbal_tf.store.rows import LABELLED, AnswerRecord, RoundRecord, labels_digest
 
 _WIDTH = 80
 _INDENT = 16
@@ -55,7 +55,7 @@ def lineage(facts: Facts, name: str) -> str:
 
 def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
     labels = labels_of_model(facts, row.point.round)
-    initial = sum(label.round is None for label in facts.labels)
+    initial = sum(row.round is None and row.state == LABELLED for row in facts.labels)
     versions = row.versions
     code = f"dbal_tf {versions['dbal_tf']}, commit {versions['commit'] or 'not known'}"
     config = hashlib.sha256(identity_lines(facts.run.flags).encode()).hexdigest()

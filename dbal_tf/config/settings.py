@@ -124,6 +124,17 @@ class Config(
                 f"{given} --acquisition={self.acquisition[0]}, whose graph needs the labels of "
                 "all test images; use another acquisition function."
             )
+        if self.strategy == "multi_worker":
+            raise InputError(
+                f"{given} --strategy=multi_worker, whose workers the answers do not reach; use "
+                "--strategy=auto."
+            )
+        on_page = ("digits", "image_folder", *(["mnist"] if self.data_dir else []))
+        if self.oracle == "web" and self.dataset not in on_page:
+            raise InputError(
+                f"{given} --dataset={self.dataset}, as the page reads image folders, digits, "
+                "and mnist with --data_dir; use one of these or --oracle=csv."
+            )
 
     def _check_batch(self) -> None:
         batch, alone = f"--batch={self.batch}", {"random", *known.GRAPH_TECHNIQUES}

@@ -128,7 +128,20 @@ def _resized(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image
         return image.resize(size, bilinear)
     if how == "crop":
         return ImageOps.fit(image, size, bilinear)
-    return ImageOps.pad(image, size, bilinear, color="black")
+    return _padded(image, size)
+
+
+def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    # As `ImageOps.pad`, which fails for a line of pixels: one of its sides would be 0.
+    width, height = size
+    if image.width * height > image.height * width:
+        height = max(1, round(image.height / image.width * width))
+    else:
+        width = max(1, round(image.width / image.height * height))
+    fitted = image.resize((width, height), Image.Resampling.BILINEAR)
+    padded = Image.new(image.mode, size)
+    padded.paste(fitted, (round((size[0] - width) / 2), round((size[1] - height) / 2)))
+    return padded
 
 
 def _open(content: bytes) -> Image.Image:

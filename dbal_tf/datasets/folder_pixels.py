@@ -149,7 +149,7 @@ def _blocks(
                 side = (THUMBNAIL, THUMBNAIL)
                 index.thumbnails[row] = decoding.resize(image, side, "stretch", 1)[..., 0]
                 return decoding.resize(image, shape[:2], how, shape[2])
-            except DecodeError as error:
+            except ValueError as error:
                 index.reasons[row], index.shapes[row] = str(error), 0
         return np.zeros(shape, np.uint8)
 

@@ -29,7 +29,7 @@ def read_labels(path: str) -> dict[str, str]:
     text = _text(path)
     delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
     lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     labels: dict[str, str] = {}
     try:
         header = [name.strip().lower() for name in next(reader, [])]

@@ -219,7 +219,12 @@ def _class_names(folder: pathlib.Path, train: _Split, test: _Split) -> tuple[str
     """Returns the names of all classes; checks the labels against them."""
     path = folder / _CLASSES_FILE
     if path.is_file():
-        lines = path.read_text("utf-8", errors="replace").splitlines()
+        try:
+            lines = path.read_text("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{path} is not UTF-8; expected one class per line; save it as UTF-8."
+            ) from error
         names = tuple(line.strip() for line in lines if line.strip())
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(

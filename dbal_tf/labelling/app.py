@@ -162,8 +162,9 @@ class App:
 
     def _undo(self, body: dict[str, Any]) -> dict[str, Any]:
         annotator = wire.annotator(body.get("annotator"), self._annotator)
-        request = wire.request_id(body.get("id"))
-        return self._at_desk(functools.partial(self._desk.undo, annotator, request))
+        request, meant = wire.request_id(body.get("id")), body.get("items", [])
+        items = wire.item_names(meant) if meant else ()
+        return self._at_desk(functools.partial(self._desk.undo, annotator, request, items))
 
     def _image(self, request: Request) -> Response:
         size = request.args.get("size", "full")
@@ -208,7 +209,7 @@ def default_keys(class_names: Sequence[str]) -> list[str]:
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, content_type="application/json")
+    return Response(json.dumps(value, allow_nan=False), status, content_type="application/json")
 
 
 def _file(path: pathlib.Path) -> Response:

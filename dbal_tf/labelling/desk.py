@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from dbal_tf.artifacts import LABEL_STATES, Labels
 from dbal_tf.labelling import lists, progress
 from dbal_tf.labelling.leases import Leases
-from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.labelling.ledger import Ledger, as_answer
 from dbal_tf.labelling.offers import Offers
 from dbal_tf.labelling.predictions import Predictions, Probs, as_json
 from dbal_tf.labelling.wire import Answer, Refused, Told
 from dbal_tf.store.rows import WITHDRAWN, AnswerRecord
+from dbal_tf.store.run_dir import current_flags
 from dbal_tf.store.writer import Store
 
 _REMEMBERED = 4096  # replies
@@ -40,7 +42,8 @@ class Desk:
     leases: Leases = dataclasses.field(default_factory=Leases)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.store.reader)
+        reader = self.store.reader
+        self.ledger = Ledger(reader, current_flags(self.run_dir, reader))
         self.offers = Offers(self.run_dir, self.ledger, self.leases)
         self._predictions = Predictions(self.run_dir)
         self._replies: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
@@ -106,13 +109,7 @@ class Desk:
     def _save(self, told: Told) -> dict[str, Any]:
         ledger = self.ledger
         ledger.refresh()
-        for item in told.items:
-            if not ledger.can_be_answered(item):
-                raise Refused(
-                    *(404, f"{item} is no image of this run.")
-                    if item not in ledger.items
-                    else (409, f"{item} was not asked for; reload the page.")
-                )
+        self._check(told.items)
         self.offers.asked_again.update(i for i in told.items if ledger.answer(i) == "unsure")
         new = [item for item in told.items if not self._is_said(item, told)]
         if new:
@@ -124,34 +121,72 @@ class Desk:
         last = max(ledger.last[item].id for item in told.items)
         return {"saved": True, "answer_id": last, "prediction": shown}
 
+    def _check(self, items: Sequence[str]) -> None:
+        for item in items:
+            if not self.ledger.can_be_answered(item):
+                raise Refused(
+                    *(404, f"{item} is no image of this run.")
+                    if item not in self.ledger.items
+                    else (409, f"{item} was not asked for; reload the page.")
+                )
+
     def _is_said(self, item: str, told: Told) -> bool:
         """Says whether the last answer to an item is this one, by the same annotator."""
         last = self.ledger.last.get(item)
         is_theirs = last is not None and last.annotator == told.annotator
         return is_theirs and self.ledger.answer(item) == told.answer
 
-    def undo(self, annotator: str, request: str = "") -> dict[str, Any]:
+    def undo(
+        self, annotator: str, request: str = "", meant: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Takes an annotator's last answer back, to all items that it was given to.
 
         It may be repeated, also after a restart: then the answer before it is taken
-        back. What somebody else has corrected meanwhile stays.
-        """
-        return self._once(annotator, request, lambda: self._take_back(annotator))
+        back. What somebody else has corrected meanwhile stays, and where the answer was
+        a correction of somebody else's, theirs stands again.
 
-    def _take_back(self, annotator: str) -> dict[str, Any]:
+        Args:
+            annotator: Who gave the answer.
+            request: Name of the request.
+            meant: The items of the answer; empty: those of the last one. If no answer of
+                theirs stands, it was taken back before.
+        """
+        return self._once(annotator, request, lambda: self._take_back(annotator, meant))
+
+    def _take_back(self, annotator: str, meant: Sequence[str]) -> dict[str, Any]:
         ledger = self.ledger
         ledger.refresh()
+        self._check(meant)
         given = ledger.given.get(annotator, [])
-        standing = (at for at in reversed(range(len(given))) if self._stands(given[at]))
-        if (at := next(standing, None)) is None:
+        standing = (
+            at
+            for at in reversed(range(len(given)))
+            if self._stands(given[at]) and (not meant or given[at].item in meant)
+        )
+        if (at := next(standing, None)) is not None:
+            items = self._given_with(given[: at + 1])
+            items = [item for item in items if not meant or item in meant]
+            previous = ledger.answer(given[at].item)
+            self._withdraw(items, annotator)
+        elif meant:
+            items, previous = list(meant), ledger.answer(meant[0])
+        else:
             return {"item": None}
-        items, previous = self._given_with(given[: at + 1]), ledger.answer(given[at].item)
-        self._tell(items, WITHDRAWN, annotator, None)
         for item in items:
             self.offers.asked_again.discard(item)
             self.leases.take(item, annotator)
         use = self.offers.use(items[0])
         return {"item": items[0], "items": items, "use": use, "previous": previous}
+
+    def _withdraw(self, items: list[str], annotator: str) -> None:
+        """Takes the last answers to items back; of a correction, the answer before stands."""
+        before = [self.ledger.of_others(item, annotator) for item in items]
+        self._tell(items, WITHDRAWN, annotator, None)
+        if standing := [one for one in before if one is not None]:
+            ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
+            names = [one.annotator for one in standing]
+            self.store.tell(_labels(ids, answers, names), annotator, None)
+            self.ledger.refresh()
 
     def _stands(self, answer: AnswerRecord) -> bool:
         return answer.state != WITHDRAWN and self.ledger.last[answer.item] is answer
@@ -176,13 +211,7 @@ class Desk:
     def _tell(
         self, items: list[str], answer: Answer, annotator: str, seconds: float | None
     ) -> None:
-        is_class = isinstance(answer, int)
-        labels = Labels(
-            np.array(items, np.str_),
-            np.full(len(items), answer if is_class else -1),
-            np.full(len(items), LABEL_STATES[0] if is_class else answer),
-        )
-        self.store.tell(labels, annotator, seconds)
+        self.store.tell(_labels(items, [answer] * len(items)), annotator, seconds)
         self.ledger.refresh()
 
     def _once(self, annotator: str, request: str, do: Any) -> dict[str, Any]:
@@ -237,3 +266,14 @@ class Desk:
         if self.show_predictions != when:
             return None
         return as_json(self._predictions.of_model(self.ledger.last_round).get(item))
+
+
+def _labels(
+    items: Sequence[str], answers: Sequence[Answer], names: Sequence[str] | None = None
+) -> Labels:
+    return Labels(
+        np.array(items, np.str_),
+        np.array([one if isinstance(one, int) else -1 for one in answers], np.int64),
+        np.array([LABEL_STATES[0] if isinstance(one, int) else one for one in answers]),
+        None if names is None else np.array(names, np.str_),
+    )

@@ -15,6 +15,11 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def as_answer(record: AnswerRecord) -> Answer:
+    """Returns an answer as the page has it: a class, or a state."""
+    return record.state if record.label is None else record.label
+
+
 @dataclasses.dataclass(eq=False)
 class Ledger:
     """The state of a run's labels.
@@ -42,10 +47,11 @@ class Ledger:
     """
 
     reader: RunReader
+    flags: str = ""
 
     def __post_init__(self) -> None:
         run, splits = self.reader.run(), self.reader.splits()
-        self.config: Config = from_flagfile(run.flags)
+        self.config: Config = from_flagfile(self.flags or run.flags)
         self.class_names = run.class_names
         self.id = _sha256(f"{run.started} {run.checksum} {run.flags}")[:16]
         self.items = frozenset(item for split in splits.values() for item in split.ids or ())
@@ -57,6 +63,7 @@ class Ledger:
         }
         self.last: dict[str, AnswerRecord] = {}
         self.given: dict[str, list[AnswerRecord]] = {}
+        self._answers: dict[str, list[AnswerRecord]] = {}
         self.asked: frozenset[str] = frozenset()
         self.last_round: int | None = None
         self.query: tuple[str, ...] = ()
@@ -110,6 +117,7 @@ class Ledger:
             self._by_state[earlier.state].pop(answer.item, None)
         self._by_state[answer.state][answer.item] = answer
         self.last[answer.item] = answer
+        self._answers.setdefault(answer.item, []).append(answer)
         self.given.setdefault(answer.annotator, []).append(answer)
 
     def state(self, item: str) -> str | None:
@@ -119,8 +127,17 @@ class Ledger:
 
     def answer(self, item: str) -> Answer | None:
         """Returns an item's answer, a class or a state; None if it has none."""
-        state = self.state(item)
-        return self.last[item].label if state == LABELLED else state
+        return None if self.state(item) is None else as_answer(self.last[item])
+
+    def of_others(self, item: str, annotator: str) -> AnswerRecord | None:
+        """Returns the answer that an annotator's own replaced; None if none stood."""
+        others = (
+            answer
+            for answer in reversed(self._answers.get(item, []))
+            if answer.annotator != annotator
+        )
+        last = next(others, None)
+        return None if last is None or last.state == WITHDRAWN else last
 
     def use(self, item: str) -> str:
         """Returns what an item's answer is used for: `TRAIN`, `TEST` or `VALIDATION`."""

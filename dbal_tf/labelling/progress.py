@@ -1,5 +1,7 @@
 """How far a run is: budget, speed, learning curve."""
 
+import math
+
 import numpy as np
 
 from dbal_tf.artifacts import CurvePoint
@@ -72,7 +74,12 @@ class Progress:
     def _this_round(self) -> tuple[list[CurvePoint], str | None]:
         last = self._ledger.last_round
         if self._of_round[0] != last:
-            points = self._ledger.reader.curve()
+            # An error is NaN where no test image has a known class.
+            points = [
+                point
+                for point in self._ledger.reader.curve()
+                if math.isfinite(point.evaluation.error)
+            ]
             labels = np.array([point.labels for point in points])
             errors = np.array([point.evaluation.error for point in points])
             advice = sentence(labels, errors, self._measured_on(points))

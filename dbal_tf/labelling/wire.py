@@ -78,12 +78,7 @@ def told(body: Mapping[str, Any], num_classes: int, fixed: str) -> Told:
     Raises:
         Refused: A value is missing or cannot be used.
     """
-    items = body.get("items") if "items" in body else [body.get("item")]
-    if not isinstance(items, list) or not 0 < len(items) <= MAX_ITEMS:
-        raise Refused(400, f"'items' must be a list of 1 to {MAX_ITEMS} images.")
-    names = tuple(item_name(item) for item in items)
-    if len(set(names)) < len(names):
-        raise Refused(400, "An image is named twice; expected each once.")
+    names = item_names(body.get("items") if "items" in body else [body.get("item")])
     answer = _answer(body.get("answer"), num_classes)
     seconds = body.get("seconds")
     if seconds is not None and not _is_duration(seconds):
@@ -126,6 +121,16 @@ def item_name(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_ITEM:
         raise Refused(400, "'item' must be the name of an image.")
     return value
+
+
+def item_names(value: Any) -> tuple[str, ...]:
+    """Returns the names of several items, each once."""
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_ITEMS:
+        raise Refused(400, f"'items' must be a list of 1 to {MAX_ITEMS} images.")
+    names = tuple(item_name(item) for item in value)
+    if len(set(names)) < len(names):
+        raise Refused(400, "An image is named twice; expected each once.")
+    return names
 
 
 def request_id(value: Any) -> str:

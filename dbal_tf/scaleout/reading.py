@@ -9,7 +9,7 @@ import numpy as np
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from dbal_tf.datasets.decoding import DecodeError, decode, resize
+from dbal_tf.datasets.decoding import decode, resize
 from dbal_tf.scaleout.blocks import Bad, Block
 from dbal_tf.scaleout.records import parse, records
 
@@ -81,11 +81,12 @@ class ReadImages(beam.DoFn):
                 with FileSystems.open(
                     path, compression_type=CompressionTypes.UNCOMPRESSED
                 ) as file:
-                    pixels = decode(file.read())
-            except DecodeError as error:
+                    pixels = resize(decode(file.read()), (height, width), self._how, channels)
+            # One file that has gone meanwhile does not end the job.
+            except (ValueError, OSError) as error:
                 bad.append(Bad(item, str(error)))
                 continue
-            images.append(resize(pixels, (height, width), self._how, channels))
+            images.append(pixels)
             ids.append(item)
         stacked = np.stack(images) if images else np.empty((0, *self._image_shape), np.uint8)
         yield from _outputs(Block(tuple(ids), stacked), bad, None)

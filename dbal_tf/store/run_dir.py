@@ -9,6 +9,7 @@ from dbal_tf.config import Config
 from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
+from dbal_tf.store.reader import RunReader
 
 
 def check_run_dir(
@@ -83,6 +84,12 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
             f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
             "give it the same flags or choose another folder."
         )
+
+
+def current_flags(run_dir: pathlib.Path, reader: RunReader) -> str:
+    """Returns the flags that a run goes on with, which may not be those that it began with."""
+    flags = run_dir / FLAGS_FILE
+    return flags.read_text("utf-8", errors="replace") if flags.is_file() else reader.run().flags
 
 
 def check_pool(config: Config, dataset: Dataset) -> None:

@@ -57,6 +57,15 @@ def test_an_error_is_a_share(facts, value):
     assert found == [f"round 0 has error {value}"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("nll", math.inf), ("auc", 1.5)])
+def test_other_measures_have_a_range_too(facts, name, value):
+    point = facts.rounds[0].point
+    evaluation = dataclasses.replace(point.evaluation, **{name: value})
+    row = RoundRecord(dataclasses.replace(point, evaluation=evaluation), {})
+    found = list(folder.measures_are_in_range(dataclasses.replace(facts, rounds=[row])))
+    assert found == [f"round 0 has {name} {value}"]
+
+
 def test_the_first_point_may_not_be_in_the_curve_yet_whatever_its_columns(facts):
     point = facts.rounds[0].point
     with_auc = dataclasses.replace(point.evaluation, auc=0.75)
@@ -75,5 +84,7 @@ def test_a_run_that_wants_no_export_has_none(facts):
     without = [row for row in facts.artifacts if row.kind != "saved_model"]
     bare = dataclasses.replace(facts, artifacts=without)
     assert list(folder.exports_are_complete(bare)) == ["round 2 was the last but has no export"]
-    wants_none = dataclasses.replace(bare, config=facts.config.replace(export_every=-1))
-    assert list(folder.exports_are_complete(wants_none)) == []
+    # It may have begun with another value.
+    flags = facts.config.replace(export_every=-1).to_flags()
+    (facts.folder / "flags.cfg").write_text(flags)
+    assert list(folder.exports_are_complete(bare)) == []

@@ -30,11 +30,13 @@ _ASKED, _RESERVE = 110, 30
 class LabelledRun:
     """A run on digits that asks for 110 images, and the process that serves its page."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, first=""):
         source, self.folder, self._process = digits.load(""), folder, None
         train, self.test = source.train.ids.tolist(), source.test.ids.tolist()
         self.truth = dict(zip(train, source.train_classes.tolist(), strict=True))
         initial, pool = train[:20], train[20:]
+        if first:
+            self.truth[first], pool[0] = 0, first
         folder.mkdir()
         config = Config(
             dataset="digits",
@@ -97,6 +99,21 @@ def run(tmp_path):
     run = LabelledRun(tmp_path / "run")
     yield run
     with contextlib.suppress(ProcessLookupError):
+        run.end(signal.SIGKILL)
+
+
+def test_an_image_that_is_gone_can_be_skipped(person, tmp_path):
+    run = LabelledRun(tmp_path / "run", first="gone.png")
+    try:
+        person.open(run.serve(), name="")
+        person.wait("document.querySelector('#ask-name[open]')")
+        person.press(*"Ann", "\ue007")
+        person.wait("document.querySelector('#stage').dataset.note?.startsWith('gone.png is no')")
+        person.press("1", "s")
+        assert person.wait_for_image() == run.query[1]
+        person.wait_until_saved()
+        assert run.rows() == [("gone.png", "skipped", "Ann")]
+    finally:
         run.end(signal.SIGKILL)
 
 

@@ -49,4 +49,5 @@ def test_a_pool_without_labels_is_refused(toy):
     ],
 )
 def test_every_name_has_an_oracle(toy, name, kind):
-    assert type(make_oracle(Config(oracle=name, acquisition=("bald",)), toy)) is kind
+    config = Config(dataset="digits", oracle=name, acquisition=("bald",))
+    assert type(make_oracle(config, toy)) is kind

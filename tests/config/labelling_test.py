@@ -18,9 +18,13 @@ def test_the_data_set_answers_and_the_page_is_closed_unless_a_flag_says_otherwis
         ({"acquisition": ("bald", "random")}, "several runs"),
         ({"experiment": "figure1"}, "several runs"),
         ({"acquisition": ("mbr",)}, "--acquisition=mbr, whose graph needs the labels of all"),
+        ({"strategy": "multi_worker"}, "--strategy=multi_worker, whose workers the answers"),
+        ({"dataset": "tfrecord", "data_dir": "pool"}, "--dataset=tfrecord, as the page reads"),
+        ({"dataset": "mnist"}, "--dataset=mnist, as the page reads"),
     ],
 )
 def test_a_person_labels_for_one_run_of_a_network(others, says):
+    others = {"dataset": "digits"} | others
     with pytest.raises(InputError, match=f"--oracle=web cannot be used with {says}"):
         Config(oracle="web", **others)
 

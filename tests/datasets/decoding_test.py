@@ -193,6 +193,15 @@ def test_resize_known_answers() -> None:
     assert resize(image, (4, 4), "pad", 3).shape == (4, 4, 3)
 
 
+@pytest.mark.parametrize("shape", [(1, 200, 1), (200, 1, 3), (2, 600, 3)])
+@pytest.mark.parametrize("how", RESIZES)
+def test_a_line_of_pixels_stays_one(shape: tuple[int, int, int], how: str) -> None:
+    resized = resize(np.full(shape, 90, np.uint8), (64, 64), how, 1)
+    assert resized.shape == (64, 64, 1)
+    lines = (resized > 0).any(axis=int(shape[0] < shape[1])).sum()
+    assert lines == (1 if how == "pad" else 64)
+
+
 def test_shrinking_is_antialiased() -> None:
     stripes = np.tile(np.array([0, 254], np.uint8), (8, 32))[..., np.newaxis]
     inner = resize(stripes, (8, 8), "stretch", 1)[:, 1:-1]

@@ -32,6 +32,7 @@ def test_every_way_to_write_it(tmp_path, content: str) -> None:
         ("", "columns none; expected id and label"),
         ("name,kind\na,b\n", "columns name, kind; expected id and label"),
         ("id,label\na,x\nb,x\na,y\n", "line 4, says that a is y"),
+        ('id,label\na,x\n"b,x\nc,x\n', "line 4, is not CSV"),
         ("id,label\na,ü".encode("latin-1"), "not UTF-8"),
         ("id,label\na,b".encode("utf-16"), "not UTF-8"),
         ("id,label\na," + "x" * 200_000, "line 2, is not CSV"),

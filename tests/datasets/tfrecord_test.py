@@ -61,7 +61,9 @@ def test_ids_are_named_after_shard_and_record_if_none_are_given(tmp_path):
 
 
 def test_class_names_come_from_a_file(tmp_path):
-    (_write(tmp_path) / "classes.txt").write_text("cat\nsea horse \r\ndog\nunseen\n")
+    (_write(tmp_path) / "classes.txt").write_text(
+        "\ufeffcat\nsea horse \r\ndog\nunseen\n", "utf-8"
+    )
     names = tfrecord.load(str(tmp_path)).class_names
     assert names == ("cat", "sea horse", "dog", "unseen")
 
@@ -151,6 +153,10 @@ _BAD = {
     "label beyond the names": (
         lambda f: (f / "classes.txt").write_text("a\nb"),
         "has label 2; expected -1 to 1, as classes.txt names 2 classes",
+    ),
+    "names that are not UTF-8": (
+        lambda f: (f / "classes.txt").write_bytes("kühl\nwarm".encode("latin-1")),
+        "classes.txt is not UTF-8; expected one class per line",
     ),
     "a name twice": (
         lambda f: (f / "classes.txt").write_text("cat\ncat\ndog"),

@@ -122,6 +122,38 @@ def test_undo_leaves_what_another_corrected(desk):
     assert desk.undo("ann")["item"] == "pool-10"
 
 
+def test_undo_of_a_correction_restores_what_another_said(desk, asked):
+    desk.answer(told("pool-10", answer=1))
+    desk.answer(told("pool-10", answer=2, annotator="bob"))
+    desk.answer(told("known-0", answer=2, annotator="bob"))
+    assert desk.undo("bob")["previous"] == 2
+    last = desk.ledger.last["known-0"]
+    assert (last.label, last.annotator) == (0, "dataset")
+    desk.undo("bob")
+    assert asked.answers()[-1] == ("pool-10", 1, "labelled", "ann")
+    assert desk.ledger.answer("pool-10") == 1
+    # What was restored is no new answer of ann's: her undo is of the items on her page.
+    desk.answer(told("pool-11", answer=1))
+    assert desk.undo("ann", meant=["pool-11"])["item"] == "pool-11"
+    assert desk.ledger.answer("pool-10") == 1
+
+
+def test_undo_is_of_the_items_that_the_page_means(desk, asked):
+    desk.answer(told("pool-10", answer=1))
+    desk.answer(told("pool-11", answer=2))
+    # Said again, nothing new is stored, and the last answer is still that to pool-11.
+    desk.answer(told("pool-10", answer=1))
+    assert desk.undo("ann", "u1", ["pool-10"])["items"] == ["pool-10"]
+    assert (desk.ledger.answer("pool-10"), desk.ledger.answer("pool-11")) == (None, 2)
+    with Store(asked.folder) as store:
+        retried = Desk(asked.folder, store).undo("ann", "u1", ["pool-10"])
+    assert (retried["item"], retried["previous"]) == ("pool-10", None)
+    desk.ledger.refresh()
+    assert desk.ledger.answer("pool-11") == 2
+    with pytest.raises(Refused, match="no image of this run"):
+        desk.undo("ann", "u2", ["elsewhere"])
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_undo_of_a_grid_takes_all_of_it_back(desk, asked, restart):
     desk.answer(told("pool-10", answer=1, seconds=2.0))

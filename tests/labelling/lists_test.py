@@ -83,4 +83,6 @@ def test_what_was_taken_back_is_in_no_list(desk):
     say(desk, "pool-10", 2, "bob")
     desk.undo("bob")
     assert desk.list("conflicts", 0, 50)["total"] == 0
+    assert desk.ledger.answer("pool-10") == 1, "that of ann stands again"
+    desk.undo("ann")
     assert "pool-10" not in items(desk, "answered")

@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
@@ -53,6 +56,21 @@ def test_advice_comes_with_the_fourth_point(asked):
         asked.ask(index, [f"pool-{n}" for n in range(14 + 4 * index, 18 + 4 * index)])
     with Store(asked.folder) as store:
         assert "more labels" in Progress(Ledger(store.reader)).summary()["advice"]
+
+
+def test_rounds_whose_error_is_not_known_are_left_out(asked, monkeypatch):
+    with Store(asked.folder) as store:
+        ledger = Ledger(store.reader)
+        (point,) = store.reader.curve()
+        unknown = dataclasses.replace(
+            point, evaluation=dataclasses.replace(point.evaluation, error=math.nan)
+        )
+        monkeypatch.setattr(
+            type(store.reader), "curve", lambda self: [unknown, unknown, unknown, point]
+        )
+        progress = Progress(ledger)
+        assert progress.summary()["advice"] is None
+        assert progress.curve()["labels"] == [point.labels]
 
 
 @pytest.mark.parametrize(

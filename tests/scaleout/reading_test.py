@@ -46,8 +46,9 @@ def test_image_files(tmp_path):
     good.write_bytes(tf.io.encode_png(np.full((8, 6, 3), 50, np.uint8)).numpy())
     broken.write_bytes(b"no image")
     reader = ReadImages(_SHAPE, "stretch", str(tmp_path))
-    blocks, bad = _split(reader.process([str(good), str(broken)]))
+    gone = str(tmp_path / "gone.png")
+    blocks, bad = _split(reader.process([str(good), str(broken), gone]))
     assert [block.ids for block in blocks] == [("a.png",)]
     np.testing.assert_array_equal(blocks[0].images, np.full((1, *_SHAPE), 50))
-    assert [one.place for one in bad] == ["b.png"]
+    assert [one.place for one in bad] == ["b.png", "gone.png"]
     assert _split(reader.process([str(good)], frozenset({"c.png"}))) == ([], [])

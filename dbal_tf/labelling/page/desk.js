@@ -69,7 +69,8 @@ export class Desk extends EventTarget {
       return;
     }
     // The image is shown at once; the program hears of it in the order of the answers.
-    const job = this.outbox.add("/api/undo", { annotator: this.annotator() }, []);
+    const items = last?.entries.map(({ item }) => item) ?? [];
+    const job = this.outbox.add("/api/undo", { items, annotator: this.annotator() }, []);
     if (last) this.#offer(last);
     try {
       const { item, use = "query", previous = null } = await job.reply;

@@ -1,11 +1,14 @@
 // Images, loaded and decoded before they are needed. An <img> that is ready is kept and
 // put on the page itself: nothing is fetched twice.
 
-import { imageUrl } from "./api.js";
+import { get, imageUrl, Refused } from "./api.js";
 
 const PATIENCE = 4000;
 
-/** @typedef {{image: HTMLImageElement, ready: Promise<void>, done: boolean}} Picture */
+/**
+ * @typedef {{image: HTMLImageElement, ready: Promise<void>, done: boolean,
+ *   problem: string, onProblem: () => void}} Picture Its problem is a sentence, or empty.
+ */
 
 /** @type {Map<string, Picture>} */
 const held = new Map();
@@ -17,7 +20,7 @@ export function picture(item) {
     const image = new Image();
     image.draggable = false;
     image.alt = `Image to label: ${item}`;
-    found = { image, ready: Promise.resolve(), done: false };
+    found = { image, ready: Promise.resolve(), done: false, problem: "", onProblem() {} };
     held.set(item, found);
     found.ready = load(item, found);
   }
@@ -41,7 +44,19 @@ async function load(item, wanted) {
       wanted.done = true;
       return;
     } catch {
+      wanted.problem = await whyNot(item);
+      wanted.onProblem();
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+}
+
+/** Why the program has no image: a sentence; empty if it may come. @param {string} item */
+async function whyNot(item) {
+  try {
+    await get(imageUrl(item, "full"));
+  } catch (error) {
+    if (error instanceof Refused) return error.message;
+  }
+  return "";
 }

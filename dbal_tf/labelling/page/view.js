@@ -52,15 +52,21 @@ export class View {
       this.#stage.replaceChildren();
       return false;
     }
-    const { image, ready, done } = picture(item);
-    if (!done) {
+    const found = picture(item);
+    if (!found.done) {
       this.#stage.replaceChildren();
       this.#stage.classList.add("loading");
-      await ready;
+      found.onProblem = () => {
+        if (this.#wanted !== item) return;
+        const { problem } = found;
+        this.#stage.dataset.note = problem ? `${problem} It can be skipped.` : "Loading …";
+      };
+      found.onProblem();
+      await found.ready;
     }
     if (this.#wanted !== item) return false;
     this.#stage.classList.remove("loading");
-    this.#stage.replaceChildren(image);
+    this.#stage.replaceChildren(found.image);
     this.shown = item;
     this.#apply();
     return true;
