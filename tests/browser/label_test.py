@@ -108,7 +108,9 @@ def test_an_image_that_is_gone_can_be_skipped(person, tmp_path):
         person.open(run.serve(), name="")
         person.wait("document.querySelector('#ask-name[open]')")
         person.press(*"Ann", "\ue007")
-        person.wait("document.querySelector('#stage').dataset.note?.startsWith('gone.png is no')")
+        person.wait(
+            "document.querySelector('#stage').dataset.note?.startsWith('gone.png is no')"
+        )
         person.press("1", "s")
         assert person.wait_for_image() == run.query[1]
         person.wait_until_saved()
