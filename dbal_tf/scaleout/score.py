@@ -46,22 +46,33 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--acquisition", default="bald", help="a score that the model has")
     add("--top", type=_positive, default=1000, help="items in the query")
     add("--num_samples", type=_positive, default=100, help="posterior samples")
-    add("--seed", type=int, default=0, help="of samples, ties and noise")
+    add("--seed", type=_from_zero, default=0, help="of samples, ties and noise")
     add("--batch", choices=("top_k", "stochastic"), default="top_k", help="see dbal_tf.main")
     add("--stochastic", choices=_KINDS, default="power", help="what the noise is added to")
     add("--temperature", type=float, default=1.0, help="scale of the noise")
-    add("--refine", type=int, default=0, help="how many of the best to score again; 0: none")
+    add(
+        "--refine",
+        type=_from_zero,
+        default=0,
+        help="how many of the best to score again; 0: none",
+    )
     add("--refine_samples", type=_positive, default=2000, help="posterior samples of that")
     add("--batch_size", type=_positive, default=1000, help="images that are scored at once")
     add("--resize", choices=RESIZES, default="pad", help="of image files, see dbal_tf.main")
     return parser.parse_known_args(arguments)
 
 
-def _positive(text: str) -> int:
+def _from_zero(text: str) -> int:
     number = int(text)
-    if number < 1:
+    if number < 0:
         raise ValueError(text)
     return number
+
+
+def _positive(text: str) -> int:
+    if number := _from_zero(text):
+        return number
+    raise ValueError(text)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -134,6 +145,12 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
 
     if not any(match.metadata_list for match in FileSystems.match(list(job.patterns))):
         raise InputError(f"--input={job.patterns[0]} matches no file; correct the pattern.")
+    # Of another number of shards, Beam would leave them beside the new ones.
+    earlier = FileSystems.match(
+        [job.path(f"{name}-*") for name in (pipeline.SCORES, pipeline.DEAD_LETTER)]
+    )
+    if paths := [one.path for match in earlier for one in match.metadata_list]:
+        FileSystems.delete(paths)
     local_workers.run(job, arguments)
     with FileSystems.open(job.path(pipeline.COUNTS)) as file:
         counts: dict[str, int] = json.load(file)

@@ -13,9 +13,16 @@ def flags(export, shards, tmp_path):
 
 
 def test_digits_from_shards_to_query_and_provenance(flags, tmp_path, capsys):
+    earlier = [
+        tmp_path / "out" / f"{name}-00007-of-00008" for name in ("scores", "dead_letter")
+    ]
+    earlier[0].parent.mkdir()
+    for path in earlier:
+        path.touch()
     more = ["--top=7", "--num_samples=5", "--batch=stochastic", "--direct_num_workers=1"]
     assert score.main([*flags, *more]) == 0, capsys.readouterr().err
     assert "240 images scored" in capsys.readouterr().out
+    assert not any(path.exists() for path in earlier)
     with open(tmp_path / "out" / "query.csv", newline="") as file:
         assert len({row["id"] for row in csv.DictReader(file)}) == 7
     facts = json.loads((tmp_path / "out" / "provenance.json").read_text())
@@ -46,7 +53,9 @@ def test_without_beam_it_says_what_to_install(flags, capsys, monkeypatch):
     assert capsys.readouterr().err.endswith("run pip install 'dbal_tf[beam]'.\n")
 
 
-@pytest.mark.parametrize("flag", ["--top=0", "--batch=diverse", "--batch_size=many"])
+@pytest.mark.parametrize(
+    "flag", ["--top=0", "--seed=-1", "--batch=diverse", "--batch_size=many"]
+)
 def test_a_flag_of_the_wrong_kind(flags, flag, capsys):
     with pytest.raises(SystemExit) as end:
         score.main([*flags, flag])
