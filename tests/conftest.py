@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 import types
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from absl.testing import flagsaver
 from hypothesis import settings
 
 from dbal_tf.artifacts import Dataset, Examples, Labels
-from dbal_tf.config import Config
+from dbal_tf.config import MODELS, Config
 from dbal_tf.runtime import startup
 from dbal_tf.runtime.interrupts import Interrupted
 from dbal_tf.store import csv_files
@@ -205,6 +206,61 @@ def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
         return self.folder / "left_out"
 
     monkeypatch.setattr(Pusher, "run", leave_out)
+
+
+_FACTORIES: dict[tuple[object, ...], object] = {}
+_FITTERS: dict[tuple[object, ...], object] = {}
+
+
+@pytest.fixture(scope="module")
+def shared_fitters() -> Iterator[None]:
+    """Compiles the training of equal networks once for all tests that ask for this.
+
+    A fit leaves nothing behind: `bayesian/fitting_test.py` checks that.
+    """
+    import tensorflow as tf
+
+    from dbal_tf.components import trainer
+
+    make, build = trainer.network_factory, trainer.Trainer.fitter
+
+    def factory(model: object, *options: object) -> object:
+        # Trainers are equal if their factories are.
+        if model not in MODELS:
+            return make(model, *options)
+        key = model, *options
+        if key not in _FACTORIES:
+            _FACTORIES[key] = make(*key)
+        return _FACTORIES[key]
+
+    def fitter(self: trainer.Trainer, dataset: Dataset) -> object:
+        # That of vat keeps its images, and these posteriors have factories of their own.
+        if self.trainer == "vat" or self.posterior in ("ensemble", "bayes_by_backprop"):
+            return build(self, dataset)
+        shape, classes = dataset.image_shape, len(dataset.class_names)
+        key = self, shape, classes, tf.distribute.get_strategy()
+        if key not in _FITTERS:
+            _FITTERS[key] = build(self, dataset)
+        return _FITTERS[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "network_factory", factory)
+        patch.setattr(trainer.Trainer, "fitter", fitter)
+        yield
+
+
+@pytest.fixture(scope="module")
+def checked_here() -> Iterator[None]:
+    """Checks exports in this process: another one takes seconds to import TensorFlow."""
+    from dbal_tf.components import export_check, pusher
+
+    def check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
+        for problem in export_check.problems(str(folder), expected):
+            raise RuntimeError(problem)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pusher, "_check", check)
+        yield
 
 
 class Program:

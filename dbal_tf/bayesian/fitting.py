@@ -212,7 +212,9 @@ class Fitter:
             loss = tf.add_n([penalty * cost() for cost in self._costs] or [0.0])
             for member in self._members:
                 probs = member(inputs, training=True)
-                loss += self._cross_entropy(targets, probs, tf.gather(weights, targets))
+                entropy = self._cross_entropy(targets, probs, tf.gather(weights, targets))
+                # Keras divides by the number of replicas, and `share` does, too.
+                loss += entropy * self._replicas
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share / len(self._members)
             if self._consistency is not None:

@@ -141,13 +141,20 @@ def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
     # On the CPU, because this process may hold all of the accelerator's memory. -P, because
     # Python would otherwise search the script's folder for what TensorFlow imports.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        [sys.executable, "-P", export_check.__file__, str(folder)],
-        input=content.getvalue(),
-        capture_output=True,
-        env=environment,
-        timeout=_CHECK_SECONDS,
-    )
+    command = [sys.executable, "-P", export_check.__file__, str(folder)]
+    try:
+        done = subprocess.run(
+            command,
+            input=content.getvalue(),
+            capture_output=True,
+            env=environment,
+            timeout=_CHECK_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(
+            f"The SavedModel was not checked within {_CHECK_SECONDS} s; expected a check in "
+            "less; nothing was exported; give the same command again."
+        ) from error
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"the check ended with status {done.returncode}"

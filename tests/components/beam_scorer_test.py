@@ -17,6 +17,8 @@ from dbal_tf.datasets.shard_writer import write_shards
 from dbal_tf.experiments.engine import run
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 _BEAM = Config(dataset="tfrecord", data_dir="shards", scorer="beam")
 
 

@@ -18,6 +18,8 @@ from dbal_tf.loop import Run, learner
 from dbal_tf.store.rows import TEST
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 
 @pytest.fixture
 def unlabelled(toy):

@@ -163,12 +163,13 @@ def test_epochs_are_those_of_the_trainer(toy, labels):
 
 
 def test_auto_has_a_number_of_steps_and_ends_earlier_by_validation(toy, labels, fitter):
-    given = []
+    given, calls = [], []
 
     def fit(*each):
         given.append(each[5:8:2])
         if each[7] is not None:
-            for _ in range(1000):
+            for number in range(1000):
+                calls.append(number)
                 each[7]()
 
     network = fitter.network
@@ -179,10 +180,11 @@ def test_auto_has_a_number_of_steps_and_ends_earlier_by_validation(toy, labels, 
     linear = Trainer.from_config(Config(steps="auto", learning_rate_schedule="linear"))
     linear.run(stub, toy, labels, 0.5, seed=9, validation=toy.hidden.first(5))
     assert given == [(700, None)] * 3, "a rate that falls is not cut off"
-    # The loss never changes, so that the thousand calls end with an exception.
+    # The loss never changes, so that an exception ends the thousand calls soon.
     before = network.get_weights()
     auto.run(stub, toy, labels, 0.5, seed=9, validation=toy.hidden.first(5))
     assert given[-1][0] == 700
+    assert len(calls) == 21
     assert all(map(np.array_equal, before, network.get_weights()))
 
 

@@ -147,6 +147,8 @@ def test_too_few_items_around_a_given_initial_set() -> None:
 def _grouped(draw: st.DrawFn) -> tuple[dict, np.ndarray]:
     arguments = draw(_arguments())
     count = len(arguments["ids"])
+    if draw(st.booleans()):  # small ones, that can be split
+        return arguments, np.arange(count) // draw(st.integers(1, 3))
     groups = draw(st.lists(st.integers(0, count // 2), min_size=count, max_size=count))
     return arguments, np.array(groups)
 

@@ -13,6 +13,8 @@ from dbal_tf.components.pusher import Pusher
 from dbal_tf.config import Config
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 _WAYS = {
     "batchbald": {"acquisition": ("bald",), "batch": "batchbald", "candidates": 60},
     "stochastic": {"acquisition": ("bald",), "batch": "stochastic"},

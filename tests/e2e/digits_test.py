@@ -8,6 +8,8 @@ from dbal_tf.config import Config
 from dbal_tf.experiments.engine import run
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters", "checked_here")
+
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):

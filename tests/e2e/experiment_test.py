@@ -11,6 +11,8 @@ import pytest
 from dbal_tf.config import Config
 from dbal_tf.experiments.engine import run
 
+pytestmark = pytest.mark.usefixtures("shared_fitters", "checked_here")
+
 _ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -15,6 +15,8 @@ from dbal_tf.loop import asking, learner, run
 from dbal_tf.store import writer as store
 from dbal_tf.store.reader import RunReader
 
+pytestmark = pytest.mark.usefixtures("shared_fitters", "checked_here")
+
 _FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

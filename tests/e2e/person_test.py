@@ -8,11 +8,15 @@ import time
 import urllib.request
 import uuid
 
+import pytest
+
 from dbal_tf import loop
 from dbal_tf.components import page
 from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 from dbal_tf.store.reader import RunReader
+
+pytestmark = pytest.mark.usefixtures("shared_fitters")
 
 
 class Person:

@@ -13,6 +13,8 @@ from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -92,18 +94,3 @@ def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed
 
     assert _finish(other) == undisturbed
     assert _committed(other) == (5, 60)
-
-
-def test_another_seed_buys_others(config, undisturbed):
-    other = config.replace(seed=12, rounds=1, run_dir=f"{config.run_dir}-other-seed")
-    ids, _, measures = _finish(other)
-    assert set(ids[:20]) != set(undisturbed[0][:20])
-    assert measures[0] != undisturbed[2][0]
-
-
-def test_the_same_seed_buys_the_same(config, undisturbed):
-    again = config.replace(rounds=2, run_dir=f"{config.run_dir}-again")
-    ids, classes, measures = _finish(again)
-    assert ids == undisturbed[0][:40]
-    assert classes == undisturbed[1][:40]
-    assert measures == undisturbed[2][:3]

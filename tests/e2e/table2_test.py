@@ -12,6 +12,8 @@ from dbal_tf.config import SEMI_SUPERVISED, Config
 from dbal_tf.loop import Run
 from dbal_tf.store.bought import read_bought
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 _ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -5,7 +5,6 @@ import pathlib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 from dbal_tf import loop
@@ -49,16 +48,6 @@ def test_a_resumed_run_is_equal(tmp_path: pathlib.Path) -> None:
     resumed = _finish(_VAT.replace(run_dir=str(tmp_path / "resumed")), stop=True)
     assert resumed == whole
     assert len(whole[1]) == 2
-
-
-def test_its_model_is_served(tmp_path: pathlib.Path) -> None:
-    config = _VAT.replace(rounds=0, run_dir=str(tmp_path / "run"))
-    loop.run(config, load(config), lambda _: None)
-    (folder,) = (tmp_path / "run" / "export").iterdir()
-    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    (name,) = served.structured_input_signature[1]
-    probs = served(**{name: tf.zeros([2, 28, 28, 1])})["probs"]
-    np.testing.assert_allclose(tf.reduce_sum(probs, axis=1), 1, rtol=1e-5)
 
 
 def _small(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:

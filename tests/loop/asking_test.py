@@ -32,6 +32,8 @@ from dbal_tf.store import csv_files, lock
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters", "checked_here")
+
 
 def _run(config, dataset=None):
     lines = []

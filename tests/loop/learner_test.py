@@ -17,6 +17,8 @@ from dbal_tf.store import layout
 from dbal_tf.store.rows import TEST, WITHDRAWN
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("shared_fitters")
+
 
 class Person:
     """Knows the true classes, and counts what was asked for."""
@@ -142,6 +144,26 @@ def test_a_weight_decay_is_chosen_though_no_class_was_known_at_first(
     config = config.replace(weight_decay="auto", acquisition_size=12)
     assert [row.labels for row in _finish(config, unlabelled, person)] == [6, 18, 30]
     assert chosen == [(6, 9, None), (30, 9, 1.0)], "again, with five times as many labels"
+
+
+def test_the_training_is_given_the_validation_labels_that_are_known(
+    config, unlabelled, person, monkeypatch
+):
+    train, given = learner.Trainer.run, []
+
+    def spy(self, *arguments, validation=None):
+        given.append([] if validation is None else sorted(validation.ids.tolist()))
+        return train(self, *arguments, validation=validation)
+
+    monkeypatch.setattr(learner.Trainer, "run", spy)
+    told = unlabelled.splits.validation_ids[:2]
+    with Run.open(config, unlabelled) as run:
+        run.tell(person.answer(run.ask().ids))
+        query = run.ask().ids
+        run.tell(person.answer(told))
+        run.tell(person.answer(query))
+        run.ask()
+    assert given == [[], sorted(told.tolist())]
 
 
 def test_without_a_label_to_train_on_a_sentence_says_so(config, unlabelled):
