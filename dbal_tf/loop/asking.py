@@ -117,9 +117,10 @@ class Run:
         trainer = Trainer.from_config(config, model)
         check_run_dir(config)
         dataset = load(config) if dataset is None else dataset
-        _check_data(config, dataset, trainer)
+        check_data(config, dataset)
         with contextlib.ExitStack() as stack:
             strategy = make_strategy(config.strategy)
+            _check_network(config, dataset, trainer)
             run_dir = stack.enter_context(run_folder(strategy, config.run_dir))
             stack.enter_context(strategy.scope())
             folder = pathlib.Path(run_dir)
@@ -220,9 +221,9 @@ class Run:
             self._reporter.show_end(last)
 
 
-def _check_data(config: Config, dataset: Dataset, trainer: Trainer) -> None:
-    check_data(config, dataset)
-    # Before a folder belongs to flags that cannot work. A trunk is checked with the data.
+def _check_network(config: Config, dataset: Dataset, trainer: Trainer) -> None:
+    # After a cluster is joined, which cannot be done once a network was built, and before a
+    # folder belongs to flags that cannot work. A trunk is checked with the data.
     is_new = not pathlib.Path(config.run_dir, layout.FLAGS_FILE).exists()
     if is_new and not Features.from_config(config).is_frozen:
         trainer.check(dataset)

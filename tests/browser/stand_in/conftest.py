@@ -225,9 +225,11 @@ class FakeLabelServer:
             self.rows.append(row | {"undone": False, "undo": None})
         return {"saved": True, "answer_id": len(self.rows)}
 
-    def _undo(self, annotator, id):
+    def _undo(self, annotator, id, items):
         done = [row for row in self.rows if row["undo"] == id]
         own = [r for r in self.rows if r["annotator"] == annotator and not r["undone"]]
+        if items:
+            own = [row for row in own if set(row["items"]) <= set(items)]
         row = (done or own[-1:] or [None])[0]
         if row is None:
             return {"item": None}
