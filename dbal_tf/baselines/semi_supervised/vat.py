@@ -5,6 +5,7 @@ Virtual Adversarial Training", ICLR 2016.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -91,36 +92,30 @@ class Vat:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         check(labelled, unlabelled, self.unlabelled_batch)
 
+        def fit(vat: Vat, name: str) -> tuple[float, MlpPredictor]:
+            predictor = vat._train(labelled, unlabelled, seed, session, name)
+            return error(predictor, validation), predictor
+
         fits = []
-        for epsilon in self._finalists(labelled, unlabelled, validation, seed, session):
-            whole, name = dataclasses.replace(self, epsilons=(epsilon,)), f"vat_{epsilon:g}"
-            predictor = whole._train(labelled, unlabelled, seed, session, name)
-            fits.append((error(predictor, validation), epsilon, predictor))
-            session.say(f"{name}: {fits[-1][0]:.2%} error on validation images")
+        for epsilon in self._finalists(fit, session):
+            name = f"vat_{epsilon:g}"
+            found, predictor = fit(dataclasses.replace(self, epsilons=(epsilon,)), name)
+            fits.append((found, epsilon, predictor))
+            session.say(f"{name}: {found:.2%} error on validation images")
         _, epsilon, best = min(fits, key=lambda fit: fit[0])
         session.choose(epsilon=epsilon)
         return best
 
     def _finalists(
-        self,
-        labelled: LabelledImages,
-        unlabelled: np.ndarray,
-        validation: LabelledImages,
-        seed: int,
-        session: Session,
+        self, fit: Callable[["Vat", str], tuple[float, MlpPredictor]], session: Session
     ) -> list[float]:
         """Returns the epsilons to fit to the end, the most promising first."""
         if len(self.epsilons) <= self.finalists:
             return list(self.epsilons)
 
         def compare() -> dict[str, np.ndarray]:
-            fits = [self._short(epsilon) for epsilon in self.epsilons]
-            errors = [
-                error(fit._train(labelled, unlabelled, seed, session, name), validation)
-                for fit in fits
-                for name in [f"vat_trial_{fit.epsilons[0]:g}"]
-            ]
-            return {"errors": np.array(errors)}
+            short = [fit(self._short(one), f"vat_trial_{one:g}")[0] for one in self.epsilons]
+            return {"errors": np.array(short)}
 
         # A stage, so that a fit that is stopped later does not repeat the comparison.
         errors = session.stage("vat_trials", compare)["errors"]
