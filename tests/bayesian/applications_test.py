@@ -209,3 +209,10 @@ def test_weights_that_do_not_fit(tmp_path):
         with pytest.raises(InputError, match=message) as caught:
             Trunk(_VGG, str(path)).build((32, 32, 3), 0)
         _sentence(caught)
+
+
+def test_preprocessing_can_be_cloned() -> None:
+    # As `variational` clones all layers of a network whose trunk is trained.
+    layer = applications._Preprocessing(lambda images: images - 1)
+    clone = type(layer).from_config(layer.get_config())
+    np.testing.assert_array_equal(clone(np.ones([2, 3])), np.zeros([2, 3]))

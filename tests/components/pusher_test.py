@@ -90,6 +90,20 @@ def test_a_failed_check_is_said_and_leaves_what_was_there(tmp_path, toy, monkeyp
     assert _names(tmp_path) == ["7"]
 
 
+def test_a_check_that_does_not_end_or_say_why_is_said(tmp_path, monkeypatch):
+    done = subprocess.CompletedProcess([], -9, b"", b"")
+    monkeypatch.setattr(pusher.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(RuntimeError, match="the check ended with status -9"):
+        pusher._check(tmp_path, {})
+
+    def too_long(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(pusher.subprocess, "run", too_long)
+    with pytest.raises(RuntimeError, match="was not checked within 600 s"):
+        pusher._check(tmp_path, {})
+
+
 def test_an_older_export_of_the_number_is_replaced(tmp_path, toy, unchecked):
     for name in ("7/old", ".7.partial/cut off", ".6.old/cut off", "5/another"):
         (tmp_path / name).mkdir(parents=True)
