@@ -1,6 +1,7 @@
 """BatchBALD: batches that tell most about the weights together."""
 
 import dataclasses
+import sys
 from typing import Any, Self
 
 import numpy as np
@@ -30,7 +31,7 @@ def joint_bald(probs_ktc: np.ndarray) -> float:
     configurations, total = _Configurations.none(probs_ktc.shape[1], np.float64), 0.0
     for probs_tc in probs_ktc:
         total += float(configurations.gains(probs_tc[np.newaxis])[0])
-        configurations = configurations.extended(probs_tc)
+        configurations = configurations.extended(probs_tc, sys.maxsize)
     return total
 
 
@@ -44,7 +45,7 @@ def batchbald(
         I[y; w | y_1 .. y_b] = sum_y1..yb p(y_1 .. y_b) H[y | y_1 .. y_b] - E H[y | w] .
 
     The sum is exact up to `num_configurations` configurations y_1 .. y_b. Beyond,
-    so many are drawn from p(y_1 .. y_b), by systematic resampling. This is the
+    so many are drawn from p(y_1 .. y_b), by stratified resampling. This is the
     paper's importance-sampling estimate without the term that all items share.
 
     What an item adds never grows with the batch (submodularity), so items whose
@@ -88,8 +89,8 @@ def _greedy(
         bounds[best] = -np.inf
         chosen.append(order[best])
         if len(chosen) < k:
-            configurations = configurations.extended(probs_ntc[chosen[-1]]).at_most(
-                num_configurations, rng
+            configurations = configurations.extended(
+                probs_ntc[chosen[-1]], num_configurations, rng
             )
     return np.array(chosen, np.int64)
 
@@ -149,27 +150,38 @@ class _Configurations:
         ]
         return np.concatenate(parts).astype(np.float64)
 
-    def extended(self, probs_tc: np.ndarray) -> "_Configurations":
-        """Returns the configurations with one more label, those that can occur."""
-        # Always normalised, because products of many small probabilities underflow.
-        joint = self.posterior_mt[:, np.newaxis] * probs_tc.T.astype(self.posterior_mt.dtype)
-        joint = joint.reshape(-1, joint.shape[-1])
-        sums = joint.sum(axis=1, keepdims=True)
-        weights = np.repeat(self.weights_m, probs_tc.shape[1]) * sums[:, 0]
-        occurs = weights > 0
-        weights = weights[occurs]
-        return _Configurations(weights / weights.sum(), joint[occurs] / sums[occurs])
+    def extended(
+        self, probs_tc: np.ndarray, number: int, rng: np.random.Generator | None = None
+    ) -> "_Configurations":
+        """Returns the configurations with one more label, those that can occur.
 
-    def at_most(self, number: int, rng: np.random.Generator) -> "_Configurations":
-        """Returns the configurations, or so many draws from them if there are more."""
-        if len(self.weights_m) <= number:
-            return self
-        points = (np.arange(number) + rng.random()) / number
-        drawn = np.searchsorted(np.cumsum(self.weights_m), points).clip(
-            max=len(self.weights_m) - 1
-        )
-        rows, counts = np.unique(drawn, return_counts=True)
-        return _Configurations(counts / number, self.posterior_mt[rows])
+        Args:
+            probs_tc: The new item's samples.
+            number: If more could occur, so many are drawn of them, with replacement.
+            rng: Draws them.
+        """
+        probs_tc = probs_tc.astype(self.posterior_mt.dtype)
+        weights = (self.weights_m[:, np.newaxis] * (self.posterior_mt @ probs_tc)).ravel()
+        occur = np.flatnonzero(weights > 0)
+        weights = weights[occur] / weights[occur].sum()
+        if len(occur) > number:
+            drawn, counts = np.unique(_drawn(weights, number, rng), return_counts=True)
+            occur, weights = occur[drawn], counts / number
+        # Only those that are kept, as there may be a thousand times as many.
+        rows, classes = np.divmod(occur, probs_tc.shape[1])
+        joint = self.posterior_mt[rows] * probs_tc.T[classes]
+        # Always normalised, because products of many small probabilities underflow.
+        return _Configurations(weights, joint / joint.sum(axis=1, keepdims=True))
+
+
+def _drawn(weights_m: np.ndarray, number: int, rng: np.random.Generator | None) -> np.ndarray:
+    """Returns positions drawn in proportion to weights that sum to 1, int64 `[number]`."""
+    rng = rng or np.random.default_rng(0)
+    # Stratified: a point in each of so many equal intervals. With one offset for all of them
+    # (systematic resampling), parents whose weights are multiples of 1 / number, as they are
+    # once drawn, would all be extended at the same quantile of their own distributions.
+    points = (np.arange(number) + rng.random(number)) / number
+    return np.searchsorted(np.cumsum(weights_m), points).clip(max=len(weights_m) - 1)
 
 
 @tf.function(reduce_retracing=True)
@@ -181,7 +193,10 @@ def _gains(posterior_mt: tf.Tensor, weights_m: tf.Tensor, probs_btc: tf.Tensor) 
     # As xlogy, 0 log 0 = 0, in half the time; summed over the configurations first.
     terms = tf.matmul(weights_m[tf.newaxis], given * tf.math.log(tf.maximum(given, smallest)))
     conditional = -tf.reduce_sum(tf.reshape(terms, [shape[0], shape[2]]), axis=1)
-    return conditional - tf.reduce_mean(entropy(probs_btc), axis=1)
+    # The mean over samples, as the configurations weigh them: 1/T each if none was left out,
+    # and else what keeps each configuration's gain an information, with far less noise.
+    weights_t1 = tf.matmul(posterior_mt, weights_m[:, tf.newaxis], transpose_a=True)
+    return conditional - tf.matmul(entropy(probs_btc), weights_t1)[:, 0]
 
 
 def _check(probs_ntc: np.ndarray, k: int) -> None:

@@ -8,7 +8,9 @@ from dbal_tf.bayesian.statistics import entropy
 _VALUES = 2**21  # joint probabilities in a block at most, 8 MB in float32
 
 
-def epig(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
+def epig(
+    probs_ntc: np.ndarray, targets_mtc: np.ndarray, own_n: np.ndarray | None = None
+) -> np.ndarray:
     """Expected predictive information gain, E_x*[ I[y; y* | x, x*] ].
 
     BALD counts all that a label tells about the weights, EPIG only what it tells
@@ -26,6 +28,9 @@ def epig(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
     Args:
         probs_ntc: Class probabilities of the items' samples, `[n, t, c]`.
         targets_mtc: Those of the target inputs under the same samples, `[m, t, d]`.
+        own_n: Which target an item is itself, int `[n]`, -1: none. It does not count
+            there: an item tells most of its own label, which is no prediction any
+            more once it is known.
 
     Returns:
         Scores, shape `[n]`, float64 if both arguments are, else float32.
@@ -55,7 +60,11 @@ def epig(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
     ]
     is_equal = (probs_ntc == probs_ntc[:, :1]).all(axis=(1, 2))
     # KL is not negative; a difference of rounded entropies may be.
-    return np.where(is_equal, 0, np.maximum(np.concatenate(scores), 0))
+    values = np.where(is_equal, 0, np.maximum(np.concatenate(scores), 0))
+    for item in [] if own_n is None else np.flatnonzero(own_n >= 0):
+        others_mtc = np.delete(targets_mtc, own_n[item], axis=0)
+        values[item] = epig(probs_ntc[[item]], others_mtc)[0] if len(others_mtc) else 0
+    return values
 
 
 @tf.function(reduce_retracing=True)

@@ -121,8 +121,10 @@ class PoolScorer:
         if self.acquisition in JOINT_ACQUISITIONS:
             targets = self._targets(unlabelled, seed)
             targets_mtc = predictor.probs(targets.images, num_samples, seed)
+            own_n = _places(chosen.ids, targets.ids)
             return jackknife(
-                lambda kept: epig(probs_ntc[:, kept], targets_mtc[:, kept]), probs_ntc.shape[1]
+                lambda kept: epig(probs_ntc[:, kept], targets_mtc[:, kept], own_n),
+                probs_ntc.shape[1],
             )
         return standard_errors(self._function, probs_ntc)
 
@@ -151,9 +153,11 @@ class PoolScorer:
         """Returns the scores by epig, which needs each sample's probabilities."""
         predictor = predictor_for(model.network, self.posterior)
         targets_mtc = predictor.probs(targets.images, self.num_samples, seed)
-        values, entropies = [], []
+        own_n = _places(items.ids, targets.ids)
+        values, entropies, done = [], [], 0
         for probs_ntc in self._parts(predictor, items, targets_mtc[0].size, seed):
-            values.append(epig(probs_ntc, targets_mtc))
+            values.append(epig(probs_ntc, targets_mtc, own_n[done : done + len(probs_ntc)]))
+            done += len(probs_ntc)
             entropies.append(np.asarray(entropy(probs_ntc.mean(axis=1)), np.float64))
         return self._checked(items.ids, np.concatenate(values), np.concatenate(entropies))
 
@@ -181,3 +185,10 @@ class PoolScorer:
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
         return Scores(ids, values, entropies)
+
+
+def _places(ids: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Returns the position of each id among others, int64 `[n]`, -1 where it is not."""
+    order = np.argsort(among)
+    places = order[np.searchsorted(among, ids, sorter=order).clip(max=len(among) - 1)]
+    return np.where(among[places] == ids, places, -1)

@@ -111,20 +111,37 @@ def test_all_items_are_ranked_once() -> None:
     assert batchbald(_PROBS, 0, seed=0).tolist() == []
 
 
+def _configurations(items: np.ndarray, number: int, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    configurations = _MODULE._Configurations.none(items.shape[1], np.float64)
+    for item in items:
+        configurations = configurations.extended(item, number, rng)
+    return configurations
+
+
 def test_sampled_configurations_are_near_the_exact_ones() -> None:
-    exact = _MODULE._Configurations.none(20, np.float64)
-    for item in _PROBS[:6]:
-        exact = exact.extended(item)
+    exact = _configurations(_PROBS[:6], sys.maxsize)
     assert len(exact.weights_m) == 3**6
     assert exact.weights_m.sum() == pytest.approx(1)
+    np.testing.assert_allclose(exact.posterior_mt.sum(axis=1), 1)
     gains, found = exact.gains(_PROBS[6:]), []
     for seed in range(20):
-        some = exact.at_most(200, np.random.default_rng(seed))
+        some = _configurations(_PROBS[:6], 200, seed)
         assert len(some.weights_m) <= 200
         assert some.weights_m.sum() == pytest.approx(1)
         found.append(some.gains(_PROBS[6:]))
     np.testing.assert_allclose(np.mean(found, axis=0), gains, atol=0.004)
     assert np.std(found, axis=0).max() < 0.02
+
+
+def test_the_last_of_many_labels_is_drawn_from_its_distribution() -> None:
+    # Its samples are certain, so that a configuration's posterior tells the label it drew.
+    last = np.eye(3)[[0] * 10 + [1] * 6 + [2] * 4]
+    items = np.concatenate([_PROBS[:9], last[np.newaxis]])
+    for seed in range(5):
+        some = _configurations(items, 2000, seed)
+        drawn = some.weights_m @ (some.posterior_mt @ last)
+        np.testing.assert_allclose(drawn, [0.5, 0.3, 0.2], atol=0.05)
 
 
 def test_a_batch_by_samples_is_nearly_as_good_as_the_exact_one() -> None:

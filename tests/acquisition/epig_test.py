@@ -72,6 +72,17 @@ def test_it_is_at_most_bald_and_not_negative() -> None:
     assert (scores <= bald(PredictiveStatistics.from_probs(_ITEMS)).numpy() + 1e-12).all()
 
 
+def test_an_item_that_is_a_target_tells_of_the_others_alone() -> None:
+    items = np.random.default_rng(3).dirichlet(np.full(3, 0.3), (4, 6))
+    targets = items[[2, 0, 1]]
+    found = epig(items, targets, np.array([1, 2, 0, -1]))
+    others = [items[[2, 1]], items[[2, 0]], items[[0, 1]], targets]
+    expected = [epig(items[[i]], rest)[0] for i, rest in enumerate(others)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert (found[:3] < epig(items, targets)[:3]).all()
+    assert epig(items[:1], items[:1], np.array([0])) == [0]
+
+
 def test_of_itself_it_is_the_information_of_two_answers_to_one_question() -> None:
     for item in _ITEMS:
         alone = item[np.newaxis]

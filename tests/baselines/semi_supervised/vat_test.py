@@ -19,42 +19,38 @@ def test_tiny_learns_the_digits(parts) -> None:
     probs = predictor.predict_probs(parts.test.images)
     assert probs.shape == (597, 10) and probs.dtype == np.float64
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    # 0.17; with an epsilon of 0.001 it is 0.24, and that of the majority class is 0.9.
-    assert error(predictor, parts.test) < 0.2
+    # 0.20; with an epsilon of 0.001 it is 0.34, and that of the majority class is 0.9.
+    assert error(predictor, parts.test) < 0.25
 
 
-def test_epsilon_is_chosen_on_the_validation_images_among_finalists(
-    parts, tmp_path, monkeypatch: pytest.MonkeyPatch
+def test_epsilon_is_chosen_on_the_validation_images(
+    parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = []
+    def train(self: Vat, epsilon: float, *args: object) -> float:
+        return epsilon
 
-    def train(self: Vat, *args: object) -> tuple[float, int]:
-        trained.append((self.epsilons, self.steps, args[-1]))
-        return self.epsilons[0], self.steps
-
-    def validate(fitted: tuple[float, int], images: LabelledImages) -> float:
+    def validate(fitted: float, images: LabelledImages) -> float:
         assert images is parts.validation
-        epsilon, steps = fitted
-        # Short fits like 3 best; fitted to the end, 1 is better, and 0.5 best of all.
-        return abs(epsilon - 2.9) if steps == 4 else abs(epsilon - 0.5)
+        return abs(fitted - 0.9)
 
     monkeypatch.setattr(Vat, "_train", train)
     monkeypatch.setattr(vat, "error", validate)
-    system = Vat(epsilons=(0.5, 1.0, 3.0), steps=9, trial_steps=4)
-    for _ in range(2):
-        session = Session(tmp_path)
-        assert system.fit(*parts[:3], 0, session) == (1.0, 9)
-        assert session.chosen == {"epsilon": 1.0}
-    short = [((e,), 4, f"vat_trial_{e:g}") for e in (0.5, 1.0, 3.0)]
-    whole = [((e,), 9, f"vat_{e:g}") for e in (3.0, 1.0)]
-    assert trained == short + whole + whole
+    session = Session()
+    assert Vat(epsilons=(0.5, 1.0, 3.0)).fit(*parts[:3], 0, session) == 1.0
+    assert session.chosen == {"epsilon": 1.0}
 
 
 def test_labelled_images_are_learnt_as_they_are_predicted(skewed, losses) -> None:
-    # With a rate of 0 the net stays as it is, and changes of 1e-6 are none: its loss is
-    # that of its predictions, which are normalised by the statistics of all images.
+    # With a rate of 0 the net stays as it is: its loss is that of its predictions, which are
+    # normalised by the statistics of all images without changes.
+    everything = len(skewed.unlabelled)
     system = dataclasses.replace(
-        QUICK, epsilons=(1e-6,), steps=1, rate=0.0, unlabelled_batch=len(skewed.unlabelled)
+        QUICK,
+        epsilons=(1.5,),
+        steps=1,
+        rate=0.0,
+        labelled_batch=everything,
+        unlabelled_batch=everything,
     )
     learnt, predicted = losses(system)
     # By the labelled images' own statistics it would be 3.249, not 3.226 and 3.223.
