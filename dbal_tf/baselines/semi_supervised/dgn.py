@@ -80,7 +80,7 @@ class Dgn:
     @classmethod
     def light(cls) -> "Dgn":
         """The paper's networks, fewer steps at higher rates; half an hour."""
-        phase1 = Phase(20_000, 500, 1e-3, 1e-4)
+        phase1 = Phase(50_000, 200, 1e-3, 1e-4)
         phase2 = Phase(40_000, 200, 1e-3, 1e-4)
         return cls((500, 500), (500,), 50, 0.1, phase1, phase2, 50)
 
@@ -113,6 +113,7 @@ class Dgn:
         live = np.flatnonzero(means[-_PROBE:].std(axis=0) > _LIVE)
         # A model of few steps may have none; then all are kept.
         live = live if live.size else np.arange(self.latent)
+        session.say(f"dgn: M2 learns from {len(live)} of {self.latent} latent dimensions")
         # Far from M1's seeds, which count up by layers.
         m2 = M2(len(live), self.hidden2, self.latent, num_classes, seed + 1000)
         predictor = DgnPredictor(m1, m2, live)
@@ -160,7 +161,7 @@ class Dgn:
                 [size_l, self.latent], batches.key(seed, step, 12)
             )
             noise_u = tf.random.stateless_normal(
-                [m2.num_classes, size_u, self.latent], batches.key(seed, step, 13)
+                [size_u, self.latent], batches.key(seed, step, 13)
             )
             x_l, y_l = draw(rows_l, step, 14), tf.gather(onehot, rows_l)
             return m2_loss(
@@ -192,7 +193,7 @@ def m2_loss(
     Args:
         m2: The model.
         labelled: x `[l, inputs]`, one-hot classes `[l, c]` and noise `[l, latent]`.
-        unlabelled: x `[u, inputs]` and noise `[c, u, latent]`.
+        unlabelled: x `[u, inputs]` and noise `[u, latent]`.
         share: N_l / N, of labelled images among all.
         alpha: Weight of the classifier's log-likelihood.
     """

@@ -13,6 +13,11 @@ import math
 import keras
 import tensorflow as tf
 
+# The authors start all weights of M2 with a deviation of 0.001, so that no class is likelier at
+# first. With output layers of Glorot's, a random decoder teaches the classifier its classes
+# before the labels do; hidden layers of so small weights learn slowly.
+_SPREAD = 1e-3
+
 
 def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     """Returns KL(N(mean, variance) || N(0, 1)), summed over the last axis."""
@@ -32,16 +37,31 @@ def sampled(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Te
     return mean + tf.exp(0.5 * log_variance) * noise
 
 
-def network(inputs: int, hidden: tuple[int, ...], outputs: int, seed: int) -> keras.Model:
-    """Returns a built network with softplus units and linear outputs."""
-    # The authors start with a deviation of 0.001, from which softplus units learn slowly.
-    init = keras.initializers.GlorotUniform
+def network(
+    inputs: int, hidden: tuple[int, ...], outputs: int, seed: int, spread: float | None = None
+) -> keras.Model:
+    """Returns a built network with softplus units and linear outputs.
+
+    Args:
+        inputs: Number of inputs.
+        hidden: Units of the hidden layers.
+        outputs: Number of outputs.
+        seed: Of the initial weights.
+        spread: Standard deviation of the output layer's initial weights; None: Glorot's.
+    """
     layers = [
-        keras.layers.Dense(units, "softplus", kernel_initializer=init(seed + depth))
+        keras.layers.Dense(
+            units, "softplus", kernel_initializer=keras.initializers.GlorotUniform(seed + depth)
+        )
         for depth, units in enumerate(hidden)
     ]
-    last = keras.layers.Dense(outputs, kernel_initializer=init(seed + len(hidden)))
-    return keras.Sequential([keras.Input((inputs,)), *layers, last])
+    last = seed + len(hidden)
+    if spread is None:
+        initial = keras.initializers.GlorotUniform(last)
+    else:
+        initial = keras.initializers.RandomNormal(0.0, spread, last)
+    outs = keras.layers.Dense(outputs, kernel_initializer=initial)
+    return keras.Sequential([keras.Input((inputs,)), *layers, outs])
 
 
 class M1:
@@ -92,9 +112,9 @@ class M2:
         self, inputs: int, hidden: tuple[int, ...], latent: int, num_classes: int, seed: int
     ) -> None:
         self.num_classes = num_classes
-        self.classifier = network(inputs, hidden, num_classes, seed)
-        self.encoder = network(inputs + num_classes, hidden, 2 * latent, seed + 100)
-        self.decoder = network(latent + num_classes, hidden, 2 * inputs, seed + 200)
+        self.classifier = network(inputs, hidden, num_classes, seed, _SPREAD)
+        self.encoder = network(inputs + num_classes, hidden, 2 * latent, seed + 100, _SPREAD)
+        self.decoder = network(latent + num_classes, hidden, 2 * inputs, seed + 200, _SPREAD)
         self.networks = {
             "classifier": self.classifier,
             "encoder": self.encoder,
@@ -122,14 +142,13 @@ class M2:
 
         Args:
             x: Shape `[n, inputs]`.
-            noise: Of each class, shape `[c, n, latent]`.
+            noise: Shape `[n, latent]`.
         """
         count, classes = tf.shape(x)[0], self.num_classes
         # All classes are tried, so that no gradient has to pass through a drawn class.
         onehot = tf.repeat(tf.eye(classes), count, axis=0)
-        each = self.bound(
-            tf.tile(x, [classes, 1]), onehot, tf.reshape(noise, [classes * count, -1])
-        )
+        # One noise for all: what teaches the classifier is how the classes' bounds differ.
+        each = self.bound(tf.tile(x, [classes, 1]), onehot, tf.tile(noise, [classes, 1]))
         bounds_nc = tf.transpose(tf.reshape(each, [classes, count]))
         # No stop_gradient: the classifier learns from the bounds of the classes, and its
         # probabilities weigh what each bound teaches.

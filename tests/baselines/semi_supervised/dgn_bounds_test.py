@@ -10,6 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbal_tf.baselines.semi_supervised import dgn_bounds
 from dbal_tf.baselines.semi_supervised.dgn_bounds import (
     M1,
     M2,
@@ -22,6 +23,20 @@ from dbal_tf.baselines.semi_supervised.dgn_bounds import (
 
 def normal(shape, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
+
+
+@pytest.fixture(autouse=True)
+def spread(monkeypatch):
+    """M2 whose classes differ from the start."""
+    monkeypatch.setattr(dgn_bounds, "_SPREAD", 0.3)
+
+
+def test_m2_starts_with_classes_that_are_equal(monkeypatch):
+    monkeypatch.undo()
+    m2, x, noise = M2(4, (5,), 2, num_classes=3, seed=0), normal((6, 4)), normal((6, 2), seed=1)
+    bounds = [m2.bound(x, tf.one_hot([y] * 6, 3), noise) for y in range(3)]
+    np.testing.assert_allclose(bounds, np.broadcast_to(bounds[0], (3, 6)), atol=0.05)
+    np.testing.assert_allclose(keras.ops.softmax(m2.classifier(x)), 1 / 3, atol=0.01)
 
 
 def test_kl_by_hand():
@@ -82,13 +97,13 @@ def test_bound_of_m1_is_below_the_likelihood():
 
 def test_marginalised_bound_against_brute_force():
     m2 = M2(4, (5,), 2, num_classes=3, seed=0)
-    x, noise = normal((6, 4)), normal((3, 6, 2), seed=1)
+    x, noise = normal((6, 4)), normal((6, 2), seed=1)
     probs = keras.ops.softmax(m2.classifier(x)).numpy().astype(np.float64)
     expected = np.zeros(6)
     for n in range(6):
         for y in range(3):
             onehot = tf.one_hot([y], 3)
-            bound = float(m2.bound(x[n : n + 1], onehot, noise[y, n : n + 1])[0])
+            bound = float(m2.bound(x[n : n + 1], onehot, noise[n : n + 1])[0])
             expected[n] += probs[n, y] * (bound - math.log(probs[n, y]))
     np.testing.assert_allclose(m2.marginalised_bound(x, noise), expected, rtol=1e-5)
 
@@ -108,7 +123,7 @@ def test_labelled_bound_of_m2_by_its_parts():
 def test_classifier_learns_by_both_ways():
     """Through the weights of the classes and through the entropy: against differences."""
     m2 = M2(3, (4,), 2, num_classes=3, seed=0)
-    x, noise = normal((5, 3)), normal((3, 5, 2), seed=1)
+    x, noise = normal((5, 3)), normal((5, 2), seed=1)
     bias = m2.classifier.trainable_variables[-1]
     with tf.GradientTape() as tape:
         value = tf.reduce_sum(m2.marginalised_bound(x, noise))
