@@ -37,8 +37,16 @@ def with_held_out(dataset: Dataset, bought: Labels, count: int) -> Dataset:
     """Returns the data set with random images of the pool in place of the test images."""
     rest = np.setdiff1d(dataset.splits.pool_ids, bought.ids)
     ids = np.random.default_rng(0).choice(rest, count, replace=False)
-    images = dataset.train.select(ids)
-    return dataclasses.replace(dataset, test=images, test_labels=dataset.hidden.select(ids))
+    # Out of the pool, whose images --trainer=vat learns from.
+    splits = dataclasses.replace(
+        dataset.splits, pool_ids=np.setdiff1d(dataset.splits.pool_ids, ids)
+    )
+    return dataclasses.replace(
+        dataset,
+        splits=splits,
+        test=dataset.train.select(ids),
+        test_labels=dataset.hidden.select(ids),
+    )
 
 
 def test_errors(

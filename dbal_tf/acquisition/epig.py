@@ -44,6 +44,16 @@ def epig(
     """
     probs_ntc, targets_mtc = np.asarray(probs_ntc), np.asarray(targets_mtc)
     _check(probs_ntc, targets_mtc)
+    values = _scores(probs_ntc, targets_mtc)
+    if own_n is not None:
+        for item in np.flatnonzero(own_n >= 0):
+            others_mtc = np.delete(targets_mtc, own_n[item], axis=0)
+            values[item] = _scores(probs_ntc[[item]], others_mtc)[0] if len(others_mtc) else 0
+    return values
+
+
+def _scores(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
+    """Returns the mean information about all targets, `[n]`."""
     same = probs_ntc.dtype == targets_mtc.dtype == np.float64
     dtype = tf.float64 if same else tf.float32
     classes, samples = probs_ntc.shape[2], targets_mtc.shape[1]
@@ -60,11 +70,7 @@ def epig(
     ]
     is_equal = (probs_ntc == probs_ntc[:, :1]).all(axis=(1, 2))
     # KL is not negative; a difference of rounded entropies may be.
-    values = np.where(is_equal, 0, np.maximum(np.concatenate(scores), 0))
-    for item in [] if own_n is None else np.flatnonzero(own_n >= 0):
-        others_mtc = np.delete(targets_mtc, own_n[item], axis=0)
-        values[item] = epig(probs_ntc[[item]], others_mtc)[0] if len(others_mtc) else 0
-    return values
+    return np.where(is_equal, 0, np.maximum(np.concatenate(scores), 0))
 
 
 @tf.function(reduce_retracing=True)

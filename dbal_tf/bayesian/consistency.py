@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from dbal_tf.bayesian.adversarial import adversarial, divergence
 from dbal_tf.core import Images
 
-_MOST = 20_000  # images in memory if the pool is not
+_MOST_BYTES = 2**30  # of images in memory if the pool is not
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,7 +25,8 @@ class Consistency:
 
     Attributes:
         images: Unlabelled images, pixel values 0 to 255, shape `[m, h, w, k]`. Of
-            images that are not in memory each fit learns from a random 20,000.
+            images that are not in memory each fit learns from a random part, a
+            gigabyte at most.
         epsilon: Length of r, L2, for pixel values 0 to 1.
         batch_size: Unlabelled images per training step.
     """
@@ -35,15 +37,15 @@ class Consistency:
 
     @functools.cached_property
     def _all(self) -> tf.Tensor:
-        # As bytes: as floats they take four times the memory.
-        return tf.constant(np.asarray(self.images))
+        return _in_memory(self.images)
 
     def pool(self, seed: int) -> tf.Tensor:
         """Returns the unlabelled images that a fit with a seed learns from, uint8."""
-        if isinstance(self.images, np.ndarray) or len(self.images) <= _MOST:
+        most = max(1, _MOST_BYTES // math.prod(self.images.shape[1:]))
+        if isinstance(self.images, np.ndarray) or len(self.images) <= most:
             return self._all
-        rows = np.random.default_rng(seed).choice(len(self.images), _MOST, replace=False)
-        return tf.constant(np.asarray(self.images[np.sort(rows)]))
+        rows = np.random.default_rng(seed).choice(len(self.images), most, replace=False)
+        return _in_memory(self.images[np.sort(rows)])
 
     def batch(self, pool: tf.Tensor, key: tf.Tensor, replicas: int) -> tf.Tensor:
         """Returns a replica's random images of a step, pixel values 0 to 255, float32.
@@ -77,5 +79,14 @@ class Consistency:
 
 def _logits(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
     """Returns logarithms of probabilities: logits, up to a number for each image."""
+    # Own networks may give probabilities in bfloat16, which are too coarse to subtract.
+    probs = tf.cast(network(images, training=False), tf.float32)
     # 1e-30: the logarithm of a probability that is 0 in float32 is minus infinity.
-    return tf.math.log(tf.maximum(network(images, training=False), 1e-30))
+    return tf.math.log(tf.maximum(probs, 1e-30))
+
+
+def _in_memory(images: Images) -> tf.Tensor:
+    # As bytes: as floats they take four times the memory. TensorFlow gathers bytes on the CPU
+    # alone, and would copy them all there at each step.
+    with tf.device("CPU:0"):
+        return tf.constant(np.asarray(images))

@@ -207,7 +207,10 @@ class Fitter:
             # Before the tape: neither prediction nor change is learned through.
             unlabelled = self._consistency.batch(pool, keys[1], self._replicas)
             unlabelled = self._augmented(unlabelled, keys[2])
-            logits, changed = self._consistency.attack(self.network, unlabelled, keys[3])
+            attacks = [
+                self._consistency.attack(member, unlabelled, keys[3])
+                for member in self._members
+            ]
         with tf.GradientTape() as tape:
             loss = tf.add_n([penalty * cost() for cost in self._costs] or [0.0])
             for member in self._members:
@@ -218,8 +221,10 @@ class Fitter:
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share / len(self._members)
             if self._consistency is not None:
-                smoothness = self._consistency.loss(self.network, logits, changed)
-                loss += smoothness / self._replicas
+                # Of each member: their mean may be smooth where none of them is.
+                for member, attack in zip(self._members, attacks, strict=True):
+                    smoothness = self._consistency.loss(member, *attack)
+                    loss += smoothness / (self._replicas * len(self._members))
         variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
@@ -247,7 +252,8 @@ class Fitter:
 
 def _spans(epochs: int, batches: int, check: Callable[[], None] | None) -> Iterator[np.ndarray]:
     """Yields first and last epoch of each part, and the number of all; checks before each."""
-    at_once = max(1, epochs if check is None else _STEPS_BETWEEN // batches)
+    # In parts without a check, too: an interrupt waits until a part is done.
+    at_once = max(1, _STEPS_BETWEEN // batches)
     for first in range(0, epochs, at_once):
         if check is not None:
             check()

@@ -236,10 +236,10 @@ class Config(
                     "--validation_size=0 cannot be used with --experiment=table2, whose "
                     "systems are chosen on the validation set; give a number above 0."
                 )
-        if self.trainer == "vat" and self.steps == "0":
+        if self.trainer == "vat" and self.steps != "auto" and not int(self.steps):
             raise InputError(
                 "--trainer=vat needs --steps, as the epochs of a few labels are too few for "
-                "it; give a number, such as --steps=2000."
+                "it; give a number, such as 5000, or --steps=auto."
             )
         flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
         flags += ["--trainer=vat"] if self.trainer == "vat" else []

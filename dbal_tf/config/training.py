@@ -102,24 +102,26 @@ class TrainingSettings:
         "supervised",
         "What the network learns from: the labelled images (supervised, the paper's), or the "
         "unlabelled ones of pool and initial set, too, by virtual adversarial training (vat); "
-        "vat needs --steps, such as 2000.",
+        "vat needs --steps, such as auto (5000).",
         choices=known.TRAINERS,
     )
     unlabelled_batch: int = option(
         64, "Unlabelled images per training step of --trainer=vat.", at_least=1
     )
     vat_epsilon: float = option(
-        2.0,
+        1.5,
         "Length of the change that --trainer=vat makes to an image, L2, for pixel values "
-        "from 0 to 1. Larger images need larger ones.",
+        "from 0 to 1. At most a third of the distance of images of different classes; 2 is too "
+        "long for MNIST.",
         above=0.0,
     )
     # Text, because it may be a word instead of a number.
     steps: str = option(
         "0",
         "Least number of training steps per round: epochs are added until there are so many; "
-        "0: --epochs alone; auto: 700, or fewer if the learning rate is constant and the "
-        "likelihood of the validation images whose class is known no longer rises. Paper: 0.",
+        "0: --epochs alone; auto: 700 (with --trainer=vat 5000), or fewer if the learning rate "
+        "is constant and the likelihood of the validation images whose class is known no "
+        "longer rises. Paper: 0.",
         integer_or="auto",
     )
     augment: tuple[str, ...] = option(

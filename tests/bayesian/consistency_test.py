@@ -97,6 +97,21 @@ def test_a_probability_of_0_in_float32_is_no_nan() -> None:
     assert np.isfinite(term.loss(sure, logits, changed))
 
 
+def test_probabilities_in_bfloat16_are_computed_with_in_float32(images) -> None:
+    half = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(3, "softmax", dtype="mixed_bfloat16"),
+        ]
+    )
+    assert half(images).dtype == tf.bfloat16
+    term = Consistency(images, 1.0, 4)
+    logits, changed = term.attack(half, tf.constant(images, tf.float32), KEY)
+    assert logits.dtype == term.loss(half, logits, changed).dtype == tf.float32
+
+
 def test_a_batch_is_random_and_by_its_key(images) -> None:
     term = Consistency(images, 1.0, batch_size=64)
     pool = term.pool(seed=0)
@@ -133,7 +148,7 @@ class _Stored:
 
 
 def test_of_a_pool_on_disk_each_fit_reads_a_random_part(monkeypatch) -> None:
-    monkeypatch.setattr(consistency, "_MOST", 30)
+    monkeypatch.setattr(consistency, "_MOST_BYTES", 60)
     read: list[int] = []
     term = Consistency(_Stored(np.arange(1000), read), 1.0, 8)
     pools = [term.pool(seed).numpy() for seed in (0, 0, 1)]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from dbal_tf.acquisition import ACQUISITIONS, acquisition_function
+from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.ensemble import Ensemble, ensemble, members
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictive_statistics
@@ -70,6 +71,22 @@ def test_equal_members_disagree_about_nothing(name: str) -> None:
     statistics = predictive_statistics(network, images, 100, 0, "ensemble")
     scores = np.asarray(acquisition_function(name, "mean")(statistics))
     np.testing.assert_array_equal(scores, 0)
+
+
+def test_with_unlabelled_images_a_member_learns_as_if_it_were_alone() -> None:
+    images, classes = _data(60)
+    term = Consistency(_data(40, seed=1)[0], 1.0, batch_size=16)
+    together = Fitter(ensemble(_member, 2), _SHAPE, 3, batch_size=20, consistency=term)
+    together.fit(images, classes, epochs=3, weight_decay=0.5, seed=3)
+    start = members(ensemble(_member, 2)(_SHAPE, 3, 3))
+    for member, first in zip(members(together.network), start, strict=True):
+        alone = Fitter(
+            lambda *given: _member(*given), _SHAPE, 3, batch_size=20, consistency=term
+        )
+        alone._make = lambda seed, first=first: first
+        alone.fit(images, classes, epochs=3, weight_decay=0.5, seed=3)
+        for one, other in zip(member.get_weights(), alone.network.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-4)
 
 
 def test_a_member_learns_as_if_it_were_alone() -> None:

@@ -175,7 +175,7 @@ _BAD = {
     "vat by epochs": (
         {"trainer": "vat"},
         "--trainer=vat needs --steps, as the epochs of a few labels are too few for it; give a "
-        "number, such as --steps=2000.",
+        "number, such as 5000, or --steps=auto.",
     ),
     "table 2 without validation images": (
         {"experiment": "table2", "validation_size": 0},

@@ -56,3 +56,6 @@ def test_held_out_images_are_of_the_pool_and_were_not_bought(tmp_path):
     assert ids <= set(dataset.splits.pool_ids) - set(bought.ids)
     assert held_out.test_labels.ids.tolist() == held_out.test.ids.tolist()
     assert held_out.train is dataset.train
+    # Nothing learns from them, not even without their labels.
+    assert not ids & set(held_out.splits.pool_ids)
+    assert len(held_out.splits.pool_ids) == len(dataset.splits.pool_ids) - 50
