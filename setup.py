@@ -13,7 +13,7 @@ setup(
     version=_VERSION[1],
     description="Deep Bayesian active learning on images, in Keras 3 and TensorFlow.",
     license="Apache-2.0",
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",
     packages=find_packages(include=["dbal_tf*"]),
     package_data={
         "dbal_tf": ["py.typed"],

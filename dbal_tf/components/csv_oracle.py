@@ -1,11 +1,13 @@
 """A person who fills in a CSV file."""
 
+import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 from dbal_tf.artifacts import Labels, Query
 from dbal_tf.components.file_oracle import FileOracle
-from dbal_tf.core import AnswersAwaited
+from dbal_tf.core import AnswersAwaited, Say
 from dbal_tf.labelling.answer_files import new_answers, put_aside
 from dbal_tf.labelling.csv_exchange import query_text, read_query
 from dbal_tf.labelling.pictures import encode, shrink
@@ -20,6 +22,15 @@ class CsvOracle(FileOracle):
 
     See the flags of the same names.
     """
+
+    @contextlib.contextmanager
+    def attend(self, say: Say) -> Iterator[None]:
+        """Puts the file aside at the end of the run: nothing in it waits any more."""
+        del say
+        yield
+        path = pathlib.Path(self.run_dir, TO_LABEL_CSV)
+        if path.exists():
+            put_aside(path)
 
     def run(self, query: Query) -> Labels:
         """Returns the answers in the file that the run does not have yet.

@@ -9,6 +9,7 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Labels, Splits
 from dbal_tf.components.features import Features
 from dbal_tf.components.graph_choice import ImageGraph
+from dbal_tf.components.start import Start
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.config.data import class_counts
 from dbal_tf.core import InputError
@@ -23,7 +24,6 @@ from dbal_tf.datasets.splits import (
     stratified_folds,
 )
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.run_dir import check_pool
 
 _FOLDER = "image_folder"
 _MOST_TESTS = 1000
@@ -156,16 +156,17 @@ class ExampleGen:
             raise InputError(
                 f"{len(unknown)} of the {count} images of --data_dir={self.data_dir} have no "
                 f"label, first {source.train.ids[unknown[0]]}; expected one for each, as the "
-                "data set is asked for them; label them by sub-folders or --labels_csv, or "
-                "leave them out."
+                "data set is asked for them; label them on a page by --oracle=web, in "
+                "sub-folders or by --labels_csv, or leave them out."
             )
         if self.folds or self.test_counts:
             return source.with_test(self._is_test(source))
         size = self.test_size or min(_MOST_TESTS, count // 5)
         if not 0 < size < count:
+            given = f"--test_size={self.test_size}" if self.test_size else "A fifth"
             raise InputError(
-                f"--test_size={self.test_size} of {count} images cannot be drawn; expected at "
-                "least one to test on and one to train on; change it or add images."
+                f"{given} of {count} images cannot be held out to test on; expected at least "
+                "one, and one to train on; give another --test_size or add images."
             )
         return source.hold_out(size, _TEST_SEED)
 
@@ -241,7 +242,7 @@ def check_data(config: Config, dataset: Dataset) -> None:
         InputError: The pool is too small, its graph is too large, or the network
             cannot be built for such images.
     """
-    check_pool(config, dataset)
+    _check_pool(config, dataset)
     if unknown := set(config.flip_classes) - set(dataset.class_names):
         raise InputError(
             f"--flip_classes={','.join(config.flip_classes)} names {min(unknown)}, which is "
@@ -257,3 +258,17 @@ def check_data(config: Config, dataset: Dataset) -> None:
 def _load(dataset: str, data_dir: str, folder: FolderOptions | None) -> tuple[Source, str]:
     source = LOADERS[dataset](data_dir, *([folder or FolderOptions()] * (dataset == _FOLDER)))
     return source, source.checksum()
+
+
+def _check_pool(config: Config, dataset: Dataset) -> None:
+    first, pool = Start.from_config(config).from_pool(dataset), len(dataset.splits.pool_ids)
+    wanted = first + config.rounds * config.acquisition_size
+    if wanted > pool:
+        asked = f" and {first} before them" if first else ""
+        most = max(0, pool - first) // config.acquisition_size
+        remedy = f"at most --rounds={most}, a smaller --acquisition_size" if most else ""
+        raise InputError(
+            f"--rounds={config.rounds} of {config.acquisition_size} images{asked} need "
+            f"{wanted}, the pool holds {pool}; use {remedy or 'a smaller --acquisition_size'} "
+            "or more images."
+        )

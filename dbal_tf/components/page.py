@@ -12,10 +12,11 @@ from typing import ClassVar, Self
 
 from dbal_tf.artifacts import Labels, Query
 from dbal_tf.config import Config
-from dbal_tf.core import Say
+from dbal_tf.core import InputError, Say
 
 _LOOK_EVERY = 0.2  # seconds between two looks at the answers
 _SHOW_END = 3.0  # seconds for which the page says that the run has ended
+_CANNOT_SERVE = 2  # the exit status of a page whose flags cannot be used
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,9 @@ class PageOracle:
     port: int = 0
     show_predictions: str = "after"
     expose: bool = False
+    _is_refused: threading.Event = dataclasses.field(
+        default_factory=threading.Event, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -51,9 +55,11 @@ class PageOracle:
         is_over = threading.Event()
 
         def tell_of_its_end() -> None:
-            process.wait()
-            if not is_over.is_set():
-                say(f"The page has ended; to serve it again:\n  python {shlex.join(command)}")
+            if process.wait() == _CANNOT_SERVE:
+                self._is_refused.set()
+            elif not is_over.is_set():
+                again = shlex.join([*command, *options])
+                say(f"The page has ended; to serve it again:\n  python {again}")
 
         threading.Thread(target=tell_of_its_end, daemon=True).start()
         try:
@@ -66,7 +72,16 @@ class PageOracle:
             process.wait()
 
     def run(self, query: Query) -> Labels:
-        """Waits a moment; the answers are found in the store. Returns no labels."""
+        """Waits a moment; the answers are found in the store. Returns no labels.
+
+        Raises:
+            InputError: The page could not be served, so that nobody can answer.
+        """
         del query
+        if self._is_refused.is_set():
+            raise InputError(
+                "The page cannot be served, as it said above; change that flag, or take "
+                "another --oracle."
+            )
         time.sleep(_LOOK_EVERY)
         return Labels.from_answers({})

@@ -31,6 +31,13 @@ class Start:
         """Builds the component from the settings."""
         return cls(config.oracle, config.initial_per_class, config.weight_decay)
 
+    def from_pool(self, dataset: Dataset) -> int:
+        """Returns how many items of the pool are asked for before the first model."""
+        if self.oracle == "dataset":
+            return 0
+        wanted = self.initial_per_class * len(dataset.class_names)
+        return max(0, wanted - len(dataset.splits.initial_ids))
+
     def run(self, dataset: Dataset, seed: int) -> Query | None:
         """Returns items of the pool, then some of the test set; None: nothing is needed.
 
@@ -43,8 +50,7 @@ class Start:
         if self.oracle == "dataset":
             return None
         splits, test = dataset.splits, dataset.test_labels
-        wanted = self.initial_per_class * len(dataset.class_names) - len(splits.initial_ids)
-        parts = [(splits.pool_ids, max(0, wanted))]
+        parts = [(splits.pool_ids, self.from_pool(dataset))]
         # Without any, the first model could not be measured; the others come while it trains.
         parts.append((test.ids[test.classes < 0], _TO_MEASURE))
         if self.weight_decay == "auto":

@@ -114,6 +114,8 @@ class Trainer:
         shape = dataset.image_shape
         try:
             self.network(shape, len(dataset.class_names), 0)
+        except InputError:
+            raise
         except ValueError as error:
             # Keras puts the reason into the second paragraph, in bold.
             paragraphs = re.sub(r"\x1b\[\d*m", "", str(error)).strip().split("\n\n")

@@ -71,7 +71,7 @@ class ChoiceSettings:
     scorer: str = option(
         "local",
         "Where the pool is scored: in this process (local), or on Apache Beam's workers (beam, "
-        "for --dataset=tfrecord; pip install 'dbal_tf[beam]').",
+        "for --dataset=tfrecord; pip install '.[beam]').",
         choices=known.SCORERS,
     )
     beam_options: str = option(

@@ -88,7 +88,8 @@ def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
             f"{100 * LABELS_TOLERANCE:.0f} % of their labels, those of the start included, and "
             "at least one query; meant for means of three repetitions. Rounding alone, on "
             "another machine, moves one repetition by as much. ±: half of the 95 % t interval "
-            "of our mean, of first crossings that of the repetitions' own; theirs is taken as "
+            "of our mean; own: of first crossings, the mean of the repetitions' own, and its "
+            "interval. Theirs is taken as "
             "exact, since their runs are no pairs of ours. ± -: one repetition, which has "
             "none, or one that does not get there.",
             *(f"Not a target: {defect}." for defect in defects if defect),
@@ -144,8 +145,14 @@ def _compared(
     else:
         word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
     half = t_half_width(each)
-    width = DASH if half is None else format(half, form)
-    return [*shown, format(theirs, form), f"{difference:+{form}} ± {width}", word]
+    width = f"± {DASH if half is None else format(half, form)}"
+    shown_difference = f"{difference:+{form}}"
+    # The mean curve's first crossing is not the mean of the repetitions' own, and the
+    # interval is of these.
+    own = float(np.mean(each)) - theirs
+    if half is not None and abs(own - difference) > 1e-9:
+        width = f"(own: {own:+{form}} {width})"
+    return [*shown, format(theirs, form), f"{shown_difference} {width}", word]
 
 
 def verdict(difference: float, tolerance: float) -> str:

@@ -57,7 +57,9 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
         # The flags of the whole grid, so that they report it and finish it, though
         # only a part is done here.
         whole = config.replace(only=(), report_only=False)
-        write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
+        flags = pathlib.Path(config.run_dir, FLAGS_FILE)
+        if not (config.report_only and flags.exists()):
+            write_atomically(flags, whole.to_flags())
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
         if cell.path in finished:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> 
     return [
         "",
         _console_table(groups),
-        *shown.status,
+        *(textwrap.fill(sentence, 79) for sentence in shown.status),
         f"Report: {folder / 'report.html'}",
     ]
 

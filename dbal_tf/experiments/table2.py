@@ -58,7 +58,9 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
         # The flags of all fits, so that they report and finish them, though only a
         # part is done here.
         whole = config.replace(only=(), report_only=False)
-        write_atomically(pathlib.Path(config.run_dir, FLAGS_FILE), whole.to_flags())
+        flags = pathlib.Path(config.run_dir, FLAGS_FILE)
+        if not (config.report_only and flags.exists()):
+            write_atomically(flags, whole.to_flags())
     for number, fit in enumerate(to_do, start=1):
         say(f"{fit.path}, {number} of {len(to_do)}: {fit.folder}")
         if fit.path in ended:

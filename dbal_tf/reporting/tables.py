@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.reporting.curves import THRESHOLDS, Line, error_at, first_crossing
 
+_LONGEST_NAME = 25  # characters, before a table is wider than 79
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -66,19 +67,19 @@ def comparison_table(
         A row a technique: the mean test error in % after the last round with
         at most so many labels, or a dash where the curve does not reach that
         far; the first number of labels with a mean error of at most 10 % and
-        of at most 5 %; minutes. At most 79 columns for the default columns
-        and names of up to 25 characters.
+        of at most 5 %; minutes. At most 79 columns for the default columns:
+        names of more than 25 characters have a line of their own.
     """
     if at_labels is None:
         at_labels = _spread_counts(lines.values())
-    width = max(len(name) for name in ("technique", *lines))
+    width = min(_LONGEST_NAME, max(len(name) for name in ("technique", *lines)))
     above = [" " * width, "error (%) at labels".rjust(7 * len(at_labels)), "  labels for"]
     header = ["technique".ljust(width), *(f"{count:7d}" for count in at_labels)]
     header += [f"{f'{100 * threshold:.0f} %':>6}" for threshold in THRESHOLDS] + ["    min"]
     rows = [
         "".join(
             [
-                name.ljust(width),
+                f"{name}\n{' ' * width}" if len(name) > width else name.ljust(width),
                 *_comparison_cells(line, at_labels),
                 f"{seconds[name] / 60:7.1f}",
             ]

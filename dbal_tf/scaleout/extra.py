@@ -14,5 +14,5 @@ def check_installed() -> None:
     if importlib.util.find_spec("apache_beam") is None:
         raise InputError(
             "Apache Beam is not installed; expected it for scoring on workers; run "
-            "pip install 'dbal_tf[beam]'."
+            "pip install '.[beam]'."
         )

@@ -6,7 +6,7 @@ r"""Scores a pool of any size on Apache Beam, and writes the query.
 Flags that are not listed here are Beam's, such as --runner and
 --direct_num_workers; docs/scale.md has those of clusters. FOLDER gets query.csv,
 scores-*.parquet, dead_letter-*.jsonl with what could not be scored, and
-provenance.json. Needs Beam: pip install 'dbal_tf[beam]'.
+provenance.json. Needs Beam: pip install '.[beam]'.
 """
 
 import argparse

@@ -4,7 +4,6 @@ import os
 import pathlib
 from collections.abc import Collection
 
-from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError
@@ -82,7 +81,7 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
     if differing := differing_flags(config, flags.read_text(errors="replace"), free):
         raise InputError(
             f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
-            "give it the same flags or choose another folder."
+            f"give it the same flags, as by --flagfile={flags}, or choose another folder."
         )
 
 
@@ -90,17 +89,3 @@ def current_flags(run_dir: pathlib.Path, reader: RunReader) -> str:
     """Returns the flags that a run goes on with, which may not be those that it began with."""
     flags = run_dir / FLAGS_FILE
     return flags.read_text("utf-8", errors="replace") if flags.is_file() else reader.run().flags
-
-
-def check_pool(config: Config, dataset: Dataset) -> None:
-    """Checks that the pool is large enough for all rounds.
-
-    Raises:
-        InputError: It is not; the message says how many rounds it holds.
-    """
-    wanted, pool = config.rounds * config.acquisition_size, len(dataset.splits.pool_ids)
-    if wanted > pool:
-        raise InputError(
-            f"--rounds={config.rounds} of {config.acquisition_size} images need {wanted}, the "
-            f"pool holds {pool}; use at most --rounds={pool // config.acquisition_size}."
-        )

@@ -305,3 +305,13 @@ def test_source_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(linecache.cache, "<a cell>", cell)
     expected = hashlib.sha256(f"{text}\n".encode()).hexdigest()
     assert source_digest(typed["build"]) == expected
+
+
+def test_images_that_are_too_large_for_the_papers_network_are_refused_before_it_is_built():
+    with pytest.raises(InputError) as error:
+        networks.bayesian_cnn((3000, 4000, 3), 2, seed=0)
+    assert str(error.value) == (
+        "--model=bayesian_cnn has 12,245,028,864 weights for images of 3000 x 4000 pixels; "
+        "expected at most 100,000,000; give a smaller --image_size, such as 96, or another "
+        "--model."
+    )

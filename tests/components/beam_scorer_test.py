@@ -44,7 +44,7 @@ def _bought(config: Config) -> list[tuple[str, float]]:
 
 
 def test_a_run_buys_what_it_buys_alone(tiny, shards, tmp_path, capsys):
-    pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install 'dbal_tf[beam]'")
+    pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install '.[beam]'")
     config = tiny.replace(
         dataset="tfrecord",
         data_dir=str(shards),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dbal_tf.artifacts import Dataset
-from dbal_tf.components.example_gen import ExampleGen
+from dbal_tf.components.example_gen import ExampleGen, check_data
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.datasets import digits
@@ -225,3 +225,30 @@ def test_counts_and_folds_that_there_are_not(folder, changes: dict, message: str
     shutil.rmtree(folder / "loose")
     with pytest.raises(InputError, match=message):
         ExampleGen.from_config(_config(folder, **changes)).run(seed=39)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"rounds": 12},
+            "--rounds=12 of 4 images need 48, the pool holds 45; use at most --rounds=11, a "
+            "smaller --acquisition_size or more images.",
+        ),
+        (
+            # A person is asked for nine first, of which six are known.
+            {"rounds": 11, "oracle": "csv", "initial_per_class": 3},
+            "--rounds=11 of 4 images and 3 before them need 47, the pool holds 45; use at most "
+            "--rounds=10, a smaller --acquisition_size or more images.",
+        ),
+        (
+            {"rounds": 1, "acquisition_size": 46},
+            "--rounds=1 of 46 images need 46, the pool holds 45; use a smaller "
+            "--acquisition_size or more images.",
+        ),
+    ],
+)
+def test_a_pool_that_is_too_small(settings, message, tiny, toy):
+    with pytest.raises(InputError) as error:
+        check_data(tiny.replace(**{"acquisition_size": 4, **settings}), toy)
+    assert str(error.value) == message

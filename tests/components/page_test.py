@@ -7,6 +7,7 @@ import pytest
 from dbal_tf.artifacts import Query
 from dbal_tf.components import page
 from dbal_tf.components.page import PageOracle
+from dbal_tf.core import InputError
 
 
 @pytest.fixture
@@ -46,4 +47,16 @@ def test_a_page_that_ends_is_told_and_the_run_goes_on(started):
         query = Query(np.array(["a"]), np.zeros(1))
         assert all(len(oracle.run(query)) == 0 for _ in range(3))
     (line,) = lines
-    assert line.endswith("python -m dbal_tf.label 'runs/my images'")
+    assert line.endswith(
+        "python -m dbal_tf.label 'runs/my images' --port=0 --show_predictions=after"
+    )
+
+
+def test_a_page_that_cannot_be_served_ends_the_run(monkeypatch):
+    refused = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
+    monkeypatch.setattr(page.subprocess, "Popen", lambda command: refused)
+    oracle, query = PageOracle("runs/mine", 80), Query(np.array(["a"]), np.zeros(1))
+    with pytest.raises(InputError, match="The page cannot be served"), oracle.attend(print):
+        refused.wait()
+        for _ in range(20):
+            oracle.run(query)

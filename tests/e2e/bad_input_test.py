@@ -437,7 +437,7 @@ _SHARDS = {
         _TFRECORD, ("data/train-x.tfrecord, record 0, holds no image",), _encoded(_huge)
     ),
 }
-_SEED_8 = "--seed=8 (the run has --seed=7); give it the same flags or choose another folder"
+_SEED_8 = "--seed=8 (the run has --seed=7); give it the same flags, as by --flagfile="
 _RUN_DIRS = {
     "another run": Case(
         f"{_DIGITS} --rounds=2 --seed=8 --epochs=9",

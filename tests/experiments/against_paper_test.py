@@ -151,3 +151,13 @@ def test_the_authors_errors_stand_beside_ours():
     assert not against_paper.authors_errors(FIGURE3, three, groups).rows
     digits = config.replace(dataset="digits")
     assert not against_paper.authors_errors(FIGURE3, digits, groups).rows
+
+
+def test_an_interval_of_first_crossings_stands_with_the_mean_that_it_is_of(make_groups):
+    config = CONFIG.replace(acquisition_size=10, rounds=98)
+    # The mean curve is at 10 % with the last of the three, their own crossings are not.
+    curves = tuple(_curve_through(to_10, 600, 0.0094) for to_10 in (240, 250, 320))
+    rows = against_paper.published_numbers(config, make_groups(config=config, bald=curves)).rows
+    # 240, 250 and 320 less 250: 20 in the mean, deviation 43.6, t of two degrees 4.303.
+    assert rows[0][5] == "+70 (own: +20 ± 108)"
+    assert rows[1][5] == "+230 ± 0"

@@ -94,6 +94,15 @@ def test_comparison_table_defaults_are_narrow_and_end_at_the_last_count():
     assert len(lines) == 8, "one repetition needs no note"
 
 
+def test_comparison_table_gives_a_long_name_a_line_of_its_own():
+    name = "the settings of the deterministic curve, max_entropy"
+    curve = _curve(np.geomspace(0.5, 0.01, 99))
+    rows = _table({name: [curve], "bald": [curve]}).splitlines()
+    assert rows[2] == name and rows[4].startswith("bald ")
+    assert rows[3].split() == rows[4].split()[1:]
+    assert max(map(len, rows)) <= 79
+
+
 def test_comparison_table_of_nothing_has_a_header():
     assert "technique" in tables.comparison_table({}, {})
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.datasets import digits
 
-pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install 'dbal_tf[beam]'")
+pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install '.[beam]'")
 
 CLASSES = tuple(map(str, range(10)))
 

@@ -50,7 +50,7 @@ def test_what_cannot_be_done_is_one_sentence(flags, extra, message, capsys):
 def test_without_beam_it_says_what_to_install(flags, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert score.main(flags) == 2
-    assert capsys.readouterr().err.endswith("run pip install 'dbal_tf[beam]'.\n")
+    assert capsys.readouterr().err.endswith("run pip install '.[beam]'.\n")
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,6 @@ from dbal_tf.core import InputError
 from dbal_tf.store import run_dir
 
 
-def test_a_pool_that_is_too_small(tiny, toy):
-    small = tiny.replace(acquisition_size=4)
-    run_dir.check_pool(small.replace(rounds=11), toy)
-    with pytest.raises(InputError) as error:
-        run_dir.check_pool(small.replace(rounds=12), toy)
-    assert str(error.value) == (
-        "--rounds=12 of 4 images need 48, the pool holds 45; use at most --rounds=11."
-    )
-
-
 def test_a_folder_with_what_a_kill_left_of_the_first_write(tiny):
     folder = pathlib.Path(tiny.run_dir)
     folder.mkdir()
