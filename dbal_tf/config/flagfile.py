@@ -14,6 +14,7 @@ from dbal_tf.config.settings import Config
 from dbal_tf.core import InputError
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+_OF_VAT = ("unlabelled_batch", "vat_epsilon")
 _COMMENTS = ("#", "//")  # absl's
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")  # absl's, in any case
 
@@ -44,8 +45,8 @@ def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -
 
     Values are compared, not their texts: 2.50 is 2.5. Settings that may change
     when a run is resumed (its folder, its number of rounds and so on) are left
-    out. A flag that the flagfile does not name has its default, so that flags
-    can be added later.
+    out, and so are those of `--trainer=vat` where it is not used. A flag that the
+    flagfile does not name has its default, so that flags can be added later.
 
     Args:
         config: The settings.
@@ -62,9 +63,10 @@ def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -
     ours, theirs = config.texts(), Config().texts() | written
     # With the flags that this version does not know: an older run may depend on them.
     fixed = Config.identity() | written.keys() - ours.keys()
+    unused = () if "vat" in (ours["trainer"], theirs["trainer"]) else _OF_VAT
     names = [
         name
-        for name in sorted(fixed - set(free))
+        for name in sorted(fixed - {*free, *unused})
         if _comparable(name, ours.get(name)) != _comparable(name, theirs[name])
     ]
     given = [f"--{n}={ours[n]}" if n in ours else f"no --{n}" for n in names]

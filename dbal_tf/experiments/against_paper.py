@@ -110,7 +110,7 @@ def _against(group: Group, published: Published) -> list[list[str]]:
             # A crossing is seen once a query, so nothing below one can be told apart.
             tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
             what = f"{noun} to {100 * threshold:.0f} %"
-            each = curves.by_repetition(lines[1], crossing(threshold))
+            each = curves.by_repetition(lines[1], crossing(threshold)) - start
             cells = _compared(group, published, counts, theirs, tolerance, ".0f", each)
             rows.append([group.name, what, *cells])
     if numbers.error_at_1000 is not None:

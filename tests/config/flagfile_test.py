@@ -93,6 +93,16 @@ def test_examples_in_docstrings():
     assert doctest.testmod(flagfile) == (0, 1)
 
 
+def test_flags_of_vat_differ_where_it_is_used_alone():
+    ours = Config(vat_epsilon=3.0, unlabelled_batch=9)
+    assert differing_flags(ours, "") == []
+    vat = ours.replace(trainer="vat", steps="9", unlabelled_batch=64)
+    assert differing_flags(vat, "--trainer=vat\n--steps=9\n--vat_epsilon=2") == [
+        "--vat_epsilon=3.0 (the run has --vat_epsilon=2)"
+    ]
+    assert len(differing_flags(ours, "--trainer=vat")) == 3
+
+
 def test_comparable_values():
     assert _comparable("weight_decay", "2.50") == _comparable("weight_decay", "2.5") == 2.5
     assert _comparable("weight_decay", "auto") == "auto"

@@ -454,6 +454,7 @@ _NEEDS = {
     "weights": ("model",),
     "train_trunk": ("model",),
     "trainer": ("steps",),
+    **dict.fromkeys(("unlabelled_batch", "vat_epsilon"), ("trainer", "steps")),
     **dict.fromkeys(
         ("labels_csv", "class_names", "image_size", "strict", "test_size"), ("dataset",)
     ),
