@@ -1,6 +1,7 @@
 """The manifold tangent classifier: Rifai, Dauphin, Vincent, Bengio and Muller, 2011."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,8 +123,8 @@ class Mtc:
        `autoencoders.contractive_loss` (CAE+H).
     2. Tangents of each labelled image: `tangents` of the stacked encoder.
     3. All layers and a softmax are trained on the labelled images by
-       cross-entropy + penalty * `tangent_penalty`. The penalty is chosen by the
-       validation error.
+       cross-entropy + penalty * `tangent_penalty`. Penalty and learning rate are
+       chosen by the validation error.
 
     Reference: Rifai, Dauphin, Vincent, Bengio, Muller, "The manifold tangent
     classifier", NIPS 2011. Its weights and rates are not known.
@@ -137,10 +138,12 @@ class Mtc:
         layer_batch: Images of such a step.
         tangents: Tangents of an image.
         rounds: Rounds of subspace iteration.
-        penalties: Weights of the tangent penalty to choose from.
+        penalties: Weights of the tangent penalty to choose from; 0 tells what the
+            autoencoders alone give.
+        rates: Adam's first rates of step 3 to choose from; it falls to zero.
         epochs: Passes over the labelled images.
         batch: Labelled images of a step.
-        learning_rate: Adam's first rate in each part; it falls to zero.
+        learning_rate: Adam's first rate for the autoencoders; it falls to zero.
     """
 
     num_hidden: tuple[int, ...] = (2000, 2000)
@@ -151,7 +154,8 @@ class Mtc:
     layer_batch: int = 100
     tangents: int = 15
     rounds: int = 10
-    penalties: tuple[float, ...] = (0.01, 0.1, 1.0)
+    penalties: tuple[float, ...] = (0.0, 0.01, 0.1, 1.0, 10.0)
+    rates: tuple[float, ...] = (1e-3, 3e-4)
     epochs: int = 200
     batch: int = 50
     learning_rate: float = 1e-3
@@ -168,7 +172,7 @@ class Mtc:
             num_hidden=(1000, 1000),
             layer_steps=16_500,
             rounds=8,
-            penalties=(0.01, 0.1),
+            penalties=(0.0, 0.1, 1.0, 10.0),
             epochs=40,
         )
 
@@ -181,6 +185,7 @@ class Mtc:
             tangents=5,
             rounds=3,
             penalties=(0.01,),
+            rates=(5e-3,),
             epochs=60,
             batch=20,
             learning_rate=5e-3,
@@ -202,15 +207,20 @@ class Mtc:
         # Tangents of labelled images alone: the penalty is paid at these.
         kept = session.stage("tangents", lambda: {"tangents": self._tangents(encoders, own_nd)})
         fitted = []
-        for penalty in self.penalties:
-            # Anew from the encoders for each penalty, so that the fits can be compared.
+        for penalty, rate in itertools.product(self.penalties, self.rates):
+            # Anew from the encoders for each, so that the fits can be compared.
             network = _network(encoders, count, seed_for(seed, 0, 0, "last layer"))
             data = (own_nd, labelled.classes, kept["tangents"])
-            self._tune(network, data, penalty, seed, session)
-            fitted.append((penalty, MtcPredictor(network)))
-        penalty, best = min(fitted, key=lambda tried: error(tried[-1], validation))
-        session.choose(penalty=penalty)
-        return best
+            self._tune(network, data, penalty, rate, seed, session)
+            found = error(MtcPredictor(network), validation)
+            fitted.append((found, penalty, rate, network))
+            session.say(
+                f"mtc, penalty {penalty:g}, rate {rate:g}: {found:.2%} error on validation "
+                "images"
+            )
+        _, penalty, rate, best = min(fitted, key=lambda tried: tried[0])
+        session.choose(penalty=penalty, rate=rate)
+        return MtcPredictor(best)
 
     def _encoders(
         self, inputs_nd: np.ndarray, seed: int, session: Session
@@ -267,6 +277,7 @@ class Mtc:
         network: keras.Model,
         data: tuple[np.ndarray, np.ndarray, np.ndarray],
         penalty: float,
+        rate: float,
         seed: int,
         session: Session,
     ) -> None:
@@ -274,7 +285,7 @@ class Mtc:
         inputs_nd, classes_n, tangents_nkd = map(tf.constant, data)
         steps_per_epoch = max(1, len(data[0]) // self.batch)
         # A rate that ends at 0 spares choosing when to stop.
-        optimizer = loops.cosine_adam(self.learning_rate, self.epochs * steps_per_epoch)
+        optimizer = loops.cosine_adam(rate, self.epochs * steps_per_epoch)
         optimizer.build(network.trainable_variables)
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         # The same for all penalties, so that they can be compared.
@@ -291,7 +302,7 @@ class Mtc:
             return {"loss": loops.descend(optimizer, network.trainable_variables, loss)}
 
         session.train(
-            f"tangent_penalty_{penalty:g}",
+            f"tangent_penalty_{penalty:g}_rate_{rate:g}",
             self.epochs * steps_per_epoch,
             loops.compiled(step),
             {"network": network, "optimizer": optimizer},

@@ -86,6 +86,25 @@ def test_digits_are_learnt(fitted, digit_split):
     assert error(fitted, digit_split[-1]) < 0.3
 
 
+def test_penalty_and_rate_are_chosen_on_the_validation_images(digit_split, monkeypatch):
+    tuned = []
+    monkeypatch.setattr(Mtc, "_tune", lambda self, network, data, *rest: tuned.append(rest[:2]))
+
+    def validate(predictor: mtc.MtcPredictor, images: LabelledImages) -> float:
+        assert images is digit_split[2]
+        penalty, rate = tuned[-1]
+        return abs(penalty - 0.4) + abs(rate - 0.01)
+
+    monkeypatch.setattr(mtc, "error", validate)
+    session = Session()
+    several = dataclasses.replace(
+        TINY, layer_steps=1, penalties=(0.0, 0.5, 1.0), rates=(0.1, 0.02)
+    )
+    several.fit(*digit_split[:3], 0, session)
+    assert session.chosen == {"penalty": 0.5, "rate": 0.02}
+    assert len(tuned) == 6
+
+
 def test_a_larger_penalty_makes_the_outputs_flatter(fitted, digit_split):
     own = digit_split[0]
     flat = dataclasses.replace(TINY, penalties=(10.0,)).fit(*digit_split[:3], 0, Session())
