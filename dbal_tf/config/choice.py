@@ -83,7 +83,8 @@ class ChoiceSettings:
     refine: int = option(
         0,
         "Score in two passes: all images with the fast gaussian_dropout, then this many of "
-        "the best with exact mc_dropout; 0: one pass. 500 works well.",
+        "the best with exact mc_dropout; 0: one pass. 500 works well. --batch=stochastic then "
+        "adds its noise to these alone.",
         at_least=0,
     )
     refine_samples: int = option(
