@@ -18,13 +18,13 @@ def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.nda
 
     Args:
         score: The acquisition function.
-        probs_ntc: Class probabilities of the samples, `[n, t, c]`, t > 1.
+        probs_ntc: Class probabilities of the samples, `[n, t, c]`, t > 2.
 
     Returns:
         Standard errors in the unit of the score, float64 `[n]`.
 
     Raises:
-        ValueError: There is only one sample.
+        ValueError: There are fewer than three samples.
     """
     return jackknife(
         lambda kept: score(PredictiveStatistics.from_probs(probs_ntc[:, kept])),
@@ -43,16 +43,17 @@ def jackknife(score: Callable[[np.ndarray], np.ndarray], samples: int) -> np.nda
 
     Args:
         score: Maps the positions of samples to the scores `[n]` by these.
-        samples: Number of samples, at least 2.
+        samples: Number of samples, at least 3: without one of two, no score would
+            be of samples that differ.
 
     Returns:
         Standard errors in the unit of the score, float64 `[n]`.
 
     Raises:
-        ValueError: There is only one sample.
+        ValueError: There are fewer than three samples.
     """
-    if samples < 2:
-        raise ValueError(f"{samples} sample has no standard error; expected at least 2.")
+    if samples < 3:
+        raise ValueError(f"{samples} samples have no standard error; expected at least 3.")
     every = np.arange(samples)
     groups = np.array_split(every, min(_GROUPS, samples))
     without_gn = np.stack(

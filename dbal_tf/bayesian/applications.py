@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 
 from dbal_tf import config
-from dbal_tf.bayesian import masks
+from dbal_tf.bayesian import laplace, masks
 from dbal_tf.core import InputError
 
 _UNITS = 256
@@ -202,7 +202,9 @@ def factory(model: str, weights: str, train_trunk: bool) -> Any:
 def joined(trunk: keras.Model, trained: keras.Model) -> keras.Model:
     """Returns the model from pixel values to probabilities; it shares its variables."""
     x = layers.Reshape(trained.input_shape[1:])(trunk.output)
-    return keras.Model(trunk.input, trained(x), name="joined")
+    model = keras.Model(trunk.input, trained(x), name="joined")
+    laplace.share(trained, model)
+    return model
 
 
 def standardized(trunk: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> keras.Model:

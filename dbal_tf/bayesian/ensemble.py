@@ -47,13 +47,9 @@ def ensemble(factory: NetworkFactory, size: int) -> NetworkFactory:
 
 def members(network: keras.Model) -> list[keras.Model]:
     """Returns the members of an ensemble; of any other network, the network itself."""
-    if not _is_ensemble(network):
+    if network.layers[-1].name != _MEAN:
         return [network]
     return [layer for layer in network.layers if isinstance(layer, keras.Model)]
-
-
-def _is_ensemble(network: keras.Model) -> bool:
-    return network.layers[-1].name == _MEAN
 
 
 class Ensemble:
@@ -67,14 +63,15 @@ class Ensemble:
     """
 
     def __init__(self, network: keras.Model) -> None:
-        if not _is_ensemble(network):
+        traced = tracing.trace(network)
+        mean = traced.calls[-1]
+        # By its last operation: a trunk may come before it, and the ensemble be nested.
+        if mean.layer.name != _MEAN:
             raise InputError(
                 f"Model '{network.name}' is no ensemble; build it with "
                 "dbal_tf.bayesian.ensemble.ensemble(factory, size), or choose the mc_dropout "
                 "posterior."
             )
-        traced = tracing.trace(network)
-        mean = traced.calls[-1]
         self._calls, self._input = traced.calls[:-1], traced.input.index
         self._outputs = [slot.index for slot in mean.inputs]
 

@@ -1,8 +1,7 @@
 """Predictive statistics of many items, in compiled passes over chunks."""
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -10,25 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.bayesian import tracing
+from dbal_tf.bayesian.chunks import chunk_size
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
 from dbal_tf.runtime import devices
 
-# Sizes that bound the memory, whatever the numbers of images and samples.
-_ITEMS = 2000  # images in a chunk at most; convolutions run best from 500 up
-_VALUES = 2**22  # pixel values in a chunk at most: large images have large activations
+# Sizes that bound the memory, whatever the number of samples.
 _SAMPLES = 50  # samples in a tile
 _KEPT = 2  # up to this many tiles are drawn once and kept for all chunks
-
-
-def chunk_size(image_shape: Sequence[int]) -> int:
-    """Returns the number of images of shape `[h, w, k]` in a chunk of one replica.
-
-    >>> chunk_size((28, 28, 1)), chunk_size((224, 224, 3))
-    (2000, 27)
-    """
-    return max(1, min(_ITEMS, _VALUES // math.prod(image_shape)))
 
 
 class Predictor:

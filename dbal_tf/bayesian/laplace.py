@@ -15,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.bayesian import masks, tracing
+from dbal_tf.bayesian.chunks import chunk_size
 from dbal_tf.bayesian.packed import bias_of, dense_with_activation, kernel_of
 from dbal_tf.core import Images, InputError
 
-_AT_ONCE = 2000  # images
+_KEPT = "_dbal_tf_covariance"  # the attribute of a network that was fitted
 _PRECISIONS = np.logspace(-4, 4, 81)  # of the prior, tried
 
 
@@ -60,7 +61,7 @@ class Laplace:
 
     def __init__(self, network: keras.Model) -> None:
         self._parts = _Parts(network)
-        fitted = network.__dict__.get("_dbal_tf_covariance")
+        fitted = network.__dict__.get(_KEPT)
         if fitted is None:
             raise InputError(
                 f"Model '{network.name}' has no covariance for the laplace posterior; call "
@@ -116,9 +117,12 @@ class _Parts:
 
     def inputs_of(self, images: Images) -> np.ndarray:
         """Returns `inputs` of any number of images, in double precision."""
+        # Compiled, so that the values of the layers before are not all kept.
+        compiled = tf.function(self.inputs, reduce_retracing=True)
+        step = chunk_size(images.shape[1:])
         chunks = [
-            self.inputs(tf.constant(np.asarray(images[start : start + _AT_ONCE], np.float32)))
-            for start in range(0, len(images), _AT_ONCE)
+            compiled(tf.constant(np.asarray(images[start : start + step], np.float32)))
+            for start in range(0, len(images), step)
         ]
         return np.concatenate(chunks).astype(np.float64)
 
@@ -161,14 +165,29 @@ def fit(
         inputs, classes = parts.inputs_of(held_out[0]), held_out[1]
         spreads = np.square(inputs @ inputs_basis), np.square(classes_basis.T)
         precision = likeliest_precision(inputs @ weights, classes, curvature, spreads)
-    kept = network.__dict__.get("_dbal_tf_covariance")
+    kept = network.__dict__.get(_KEPT)
     if kept is None:
         # Past Keras, which would count the variables among the network's weights.
-        kept = network.__dict__["_dbal_tf_covariance"] = Covariance(*weights.shape)
+        kept = network.__dict__[_KEPT] = Covariance(*weights.shape)
     kept.inputs.assign(inputs_basis)
     kept.classes.assign(classes_basis)
     kept.deviations.assign((curvature + precision) ** -0.5)
     kept.precision.assign(precision)
+
+
+def share(fitted: keras.Model, larger: keras.Model) -> None:
+    """Gives a model that ends in a fitted network its covariance, if it has one."""
+    if _KEPT in fitted.__dict__:
+        larger.__dict__[_KEPT] = fitted.__dict__[_KEPT]
+
+
+def check(network: keras.Model) -> None:
+    """Checks that a network can be fitted.
+
+    Raises:
+        InputError: It does not end in a dense softmax layer.
+    """
+    _Parts(network)
 
 
 def best_precision(curvature: np.ndarray, squares: float) -> float:

@@ -83,16 +83,7 @@ def reliability(
 
 
 def ece(probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15) -> float:
-    """Returns the expected calibration error. Guo et al., 2017."""
-    import tensorflow_probability as tfp
-
-    # tfp takes logits; a softmax of log probabilities gives them back.
-    logits = np.log(np.maximum(probs_nc, np.finfo(np.float32).tiny)).astype(np.float32)
-    return float(
-        tfp.stats.expected_calibration_error(
-            num_bins,
-            logits=logits,
-            labels_true=classes.astype(np.int32),
-            labels_predicted=np.argmax(probs_nc, axis=1).astype(np.int32),
-        )
-    )
+    """Returns the expected calibration error, by the bins of `reliability`."""
+    rows = reliability(probs_nc, classes, num_bins)
+    gaps = [count * abs(confidence - right) for count, confidence, right in rows]
+    return float(sum(gaps) / len(classes))

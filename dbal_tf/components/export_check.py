@@ -86,7 +86,8 @@ def _problems_of(
             yield f"{name} is not finite"
         if not np.array_equal(values, again[name]):
             yield f"{name} is another when it is called again"
-    if not np.allclose(one["probs"].sum(axis=-1), 1, atol=1e-3):
+    # Own networks may compute them in bfloat16, which has three digits.
+    if not np.allclose(one["probs"].sum(axis=-1), 1, atol=1e-2):
         yield "its probabilities do not sum to 1"
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Examples, Model
 from dbal_tf.bayesian import applications
 from dbal_tf.bayesian.augmentation import FLIPS, flipped
-from dbal_tf.bayesian.inference import chunk_size
+from dbal_tf.bayesian.chunks import chunk_size
 from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
 from dbal_tf.core import InputError, Say
@@ -244,10 +244,12 @@ def _default_cache() -> pathlib.Path:
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    variance = features.var(axis=0)
+    # In double precision: float32 sums of many equal values differ from their mean.
+    variance = features.var(axis=0, dtype=np.float64)
     # A unit that no training image excites must not blow up at the first that does.
     variance[variance <= _SMALLEST * variance.max()] = 1
-    return features.mean(axis=0), np.sqrt(variance)
+    mean = features.mean(axis=0, dtype=np.float64)
+    return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
 def _examples(ids: np.ndarray, features: np.ndarray) -> Examples:

@@ -101,7 +101,9 @@ class PoolScorer:
     def standard_errors(
         self, model: Model, chosen: Examples, unlabelled: Examples, seed: int
     ) -> np.ndarray | None:
-        """Returns the standard errors of a few items' scores; None if scores are exact.
+        """Returns the standard errors of a few items' scores; None if there are none.
+
+        Exact scores have none, and of two samples they cannot be told.
 
         Args:
             model: The round's model.
@@ -113,7 +115,7 @@ class PoolScorer:
             return None
         posterior, num_samples = self._last_pass
         predictor = predictor_for(model.network, posterior)
-        if predictor.num_samples(num_samples) == 1:
+        if predictor.num_samples(num_samples) < 3:
             return None
         # The same seed gives the same samples: these are the errors of the scores that the
         # choice was made by. Only a few items, because all samples are in memory.

@@ -17,6 +17,7 @@ from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.bayesian.networks import NetworkFactory, network_factory
+from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.variational import variational
 from dbal_tf.config import Config
 from dbal_tf.core import Images, InputError
@@ -106,14 +107,14 @@ class Trainer:
         )
 
     def check(self, dataset: Dataset) -> None:
-        """Checks that the network can be built for the images of a data set.
+        """Checks that the network can be built for the images, and has the posterior.
 
         Raises:
-            InputError: It cannot, as where they are too small.
+            InputError: It cannot, as where they are too small, or has not.
         """
         shape = dataset.image_shape
         try:
-            self.network(shape, len(dataset.class_names), 0)
+            network = self.network(shape, len(dataset.class_names), 0)
         except InputError:
             raise
         except ValueError as error:
@@ -124,6 +125,11 @@ class Trainer:
                 f"The network cannot be built for images of {shape[0]} x {shape[1]} pixels in "
                 f"{shape[2]} channels: {reason} Use other images, --image_size or --model."
             ) from error
+        # Laplace's is made by a fit; what it needs of the network can be seen before.
+        if self.posterior == "laplace":
+            laplace.check(network)
+        else:
+            POSTERIORS[self.posterior](network)
 
     def fitter(self, dataset: Dataset) -> Fitter:
         """Builds and compiles the network and its training loop.
@@ -205,7 +211,8 @@ class Trainer:
         with stopping or contextlib.nullcontext():
             fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
         if self.posterior == "laplace":
-            laplace.fit(fitter.network, images, held_out)
+            # Without flips, which tell nothing new and would count as more images.
+            laplace.fit(fitter.network, dataset.train.select(labels.ids).images, held_out)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
     def _held_out(

@@ -149,8 +149,7 @@ def _compared(
     shown_difference = f"{difference:+{form}}"
     # The mean curve's first crossing is not the mean of the repetitions' own, and the
     # interval is of these.
-    own = float(np.mean(each)) - theirs
-    if half is not None and abs(own - difference) > 1e-9:
+    if half is not None and abs((own := float(np.mean(each)) - theirs) - difference) > 1e-9:
         width = f"(own: {own:+{form}} {width})"
     return [*shown, format(theirs, form), f"{shown_difference} {width}", word]
 

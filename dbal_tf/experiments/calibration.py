@@ -6,13 +6,12 @@ the posterior alone.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from dbal_tf.config import POSTERIORS, Config
 from dbal_tf.experiments import report
 from dbal_tf.experiments.comparison import DASH, errors_at, mean_and_range
 from dbal_tf.experiments.grid import Experiment, Result, Variant
 from dbal_tf.experiments.groups import group_results
+from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
 
@@ -45,10 +44,10 @@ def by_posterior(config: Config, results: Sequence[Result]) -> Table:
 
 def _number(line: Line, count: int) -> str:
     """Returns a cell: mean, least and most at a number of labels."""
-    at = np.flatnonzero(line.labels_p == count)
-    if not len(at):
-        return DASH
-    return mean_and_range(line.errors_rp[:, at[0]], ".3f")
+    each = curves.by_repetition(
+        line, lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
+    )
+    return mean_and_range(each, ".3f") if len(each) else DASH
 
 
 EXPERIMENT = Experiment(

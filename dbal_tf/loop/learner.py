@@ -192,7 +192,10 @@ class Learner:
 
         def fit(labels: Labels, seed: int) -> Model:
             check()
-            return self.trainer.run(self._fitter, self._seen, labels, decay, seed, check)
+            held_out = self._validation(index)
+            return self.trainer.run(
+                self._fitter, self._seen, labels, decay, seed, check, held_out
+            )
 
         seed = functools.partial(seed_for, config.seed, config.repetition, index)
         labels = reader.labels(before=index)

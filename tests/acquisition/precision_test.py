@@ -10,13 +10,14 @@ def _first_class(statistics):
     return statistics.mean_probs[:, 0]
 
 
-def test_of_a_mean_of_two_samples_by_hand():
-    # Mean of 0.2 and 0.6: s / sqrt(2) with s^2 = (0.2^2 + 0.2^2) / 1.
-    probs_ntc = np.array([[[0.2, 0.8], [0.6, 0.4]]])
-    np.testing.assert_allclose(standard_errors(_first_class, probs_ntc), [0.2], rtol=1e-6)
+def test_of_a_mean_of_three_samples_by_hand():
+    # Mean of 0.1, 0.4 and 0.7: s / sqrt(3) with s^2 = (0.3^2 + 0 + 0.3^2) / 2.
+    probs_ntc = np.array([[[0.1, 0.9], [0.4, 0.6], [0.7, 0.3]]])
+    expected = [0.3 / np.sqrt(3)]
+    np.testing.assert_allclose(standard_errors(_first_class, probs_ntc), expected, rtol=1e-6)
 
 
-@given(st.integers(2, 10), st.integers(0, 99))
+@given(st.integers(3, 10), st.integers(0, 99))
 def test_of_a_mean_is_s_over_the_root_of_t(num_samples, seed):
     probs_ntc = np.random.default_rng(seed).dirichlet(np.ones(3), (4, num_samples))
     expected = probs_ntc[:, :, 0].std(axis=1, ddof=1) / np.sqrt(num_samples)
@@ -37,9 +38,10 @@ def test_of_equal_samples_is_0():
     assert standard_errors(bald, equal_ntc).tolist() == [0.0] * 5
 
 
-def test_one_sample_has_none():
-    with pytest.raises(ValueError, match="1 sample has no standard error; expected at least 2"):
-        standard_errors(bald, np.ones((3, 1, 2)) / 2)
+@pytest.mark.parametrize("samples", [1, 2])
+def test_fewer_than_three_samples_have_none(samples):
+    with pytest.raises(ValueError, match="samples have no standard error; expected at least 3"):
+        standard_errors(bald, np.ones((3, samples, 2)) / 2)
 
 
 def _scores(name, probs_ntc):

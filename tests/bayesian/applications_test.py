@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from dbal_tf.bayesian import applications, masks
+from dbal_tf.bayesian import applications, laplace, masks
 from dbal_tf.bayesian.applications import Trunk
+from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import Predictor
 from dbal_tf.bayesian.networks import network_factory
@@ -92,6 +93,25 @@ def test_trunk_and_head_joined_answer_as_the_head_on_features():
     )
     rates = [x.rate for x in head.layers if isinstance(x, keras.layers.Dropout)]
     assert rates == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("posterior", ["ensemble", "laplace", "gaussian_dropout"])
+def test_joined_the_head_keeps_its_posterior(posterior):
+    images, trunk = _images(5, channels=1), _mobile(1)
+    features = np.asarray(trunk(images, training=False))
+    factory = network_factory(_MOBILE, weights="none")
+    head = (ensemble(factory, 2) if posterior == "ensemble" else factory)((1, 1, 1280), 3, 7)
+    inputs = features[:, np.newaxis, np.newaxis]
+    if posterior == "laplace":
+        laplace.fit(head, inputs)
+    zeros, ones = np.zeros(1280, np.float32), np.ones(1280, np.float32)
+    joined = applications.joined(applications.standardized(trunk, zeros, ones), head)
+    found, expected = (
+        Predictor(model, posterior).probs(given, 4, 0)
+        for model, given in ((joined, images), (head, inputs))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(expected[:, 0] - expected[:, 1]).max() > 1e-3
 
 
 def test_the_whole_network_is_trained_and_begins_anew_each_time():

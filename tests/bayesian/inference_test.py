@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 import dbal_tf as dbal
-from dbal_tf.bayesian import inference, masks
+from dbal_tf.bayesian import chunks, inference, masks
 from dbal_tf.bayesian.posteriors import McDropout
 from dbal_tf.core import InputError
 
@@ -61,7 +61,7 @@ def test_probs_are_computed_chunk_by_chunk(build, images, monkeypatch) -> None:
     x = images(model, 10)
     whole = inference.Predictor(model).probs(x, 130, seed=7)
     for items in (1, 4, 10):
-        monkeypatch.setattr(inference, "_ITEMS", items)
+        monkeypatch.setattr(chunks, "_ITEMS", items)
         streamed = _Streamed(x)
         got = inference.Predictor(model).probs(streamed, 130, seed=7)
         np.testing.assert_allclose(got, whole, atol=1e-6)
@@ -92,15 +92,19 @@ def _fresh(model: keras.Model, x: np.ndarray, num_samples: int) -> dbal.Predicti
 
 @pytest.mark.parametrize("name", ["small_paper", "residual"])
 @pytest.mark.parametrize(
-    ("setting", "sizes"), [("_ITEMS", (7, 256, 300)), ("_SAMPLES", (1, 7, 100))]
+    ("module", "setting", "sizes"),
+    [(chunks, "_ITEMS", (7, 256, 300)), (inference, "_SAMPLES", (1, 7, 100))],
+    ids=["chunks", "tiles"],
 )
-def test_chunks_and_tiles_of_any_size(setting, sizes, name, build, images, monkeypatch) -> None:
+def test_chunks_and_tiles_of_any_size(
+    module, setting, sizes, name, build, images, monkeypatch
+) -> None:
     model = build(name)
     x = images(model, 300)
     whole = _fresh(model, x, 30)
     best = dbal.acquisition.top_k(dbal.acquisition.bald(whole), 10, seed=0)
     for size in sizes:
-        monkeypatch.setattr(inference, setting, size)
+        monkeypatch.setattr(module, setting, size)
         parts = _fresh(model, x, 30)
         for array, once in zip(parts, whole, strict=True):
             np.testing.assert_allclose(array, once, atol=1e-5)
@@ -193,7 +197,7 @@ class _Streamed:
 def test_images_are_read_chunk_by_chunk(build, images, monkeypatch) -> None:
     model = build("small_paper")
     x = images(model, 10)
-    monkeypatch.setattr(inference, "_ITEMS", 4)
+    monkeypatch.setattr(chunks, "_ITEMS", 4)
     streamed = _Streamed(x)
     got = dbal.predictive_statistics(model, streamed, 5)
     assert streamed.sizes == [4, 4, 2]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from dbal_tf.bayesian import laplace
+from dbal_tf.bayesian import chunks, laplace
 from dbal_tf.bayesian.inference import predictive_statistics
 from dbal_tf.bayesian.laplace import (
     Covariance,
@@ -124,7 +124,7 @@ def test_a_chunk_more_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     network, images = _network(), _images(50)
     laplace.fit(network, images)
     once = _covariance(Laplace(network).covariance)
-    monkeypatch.setattr(laplace, "_AT_ONCE", 7)
+    monkeypatch.setattr(chunks, "_ITEMS", 7)
     laplace.fit(network, images)
     np.testing.assert_allclose(_covariance(Laplace(network).covariance), once, rtol=1e-3)
 

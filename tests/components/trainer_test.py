@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import types
 
+import keras
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
@@ -267,6 +268,23 @@ def test_images_that_are_too_small_for_the_network(toy):
         "size would be zero or negative."
     )
     assert str(error.value).endswith(" Use other images, --image_size or --model.")
+
+
+def _without_dropout(
+    image_shape: tuple[int, int, int], num_classes: int, seed: int
+) -> keras.Model:
+    softmax = keras.layers.Dense(num_classes, "softmax")
+    # Laplace's posterior needs the softmax at the end.
+    last = keras.layers.Rescaling(1.0)
+    return keras.Sequential([keras.Input(image_shape), keras.layers.Flatten(), softmax, last])
+
+
+@pytest.mark.parametrize("posterior", ["mc_dropout", "gaussian_dropout", "laplace"])
+def test_a_network_without_the_posterior_is_refused_before_it_is_trained(toy, posterior):
+    config = Config(posterior=posterior)
+    Trainer.from_config(config, bayesian_cnn).check(toy)
+    with pytest.raises(InputError, match=r"^Model '"):
+        Trainer.from_config(config, _without_dropout).check(toy)
 
 
 def test_balanced_weights_are_those_of_scikit_learn():

@@ -335,7 +335,7 @@ def test_a_fold_that_cannot_be_trained_does_not_end_the_run(
 ):
     calls, train = [], learner.Trainer.run
 
-    def fail(self, fitter, dataset, labels, decay, seed, check=None, **_):
+    def fail(self, fitter, dataset, labels, decay, seed, check=None, held_out=None, **_):
         if check is not None:
             calls.append(1)
             raise ArithmeticError("The training loss became nan.")
