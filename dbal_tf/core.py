@@ -178,3 +178,6 @@ class Oracle(Protocol):
         Raises:
             AnswersAwaited: None will be there before the program is started again.
         """
+
+    def told(self) -> None:
+        """Is called when the answers of `run` are committed."""

@@ -13,6 +13,8 @@ from dbal_tf.store.layout import PICKS_FILE, STORE_FILE
 from dbal_tf.store.published import read_picks, read_published
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import (
+    TEST,
+    VALIDATION,
     AnswerRecord,
     ArtifactRecord,
     AskedRecord,
@@ -39,6 +41,7 @@ class Facts:
             results only.
         answers: All answers, in the order in which they were given; those of
             published results are made from `labels`.
+        held_out: Those to items of the test and validation sets.
         asked: All queries, each with its reserve; empty if not recorded.
         executions: The calls of components.
         artifacts: The files and folders that rounds wrote.
@@ -52,6 +55,7 @@ class Facts:
     rounds: Sequence[RoundRecord]
     has_store: bool = False
     answers: Sequence[AnswerRecord] = ()
+    held_out: Sequence[AnswerRecord] = ()
     asked: Sequence[AskedRecord] = ()
     executions: Sequence[ExecutionRecord] = ()
     artifacts: Sequence[ArtifactRecord] = ()
@@ -103,6 +107,7 @@ def _stored(folder: pathlib.Path) -> Facts:
         reader.rounds(),
         True,
         reader.answers(),
+        [*reader.answers(TEST), *reader.answers(VALIDATION)],
         reader.asked(),
         reader.executions(),
         reader.artifacts(),

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import Facts, read_text
-from dbal_tf.audit.shared import asked_in, is_waiting, needs_store
+from dbal_tf.audit.shared import is_waiting, needs_store, since_it_ended
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.csv_files import curve_csv, query_csv
 from dbal_tf.store.files import digest
 from dbal_tf.store.layout import CURVE_FILE, EXPORT_MARKER, FLAGS_FILE, query_file
-from dbal_tf.store.rows import LABELLED, LabelRecord, label_records
 
 _SHARES = (
     *("error", "ece", "deterministic_error", "graph_error", "graph_mass_error"),
@@ -70,8 +69,10 @@ def _is_behind(facts: Facts, shown: list[str]) -> bool:
 def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
     """Says whether the curve shows these rounds, the last one perhaps with other times."""
     kept = curve_csv(rounds).splitlines()
-    if not rounds or len(shown) != len(kept) or shown[:-1] != kept[:-1]:
+    if not rounds or len(shown) != len(kept):
         return shown == kept
+    if _earlier(facts, shown) != _earlier(facts, kept):
+        return False
     last = rounds[-1]
     if any(row.round == last.round for row in facts.asked):
         # Done again with a query, or answered since: its measures are the same, but not
@@ -81,7 +82,15 @@ def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
     told = [row.seconds or 0.0 for row in facts.answers if row.round == last.round]
     before = (last.seconds | {"label": sum(told[:count])} for count in range(len(told)))
     lines = (curve_csv([dataclasses.replace(last, seconds=one)]) for one in before)
-    return any(shown[-1] == line.splitlines()[-1] for line in lines)
+    return shown[-1] == kept[-1] or any(shown[-1] == x.splitlines()[-1] for x in lines)
+
+
+def _earlier(facts: Facts, lines: list[str]) -> list[list[str]]:
+    """Returns the cells of all lines but the last, without times that may grow later."""
+    label = lines[0].split(",").index("label_seconds")
+    # A person may answer more of an earlier query, such as of its reserve.
+    grows = [label] if facts.config.oracle != "dataset" else []
+    return [[c for i, c in enumerate(x.split(",")) if i not in grows] for x in lines[:-1]]
 
 
 def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
@@ -93,29 +102,12 @@ def queries_are_those_of_the_store(facts: Facts) -> Iterator[str]:
             continue  # It is written when the round has all its answers.
         uri = query_file(index)
         try:
-            names, states = facts.run.class_names, _since_it_ended(facts, index)
+            names, states = facts.run.class_names, since_it_ended(facts, index)
             kept = [query_csv(rows, names) for rows in states]
         except IndexError:  # A class without a name; `labels_are_classes` reports it.
             continue
         if read_text(facts.folder / uri) not in kept:
             yield f"{uri} is not what the store says"
-
-
-def _since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
-    """Yields the answers of a round at each moment when it had all that it needed.
-
-    `query.csv` is written at such a moment; later answers do not change it.
-    """
-    yield asked_in(facts, index)
-    told = [answer for answer in facts.answers if answer.round == index]
-    asked = [row for row in facts.asked if row.round == index]
-    # A person may go on with the reserve, or correct, while the next round is trained.
-    size = facts.config.acquisition_size
-    for count in range(min(size, len(asked)), len(told)):
-        rows = label_records(told[:count], asked)
-        bought = sum(row.state == LABELLED for row in rows)
-        if bought >= size or len(rows) == len(asked):
-            yield rows
 
 
 def seeds_derive(facts: Facts) -> Iterator[str]:

@@ -1,8 +1,17 @@
 """Functions that several checks use, and the exception of a check without data."""
 
+from collections.abc import Iterator
+
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
-from dbal_tf.store.rows import AnswerRecord, LabelRecord, known_before, labels_from_answers
+from dbal_tf.store.rows import (
+    LABELLED,
+    AnswerRecord,
+    LabelRecord,
+    known_before,
+    label_records,
+    labels_from_answers,
+)
 
 
 class NotRecorded(Exception):
@@ -43,3 +52,20 @@ def is_waiting(facts: Facts, index: int) -> bool:
 def technique(facts: Facts) -> str:
     """Returns the value of `--acquisition`."""
     return ",".join(facts.config.acquisition)
+
+
+def since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
+    """Yields the answers of a round at each moment when it had all that it needed.
+
+    `query.csv` is written at such a moment; later answers do not change it.
+    """
+    yield asked_in(facts, index)
+    told = [answer for answer in facts.answers if answer.round == index]
+    asked = [row for row in facts.asked if row.round == index]
+    # A person may go on with the reserve, or correct, while the next round is trained.
+    size = facts.config.acquisition_size
+    for count in range(min(size, len(asked)), len(told)):
+        rows = label_records(told[:count], asked)
+        bought = sum(row.state == LABELLED for row in rows)
+        if bought >= size or len(rows) == len(asked):
+            yield rows

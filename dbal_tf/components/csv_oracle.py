@@ -1,14 +1,13 @@
 """A person who fills in a CSV file."""
 
-import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from dbal_tf.artifacts import Labels, Query
 from dbal_tf.components.file_oracle import FileOracle
-from dbal_tf.core import AnswersAwaited, Say
-from dbal_tf.labelling.answer_files import new_answers, put_aside
+from dbal_tf.core import AnswersAwaited
+from dbal_tf.labelling.answer_files import Written, new_answers, put_aside
 from dbal_tf.labelling.csv_exchange import query_text, read_query
 from dbal_tf.labelling.pictures import encode, shrink
 from dbal_tf.labelling.sources import DatasetSource
@@ -23,13 +22,13 @@ class CsvOracle(FileOracle):
     See the flags of the same names.
     """
 
-    @contextlib.contextmanager
-    def attend(self, say: Say) -> Iterator[None]:
-        """Puts the file aside at the end of the run: nothing in it waits any more."""
-        del say
-        yield
+    def told(self) -> None:
+        """Puts the file aside once the run has all answers that are in it.
+
+        Left there, it would undo corrections that are given elsewhere meanwhile.
+        """
         path = pathlib.Path(self.run_dir, TO_LABEL_CSV)
-        if path.exists():
+        if path.exists() and not len(self._new(read_query(path))):
             put_aside(path)
 
     def run(self, query: Query) -> Labels:
@@ -43,18 +42,20 @@ class CsvOracle(FileOracle):
         path = folder / TO_LABEL_CSV
         if path.exists():
             lines = read_query(path)
-            answered = [line for line in lines if line.text]
-            labels = new_answers(folder, answered, self.dataset.class_names)
-            if len(labels):
+            if len(labels := self._new(lines)):
                 return labels
             if [line.item for line in lines] == asked:
                 raise AnswersAwaited(len(asked), str(path))
             # Only now: the run has all answers that are in it.
-            if answered:
+            if any(line.text for line in lines):
                 put_aside(path)
         images = [self._picture(item, number) for number, item in enumerate(asked, 1)]
         write_atomically(path, query_text(asked, images).encode())
         raise AnswersAwaited(len(asked), str(path))
+
+    def _new(self, lines: Iterable[Written]) -> Labels:
+        answered = [line for line in lines if line.text]
+        return new_answers(pathlib.Path(self.run_dir), answered, self.dataset.class_names)
 
     def _picture(self, item: str, number: int) -> str:
         """Returns the path of an item's picture, which is written if there is no file."""

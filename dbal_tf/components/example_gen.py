@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 from typing import Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from dbal_tf.datasets.splits import (
     stratified_folds,
 )
 from dbal_tf.seeds import seed_for
+from dbal_tf.store.layout import STORE_FILE
 
 _FOLDER = "image_folder"
 _MOST_TESTS = 1000
@@ -261,14 +263,19 @@ def _load(dataset: str, data_dir: str, folder: FolderOptions | None) -> tuple[So
 
 
 def _check_pool(config: Config, dataset: Dataset) -> None:
-    first, pool = Start.from_config(config).from_pool(dataset), len(dataset.splits.pool_ids)
+    pool = len(dataset.splits.pool_ids)
+    # A run that has begun has asked for these, whatever it was told of them.
+    has_begun = pathlib.Path(config.run_dir, STORE_FILE).exists()
+    first = 0 if has_begun else Start.from_config(config).from_pool(dataset)
     wanted = first + config.rounds * config.acquisition_size
     if wanted > pool:
         asked = f" and {first} before them" if first else ""
         most = max(0, pool - first) // config.acquisition_size
-        remedy = f"at most --rounds={most}, a smaller --acquisition_size" if most else ""
+        ways = [f"at most --rounds={most}"] * (most > 0)
+        ways += [
+            "a smaller --initial_per_class" if first >= pool else "a smaller --acquisition_size"
+        ]
         raise InputError(
             f"--rounds={config.rounds} of {config.acquisition_size} images{asked} need "
-            f"{wanted}, the pool holds {pool}; use {remedy or 'a smaller --acquisition_size'} "
-            "or more images."
+            f"{wanted}, the pool holds {pool}; use {', '.join(ways)} or more images."
         )

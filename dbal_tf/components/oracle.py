@@ -35,6 +35,9 @@ class DatasetOracle:
                 "for each, as the data set is asked for them; label them or leave them out."
             )
 
+    def told(self) -> None:
+        """Does nothing: the data set keeps its labels."""
+
     def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
         """Does nothing: the answers are there."""
         del say

@@ -45,6 +45,9 @@ class PageOracle:
     def check(self) -> None:
         """Does nothing: a person can answer any query."""
 
+    def told(self) -> None:
+        """Does nothing: the page writes the answers to the store itself."""
+
     @contextlib.contextmanager
     def attend(self, say: Say) -> Iterator[None]:
         """Serves the page for as long as the context lasts."""
@@ -80,8 +83,8 @@ class PageOracle:
         del query
         if self._is_refused.is_set():
             raise InputError(
-                "The page cannot be served, as it said above; change that flag, or take "
-                "another --oracle."
+                "The page could not be served, for the reason that it gave above; mend that, "
+                "or take another --oracle."
             )
         time.sleep(_LOOK_EVERY)
         return Labels.from_answers({})

@@ -60,6 +60,7 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
             # The page writes the answers to the store itself.
             if len(labels):
                 active.tell(labels, oracle.annotator, time.perf_counter() - start)
+                oracle.told()
         active.use_wait()
         return active.curve()
 

@@ -100,7 +100,11 @@ class Learner:
             return None
         if done and not len(reader.query(done - 1)):
             # A finished run with more --rounds repeats its last round, now with a query.
-            return done - 1 if len(self._unlabelled()) else None
+            if len(self._unlabelled()):
+                return done - 1
+            # What was left of the pool may have been labelled while the last round trained.
+            has_more = len(reader.labels()) > reader.curve()[-1].labels
+            return done if has_more else None
         return done
 
     def _unlabelled(self) -> np.ndarray:
@@ -120,15 +124,9 @@ class Learner:
         self._begin(index)
         config, dataset, trainer = self.config, self._seen, self.trainer
         clock = Clock(functools.partial(seed_for, config.seed, config.repetition, index))
-        # What a person answers from now on is for the next round, also if this one is killed.
-        self.store.begin(index)
+        self._fix_labels(index)
         self.reporter.show_state("training", index)
         labels = self.store.reader.labels(before=index)
-        if not len(labels):
-            raise InputError(
-                "No image has a label yet; expected at least one to train on; label one that "
-                "was skipped, and give the same command again."
-            )
         decay = self._weight_decay(clock, labels, index)
         validation = self._validation(index)
         model = clock(
@@ -155,6 +153,33 @@ class Learner:
         logging.debug("phase: ask")
         self.store.ask(point, query, clock.executions, artifacts)
         self.reporter.show_state("done" if query is None else "asking", index)
+
+    def _fix_labels(self, index: int) -> None:
+        """Fixes the labels that a round learns from: those that are there now.
+
+        What a person answers later is for the next round, also if this one is killed.
+        """
+        # Before that: a round that can learn from nothing must not be fixed to nothing.
+        if lacking := self._lacking(None):
+            raise InputError(f"{lacking}, and give the same command again.")
+        self.store.begin(index)
+        if self._lacking(index):
+            self.store.begin(index, anew=True)
+
+    def _lacking(self, before: int | None) -> str:
+        """Returns what a person is to do before a model can be trained; empty: nothing."""
+        reader = self.store.reader
+        if not len(reader.labels(before)):
+            return (
+                "No image has a label yet; expected at least one to train on; label one that "
+                "was skipped"
+            )
+        if self.config.weight_decay == "auto" and not len(self._validation(before)):
+            return (
+                "No validation image has a label; expected some for --weight_decay=auto; label "
+                "one"
+            )
+        return ""
 
     def _choose(
         self, clock: Clock, model: Model, labels: Labels, index: int
@@ -250,10 +275,10 @@ class Learner:
             ),
         )
 
-    def _validation(self, index: int) -> Labels:
+    def _validation(self, before: int | None) -> Labels:
         """Returns the labels of those validation items whose class is known."""
-        told = self.store.reader.labels(before=index, use=VALIDATION)
-        return known_validation_labels(self._seen, told)
+        told = self.store.reader.labels(before, VALIDATION)
+        return known_validation_labels(self.dataset, told)
 
     def _push(
         self, clock: Clock, model: Model, evaluation: Evaluation, index: int, is_last: bool

@@ -135,13 +135,19 @@ class Store:
             if query is not None:
                 _insert_query(execute, query, None)
 
-    def begin(self, round_index: int) -> None:
+    def begin(self, round_index: int, anew: bool = False) -> None:
         """Fixes the answers that a round may know: those that are there now.
 
         If the round has begun before, as in a process that was killed, nothing
         changes: it then learns from the same labels as it did.
+
+        Args:
+            round_index: The round, which is not committed yet.
+            anew: Whether to forget that it has begun before.
         """
         with finish_first(), self._transaction() as execute:
+            if anew:
+                execute("DELETE FROM begun WHERE round = ?", (round_index,))
             _begin(execute, round_index)
 
     def ask(

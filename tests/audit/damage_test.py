@@ -81,6 +81,14 @@ _DAMAGE = {
         "labels are as they were learnt",
         "a value cannot be read: ",
     ),
+    "an answer to a test item that is no class": (
+        _sql(
+            "INSERT INTO answers (item, class, state, annotator, time)"
+            " VALUES ('test-0', 99, 'labelled', 'Ann', '')"
+        ),
+        "labels are classes",
+        "test-0 has class 99",
+    ),
     "the data's checksum changed": (
         _sql("UPDATE runs SET dataset_checksum = 'd'"),
         "exports are complete",

@@ -14,7 +14,7 @@ from dbal_tf.audit.command import main as audit
 from dbal_tf.components.csv_oracle import CsvOracle
 from dbal_tf.config import Config
 from dbal_tf.core import AnswersAwaited, InputError
-from dbal_tf.loop import Run, learner
+from dbal_tf.loop import learner
 from dbal_tf.store.rows import TEST
 from dbal_tf.store.writer import Store
 
@@ -131,16 +131,12 @@ def test_killed_after_the_answers_were_committed(config, toy, unlabelled, monkey
     _run(config, unlabelled)
     _fill(config, toy)
     filled = _file(config).read_text()
-    ask, asked = Run.ask, []
 
-    def killed(run):
-        asked.append(1)
-        if len(asked) > 1:
-            raise KeyboardInterrupt
-        return ask(run)
+    def killed(oracle):
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "ask", killed)
+        patch.setattr(CsvOracle, "told", killed)
         with pytest.raises(KeyboardInterrupt):
             loop.run(config, unlabelled, lambda line: None)
     assert _file(config).read_text() == filled
@@ -149,6 +145,24 @@ def test_killed_after_the_answers_were_committed(config, toy, unlabelled, monkey
         assert len(store.reader.answers()) == 3
         assert len(store.reader.answers(TEST)) == 20
     assert (_file(config).parent / "answered" / "0001.csv").read_text() == filled
+
+
+def test_a_file_that_was_read_does_not_undo_a_correction(config, toy, unlabelled, monkeypatch):
+    _run(config, unlabelled)
+    item, run = _waiting(config)[0], learner.Learner.run
+    _fill(config, toy)
+
+    def corrected_meanwhile(self, index):
+        with _store(config) as page:
+            page.tell(Labels(np.array([item]), np.array([2])), "page")
+        run(self, index)
+
+    monkeypatch.setattr(learner.Learner, "run", corrected_meanwhile)
+    _run(config, unlabelled)
+    with _store(config) as store:
+        given = [row.label for row in store.reader.answers_after(0) if row.item == item]
+    assert given[-1] == 2
+    assert len(given) == 2
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,11 @@ def test_counts_and_folds_that_there_are_not(folder, changes: dict, message: str
             "--rounds=10, a smaller --acquisition_size or more images.",
         ),
         (
+            {"rounds": 1, "oracle": "csv", "initial_per_class": 20},
+            "--rounds=1 of 4 images and 54 before them need 58, the pool holds 45; use a "
+            "smaller --initial_per_class or more images.",
+        ),
+        (
             {"rounds": 1, "acquisition_size": 46},
             "--rounds=1 of 46 images need 46, the pool holds 45; use a smaller "
             "--acquisition_size or more images.",

@@ -56,7 +56,7 @@ def test_a_page_that_cannot_be_served_ends_the_run(monkeypatch):
     refused = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
     monkeypatch.setattr(page.subprocess, "Popen", lambda command: refused)
     oracle, query = PageOracle("runs/mine", 80), Query(np.array(["a"]), np.zeros(1))
-    with pytest.raises(InputError, match="The page cannot be served"), oracle.attend(print):
+    with pytest.raises(InputError, match="The page could not be served"), oracle.attend(print):
         refused.wait()
         for _ in range(20):
             oracle.run(query)

@@ -173,6 +173,46 @@ def test_without_a_label_to_train_on_a_sentence_says_so(config, unlabelled):
             run.ask()
 
 
+@pytest.mark.parametrize("is_fixed", [False, True], ids=["", "fixed to nothing before"])
+def test_a_label_after_that_is_enough_to_go_on(config, unlabelled, person, is_fixed):
+    with Run.open(config, unlabelled) as run:
+        first = run.ask().ids
+        run.tell(Labels.from_answers(dict.fromkeys(first.tolist(), "skipped")))
+        with pytest.raises(InputError, match="No image has a label yet"):
+            run.ask()
+    if is_fixed:
+        with _store(config) as store:
+            store.begin(0)
+    with Run.open(config, unlabelled) as run:
+        run.tell(person.answer(first[:2]))
+        assert len(run.ask()) == 3
+        assert [point.labels for point in run.curve()] == [2]
+
+
+def test_what_is_left_of_the_pool_is_learnt_though_it_was_labelled_while_the_last_round_trained(
+    config, toy, person, monkeypatch, capsys
+):
+    splits = dataclasses.replace(toy.splits, pool_ids=toy.splits.pool_ids[:9])
+    ids = np.concatenate([splits.initial_ids, splits.validation_ids, splits.pool_ids])
+    small = dataclasses.replace(
+        toy, train=toy.train.select(ids), hidden=toy.hidden.select(ids), splits=splits
+    )
+    train, told = learner.Trainer.run, []
+
+    def answer_the_rest(self, fitter, dataset, labels, decay, seed, **_):
+        if len(labels) == 12:
+            with _store(config) as page:
+                told.extend(page.reader.reserve(3).ids.tolist())
+                page.tell(person.answer(told), "page")
+        return train(self, fitter, dataset, labels, decay, seed)
+
+    monkeypatch.setattr(learner.Trainer, "run", answer_the_rest)
+    curve = _finish(config.replace(rounds=3), small, person)
+    assert len(told) == 3
+    assert [point.labels for point in curve] == [6, 9, 12, 15]
+    assert _wrong(config, capsys) == []
+
+
 @pytest.mark.parametrize("is_killed", [False, True], ids=["goes on", "killed and done again"])
 def test_answers_given_while_a_model_is_trained_are_for_the_next(
     config, toy, person, monkeypatch, capsys, is_killed
@@ -201,6 +241,30 @@ def test_answers_given_while_a_model_is_trained_are_for_the_next(
         assert len(set(told) & set(store.reader.labels(before=1).ids)) == 0
         assert set(told) <= set(store.reader.labels(before=2).ids)
         assert not set(told) & set(store.reader.query(1).ids), "they are not asked for again"
+    assert _wrong(config, capsys) == []
+
+
+@pytest.mark.parametrize("when", ["while the next round trains", "after the end"])
+def test_the_audit_takes_no_offence_at_an_answer_that_is_given_again(
+    config, toy, person, monkeypatch, capsys, when
+):
+    train, items = learner.Trainer.run, []
+
+    def take_back(self, fitter, dataset, labels, decay, seed, **_):
+        if when.startswith("while") and len(labels) == 9 and not items:
+            with _store(config) as page:
+                items.append(str(page.reader.query(0).ids[0]))
+                page.withdraw(items[0], "person")
+        return train(self, fitter, dataset, labels, decay, seed)
+
+    monkeypatch.setattr(learner.Trainer, "run", take_back)
+    _finish(config, toy, person)
+    assert _wrong(config, capsys) == []
+    with _store(config) as page:
+        item = items[0] if items else str(page.reader.query(0).ids[0])
+        if not items:
+            page.withdraw(item, "person")
+        page.tell(person.answer([item]), "person", seconds=3.0)
     assert _wrong(config, capsys) == []
 
 
