@@ -40,6 +40,7 @@ class FolderOptions:
         height_width: Height and width of all images; None: their own.
         resize: How other proportions get that size; see `decoding.resize`.
         strict: Whether an image that cannot be read is an error.
+        near_copies: Whether near copies are looked for and grouped.
     """
 
     labels_csv: str = ""
@@ -47,12 +48,20 @@ class FolderOptions:
     height_width: tuple[int, int] | None = None
     resize: str = "pad"
     strict: bool = False
+    near_copies: bool = True
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Returns the options in the settings."""
         size = height_width(config.image_size)
-        return cls(config.labels_csv, config.class_names, size, config.resize, config.strict)
+        return cls(
+            config.labels_csv,
+            config.class_names,
+            size,
+            config.resize,
+            config.strict,
+            config.near_copies == "group",
+        )
 
 
 def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
@@ -83,7 +92,9 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
     index, pixels = load_pixels(folder, files, options.height_width, options.resize)
     unreadable = _unreadable(index, set_aside, data_dir, options.strict)
     rows = np.flatnonzero(index.reasons == "")
-    ids, groups = index.ids[rows], group_near_copies(index.thumbnails[rows])
+    ids, groups = index.ids[rows], np.arange(len(rows))
+    if options.near_copies:
+        groups = group_near_copies(index.thumbnails[rows])
     found = Findings(len(files) + len(set_aside), unreadable, _listed(ids, groups), notes)
     numbers = {name: number for number, name in enumerate(class_names)}
     classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])

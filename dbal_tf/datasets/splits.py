@@ -112,7 +112,8 @@ def split_unlabelled(
     if len(validation) < validation_size:
         raise InputError(
             f"{len(validation)} images can be drawn from {len(ids)}, near copies together; "
-            f"expected at least --validation_size={validation_size}; lower it or add images."
+            f"expected at least --validation_size={validation_size}; lower it, add images, or "
+            "give --near_copies=ignore if they are no copies."
         )
     is_free = np.ones(len(ids), bool)
     is_free[validation] = False
@@ -226,15 +227,20 @@ def _split_rest(
     groups: np.ndarray | None,
 ) -> Splits:
     """Splits the items beside the initial ones; `rest`: those of them with a label."""
+    labelled = len(rest)
     if groups is not None:
         # Whole groups only: none that has an initial item, or one without a label.
         others = np.setdiff1d(np.arange(len(ids)), rest)
         free = rest[~np.isin(groups[rest], groups[others])]
         rest = draw_groups(free, groups, validation_size)
     if len(rest) < validation_size:
+        can_be, advice = "", "lower it or label more"
+        if labelled >= validation_size:
+            can_be = f", of which {len(rest)} can be drawn, as near copies stay together"
+            advice = "lower it, add images, or give --near_copies=ignore if they are no copies"
         raise InputError(
-            f"{len(rest)} labelled training images remain after the initial {len(initial)}; "
-            f"expected at least --validation_size={validation_size}; lower it or label more."
+            f"{labelled} labelled training images remain after the initial {len(initial)}"
+            f"{can_be}; expected at least --validation_size={validation_size}; {advice}."
         )
     validation = rest[:validation_size]
     # The pool is drawn last, so that its size does not change the other splits.

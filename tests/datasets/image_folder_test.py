@@ -81,6 +81,8 @@ def test_near_copies_are_grouped_and_listed(folder) -> None:
     assert source.findings.near_copies == (("cat/0.png", "dog/copy.png"),)
     assert source.groups.tolist() == [0, 1, 2, 3, 4, 5, 0]
     assert len(source.train) == 7
+    source = load(str(folder), FolderOptions(near_copies=False))
+    assert (source.groups.tolist(), source.findings.near_copies) == ([*range(7)], ())
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,8 @@ def test_folders_that_cannot_be_used(folder, tmp_path) -> None:
 def test_options_of_the_settings() -> None:
     config = Config(dataset="image_folder", image_size="4x6", resize="crop", strict=True)
     assert FolderOptions.from_config(config) == FolderOptions("", (), (4, 6), "crop", True)
+    config = config.replace(near_copies="ignore")
+    assert not FolderOptions.from_config(config).near_copies
 
 
 def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:

@@ -202,6 +202,19 @@ def test_nothing_is_labelled() -> None:
     assert set(other.validation_ids) != set(splits.validation_ids)
 
 
+def test_a_large_group_is_why_too_few_are_left() -> None:
+    classes, groups = np.arange(30) % 2, np.zeros(30, np.int64)
+    with pytest.raises(InputError) as error:
+        make_splits(_ids(30), classes, 2, 1, 5, seed=0, groups=groups)
+    assert str(error.value) == (
+        "28 labelled training images remain after the initial 2, of which 0 can be drawn, as "
+        "near copies stay together; expected at least --validation_size=5; lower it, add "
+        "images, or give --near_copies=ignore if they are no copies."
+    )
+    with pytest.raises(InputError, match="give --near_copies=ignore"):
+        split_unlabelled(_ids(30), np.full(30, -1), 5, seed=0, groups=groups)
+
+
 def test_groups_of_one_each_change_nothing() -> None:
     arguments = (_ids(40), np.arange(40) % 2, 2, 1, 9, 3)
     assert _lists(make_splits(*arguments)) == _lists(
