@@ -134,7 +134,7 @@ def _labels(
         folders = {item: item.split("/")[0] for item in ids if "/" in item}
         names = options.class_names
         return {i: name for i, name in folders.items() if not names or name in names}, ()
-    labels, missing = match_labels(read_labels(path), ids, path)
+    labels, missing = match_labels(read_labels(path, ids), ids, path)
     if not missing:
         return labels, ()
     note = (

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dbal_tf.core import InputError
 
@@ -13,18 +13,21 @@ _LABEL_COLUMNS = ("label", "class")
 _DELIMITERS = (",", ";", "\t")
 
 
-def read_labels(path: str) -> dict[str, str]:
+def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
     """Returns the label of each id in a CSV file; ids without a label are left out.
 
-    The first line names the columns, among them `id` and `label`, in any order.
+    The first line names the columns, among them `id` and `label`, in any order. Of
+    several columns for ids, that one counts which names the most images in full.
     Columns are separated by commas, semicolons or tabs. The file is UTF-8, with or
     without a byte order mark, with lines that end as on any system.
 
     Args:
         path: The file.
+        ids: Ids of the images: paths relative to the folder.
 
     Raises:
-        InputError: The file cannot be read, or gives an image two labels.
+        InputError: The file cannot be read, gives an image two labels, or has
+            several columns for ids of which none names more images than the others.
     """
     text = _text(path)
     delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
@@ -33,20 +36,23 @@ def read_labels(path: str) -> dict[str, str]:
     labels: dict[str, str] = {}
     try:
         header = [name.strip().lower() for name in next(reader, [])]
-        id_column = _column(path, header, _ID_COLUMNS)
-        label_column = _column(path, header, _LABEL_COLUMNS)
-        for row in reader:
-            cells = [*map(str.strip, row), *[""] * len(header)]
-            item, label = _as_id(cells[id_column]), cells[label_column]
-            if item and label and labels.setdefault(item, label) != label:
-                raise InputError(
-                    f"--labels_csv={path}, line {reader.line_num}, says that {item} is "
-                    f"{label}, a line before that it is {labels[item]}; keep one of them."
-                )
+        id_columns = _columns(path, header, _ID_COLUMNS)
+        label_column = _columns(path, header, _LABEL_COLUMNS)[0]
+        rows = [
+            (reader.line_num, [*map(str.strip, row), *[""] * len(header)]) for row in reader
+        ]
     except csv.Error as error:
         raise InputError(
             f"--labels_csv={path}, line {reader.line_num}, is not CSV ({error}); correct it."
         ) from error
+    id_column = _naming_most(path, header, id_columns, [cells for _, cells in rows], ids)
+    for line, cells in rows:
+        item, label = _as_id(cells[id_column]), cells[label_column]
+        if item and label and labels.setdefault(item, label) != label:
+            raise InputError(
+                f"--labels_csv={path}, line {line}, says that {item} is {label}, a line "
+                f"before that it is {labels[item]}; keep one of them."
+            )
     return labels
 
 
@@ -104,14 +110,40 @@ def _text(path: str) -> str:
         raise InputError(f"--labels_csv={path} is not UTF-8; save it as UTF-8.") from error
 
 
-def _column(path: str, header: list[str], names: tuple[str, ...]) -> int:
-    for name in names:
-        if name in header:
-            return header.index(name)
+def _columns(path: str, header: list[str], names: tuple[str, ...]) -> list[int]:
+    """Returns the columns with one of some names, in the order of the names."""
+    if found := [header.index(name) for name in names if name in header]:
+        return found
     raise InputError(
         f"--labels_csv={path} begins with the columns {', '.join(header) or 'none'}; expected "
         "id and label, separated by commas, semicolons or tabs; name them in the first line."
     )
+
+
+def _naming_most(
+    path: str,
+    header: list[str],
+    columns: list[int],
+    rows: list[list[str]],
+    ids: Collection[str],
+) -> int:
+    """Returns the column whose cells are most often an id, or a file name in full.
+
+    A column `id` may number the rows, and a number may be the name of a file without
+    its ending. So shorter names do not count.
+    """
+    names = {*ids, *(item.rpartition("/")[2] for item in ids)}
+    cells = {column: [_as_id(row[column]) for row in rows] for column in columns}
+    counts = {column: sum(map(names.__contains__, cells[column])) for column in columns}
+    best = max(columns, key=counts.__getitem__)
+    for other in columns:
+        if counts[other] == counts[best] and cells[other] != cells[best]:
+            raise InputError(
+                f"--labels_csv={path} has the columns {header[best]} and {header[other]}, "
+                f"which name {counts[best]} images each; expected one column that names the "
+                "images; leave the other out."
+            )
+    return best
 
 
 def _as_id(text: str) -> str:

@@ -57,6 +57,12 @@ def test_labels_from_a_file(folder) -> None:
     assert "1 ids of --labels_csv" in source.findings.notes[0]
 
 
+def test_a_number_of_the_row_is_no_id(folder) -> None:
+    text = "id,filename,label\n0,cat/2.png,b\n1,dog/1.png,a\n"
+    source = load(str(folder), _options(folder, text))
+    assert source.train_classes.tolist() == [-1, -1, 1, -1, 0, -1]
+
+
 def test_class_names_alone(folder) -> None:
     Image.new("L", (8, 8)).save(folder / "loose.png")
     source = load(str(folder), FolderOptions(class_names=("dog", "horse")))

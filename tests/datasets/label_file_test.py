@@ -48,6 +48,17 @@ def test_no_file(tmp_path) -> None:
         read_labels(str(tmp_path / "none.csv"))
 
 
+def test_of_several_columns_that_one_which_names_the_images(tmp_path) -> None:
+    (tmp_path / "labels.csv").write_text("id,filename,label\n1,4.png,cat\n2,3.png,dog\n")
+    path, right = str(tmp_path / "labels.csv"), {"4.png": "cat", "3.png": "dog"}
+    assert read_labels(path, ["1.png", "2.png", "3.png", "4.png"]) == right
+    assert read_labels(path, [f"x/{number}.png" for number in range(5)]) == right
+    with pytest.raises(InputError, match="columns id and filename, which name 0 images each"):
+        read_labels(path, ["1.jpg", "4.jpg"])
+    (tmp_path / "labels.csv").write_text("id,path,label\na,a,cat\nb,b,dog\n")
+    assert read_labels(path, ["a.png"]) == {"a": "cat", "b": "dog"}
+
+
 def test_shorter_names() -> None:
     ids = ["x/a.png", "x/b.jpg", "y/b.jpg", "c.png"]
     labels = {"x/a": "1", "x/b.jpg": "2", "c": "3", "gone": "4"}
