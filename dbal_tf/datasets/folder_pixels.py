@@ -49,7 +49,7 @@ def load_pixels(
     # What the system refused to read is tried again: permissions have no time of change.
     places = {
         key: row
-        for row, key in enumerate(zip(*_keys(index), strict=True))
+        for row, key in enumerate(_keys(index))
         if not index.reasons[row].startswith(_UNREAD)
     }
     known = np.array([places.get(tuple(file), -1) for file in files], np.int64)
@@ -75,8 +75,9 @@ def _with_texts(index: Index) -> Index:
     return dataclasses.replace(index, reasons=np.array(index.reasons.tolist(), np.str_))
 
 
-def _keys(index: Index) -> tuple[list[Any], ...]:
-    return index.ids.tolist(), index.sizes.tolist(), index.times.tolist()
+def _keys(index: Index) -> list[tuple[Any, ...]]:
+    states = index.states.tolist()
+    return [(item, *state) for item, state in zip(index.ids.tolist(), states, strict=True)]
 
 
 def _begun(
@@ -95,11 +96,9 @@ def _begun(
     shapes, reasons = zip(*_parallel(look, range(len(files))), strict=True)
     thumbnails = np.zeros((len(files), THUMBNAIL, THUMBNAIL), np.uint8)
     thumbnails[known >= 0] = old.thumbnails[known[known >= 0]]
-    ids, sizes, times = zip(*files, strict=True)
     return Index(
-        np.array(ids, np.str_),
-        np.array(sizes, np.int64),
-        np.array(times, np.int64),
+        np.array([file.id for file in files], np.str_),
+        np.array([file[1:] for file in files], np.int64).reshape(-1, 4),
         np.array(shapes, np.int64).reshape(-1, 3),
         np.array(reasons, object),  # Reasons that are still to come may be longer.
         thumbnails,

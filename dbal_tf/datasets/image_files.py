@@ -18,12 +18,17 @@ class ImageFile(NamedTuple):
     Attributes:
         id: Path relative to the folder, with `/` on all systems.
         size: Bytes.
-        mtime_ns: Time of the last change, nanoseconds.
+        mtime_ns: Time of the last change of the content, nanoseconds.
+        ctime_ns: Time of the last change of the file, its name included. Two files of
+            equal size and `mtime_ns` that have changed places differ by it.
+        inode: Number of the file in its file system.
     """
 
     id: str
     size: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
 
 
 def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
@@ -82,4 +87,6 @@ def _look(path: pathlib.Path, item: str, folder: pathlib.Path) -> ImageFile | st
         return f"it cannot be read ({getattr(error, 'strerror', None) or 'a circle of links'})"
     if not stat.S_ISREG(state.st_mode):
         return "it is not a file"
-    return ImageFile(item, state.st_size, state.st_mtime_ns)
+    # A file system may have larger numbers than the index can hold.
+    times = state.st_mtime_ns, state.st_ctime_ns
+    return ImageFile(item, state.st_size, *times, state.st_ino % 2**63)

@@ -63,6 +63,20 @@ def test_only_what_changed_is_decoded_again(folder, decoded) -> None:
     assert index.ids.tolist() == ["0.png", "00.png", "2.png", "3.png", "4.png"]
 
 
+def test_files_that_change_places_are_decoded_again(folder) -> None:
+    for number in range(5):
+        os.utime(folder / f"{number}.png", ns=(1, 1))
+    # As `cp -p` or an archive leaves them: the same size, and the same time of change.
+    one, two = folder / "1.png", folder / "2.png"
+    assert one.stat().st_size == two.stat().st_size
+    _load(folder)
+    one.rename(folder / "x")
+    two.rename(one)
+    (folder / "x").rename(two)
+    _, pixels = _load(folder)
+    assert pixels[:, 0, 0, 0].tolist() == [0, 20, 10, 30, 40]
+
+
 def test_colour_among_grey_makes_all_colour(folder) -> None:
     _load(folder)
     Image.new("RGB", (6, 4), (1, 2, 3)).save(folder / "c.png")

@@ -17,9 +17,8 @@ def cache(tmp_path, monkeypatch) -> PixelCache:
 
 
 def _index(name: str) -> Index:
-    four = np.arange(4)
-    texts = np.array(list("abcd"))
-    return Index(texts, four, four, np.ones((4, 3), int), texts, np.zeros((4, 32, 32)), name)
+    texts, states = np.array(list("abcd")), np.arange(16).reshape(4, 4)
+    return Index(texts, states, np.ones((4, 3), int), texts, np.zeros((4, 32, 32)), name)
 
 
 def test_what_is_written_is_read(cache) -> None:
