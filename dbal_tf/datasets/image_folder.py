@@ -24,7 +24,7 @@ from dbal_tf.config.data import height_width
 from dbal_tf.core import Findings, InputError
 from dbal_tf.datasets.folder_pixels import load_pixels
 from dbal_tf.datasets.image_files import SUFFIXES, find_images
-from dbal_tf.datasets.label_file import match_labels, read_labels
+from dbal_tf.datasets.label_file import match_labels, normal, read_labels
 from dbal_tf.datasets.near_copies import group_near_copies
 from dbal_tf.datasets.pixel_cache import Index, MappedImages
 from dbal_tf.datasets.source import Source
@@ -132,9 +132,10 @@ def _labels(
     """Returns the labels that are known, and what there is to say about them."""
     if not (path := options.labels_csv):
         folders = {item: item.split("/")[0] for item in ids if "/" in item}
-        names = options.class_names
+        folders, names = _as_named(folders, options.class_names), options.class_names
         return {i: name for i, name in folders.items() if not names or name in names}, ()
     labels, missing = match_labels(read_labels(path, ids), ids, path)
+    labels = _as_named(labels, options.class_names)
     if not missing:
         return labels, ()
     note = (
@@ -144,6 +145,12 @@ def _labels(
     if options.strict or not labels:
         raise InputError(f"{note}; expected paths relative to the folder; correct the file.")
     return labels, (f"{note}; they are left out.",)
+
+
+def _as_named(labels: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Returns labels as `names` writes them; others as the first of its kind is written."""
+    forms = {normal(name): name for name in names}
+    return {item: forms.setdefault(normal(label), label) for item, label in labels.items()}
 
 
 def _class_names(

@@ -4,6 +4,8 @@ import csv
 import io
 import os
 import pathlib
+import re
+import unicodedata
 from collections.abc import Collection, Iterable
 
 from dbal_tf.core import InputError
@@ -11,6 +13,8 @@ from dbal_tf.core import InputError
 _ID_COLUMNS = ("id", "image_id", "image", "path", "file", "filename")
 _LABEL_COLUMNS = ("label", "class")
 _DELIMITERS = (",", ";", "\t")
+# Excel's way to say what separates the columns, in a line before their names.
+_EXCELS_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[\r\n]')
 
 
 def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
@@ -18,8 +22,9 @@ def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
 
     The first line names the columns, among them `id` and `label`, in any order. Of
     several columns for ids, that one counts which names the most images in full.
-    Columns are separated by commas, semicolons or tabs. The file is UTF-8, with or
-    without a byte order mark, with lines that end as on any system.
+    Columns are separated by commas, semicolons or tabs, or by what a first line such
+    as `sep=|` names. The file is UTF-8, with or without a byte order mark, with lines
+    that end as on any system.
 
     Args:
         path: The file.
@@ -30,11 +35,14 @@ def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
             several columns for ids of which none names more images than the others.
     """
     text = _text(path)
-    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    told = _EXCELS_LINE.match(text)
+    delimiter = told[1] if told else max(_DELIMITERS, key=text.split("\n", 1)[0].count)
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     labels: dict[str, str] = {}
     try:
+        if told:
+            next(reader)
         header = [name.strip().lower() for name in next(reader, [])]
         id_columns = _columns(path, header, _ID_COLUMNS)
         label_column = _columns(path, header, _LABEL_COLUMNS)[0]
@@ -62,7 +70,8 @@ def match_labels(
     """Returns the label of each image that has one, and what names no image.
 
     A file may name an image by its id, or shorter where only one image is meant:
-    without the ending, without the folders, or without both.
+    without the ending, without the folders, or without both. Names are compared as
+    `normal` writes them.
 
     Args:
         labels: From `read_labels`.
@@ -74,15 +83,19 @@ def match_labels(
             have two labels.
     """
     meant: dict[str, list[str]] = {}
+    whole: dict[str, list[str]] = {}
     all_ids = set(ids)
     for item in sorted(all_ids):
-        stem, name = os.path.splitext(item)[0], item.rpartition("/")[2]
-        for short in {stem, name, os.path.splitext(name)[0]} - {item}:
+        as_read = normal(item)
+        whole.setdefault(as_read, []).append(item)
+        stem, name = os.path.splitext(as_read)[0], as_read.rpartition("/")[2]
+        for short in {stem, name, os.path.splitext(name)[0]} - {as_read}:
             meant.setdefault(short, []).append(item)
     matched: dict[str, str] = {}
     missing: list[str] = []
     for item, label in labels.items():
-        found = [item] if item in all_ids else meant.get(item, [])
+        found = whole.get(normal(item)) or meant.get(normal(item), [])
+        found = [item] if item in all_ids else found
         if len(found) > 1:
             raise InputError(
                 f"--labels_csv={path} names {item}, which may be {found[0]} or {found[1]}; "
@@ -96,6 +109,15 @@ def match_labels(
                 f"{matched[found[0]]}; keep one of them."
             )
     return matched, missing
+
+
+def normal(text: str) -> str:
+    """Returns a text in the form in which texts are compared.
+
+    An accent may be a letter with the one or a character of its own, as macOS writes
+    the names of files.
+    """
+    return unicodedata.normalize("NFC", text)
 
 
 def _text(path: str) -> str:
@@ -132,8 +154,8 @@ def _naming_most(
     A column `id` may number the rows, and a number may be the name of a file without
     its ending. So shorter names do not count.
     """
-    names = {*ids, *(item.rpartition("/")[2] for item in ids)}
-    cells = {column: [_as_id(row[column]) for row in rows] for column in columns}
+    names = {normal(name) for item in ids for name in (item, item.rpartition("/")[2])}
+    cells = {column: [normal(_as_id(row[column])) for row in rows] for column in columns}
     counts = {column: sum(map(names.__contains__, cells[column])) for column in columns}
     best = max(columns, key=counts.__getitem__)
     for other in columns:

@@ -57,6 +57,19 @@ def test_labels_from_a_file(folder) -> None:
     assert "1 ids of --labels_csv" in source.findings.notes[0]
 
 
+def test_accents_in_two_ways(folder) -> None:
+    whole, apart = "caf\u00e9", "cafe\u0301"
+    (folder / "dog").rename(folder / apart)
+    source = load(str(folder), FolderOptions(class_names=("cat", whole)))
+    assert source.train_classes.tolist() == [1, 1, 1, 0, 0, 0]
+    assert load(str(folder)).class_names == (apart, "cat")
+    lines = f"id,label\n{whole}/0.png,{apart}\n{apart}/1.png,{whole}\n"
+    source = load(str(folder), _options(folder, lines, class_names=("cat", whole)))
+    assert source.train_classes.tolist() == [1, 1, -1, -1, -1, -1]
+    source = load(str(folder), _options(folder, f"{lines}cat/0,cat\n"))
+    assert source.train_classes[:4].tolist() == [0, 0, -1, 1], "one class, written in two ways"
+
+
 def test_a_number_of_the_row_is_no_id(folder) -> None:
     text = "id,filename,label\n0,cat/2.png,b\n1,dog/1.png,a\n"
     source = load(str(folder), _options(folder, text))
