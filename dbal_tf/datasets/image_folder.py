@@ -29,6 +29,8 @@ from dbal_tf.datasets.near_copies import group_near_copies
 from dbal_tf.datasets.pixel_cache import Index, MappedImages
 from dbal_tf.datasets.source import Source
 
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+
 
 @dataclasses.dataclass(frozen=True)
 class FolderOptions:
@@ -83,9 +85,12 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
     folder = pathlib.Path(os.path.expanduser(data_dir)).resolve()
     files, set_aside = find_images(folder)
     if not files:
+        aside = "".join(
+            f", first {item}: {reason}" for item, reason in [*set_aside.items()][:1]
+        )
         raise InputError(
-            f"--data_dir={data_dir} holds no images that can be used; expected files that end "
-            f"in one of {SUFFIXES}; give another folder."
+            f"--data_dir={data_dir} holds no images that can be used ({len(set_aside)} are set "
+            f"aside{aside}); expected files that end in one of {SUFFIXES}; give another folder."
         )
     labels, notes = _labels([file.id for file in files], data_dir, options)
     class_names = _class_names(labels, options, data_dir)
@@ -132,6 +137,8 @@ def _labels(
     """Returns the labels that are known, and what there is to say about them."""
     if not (path := options.labels_csv):
         folders = {item: item.split("/")[0] for item in ids if "/" in item}
+        if not options.class_names:
+            _check_parts(ids, data_dir)
         folders, names = _as_named(folders, options.class_names), options.class_names
         return {i: name for i, name in folders.items() if not names or name in names}, ()
     labels, missing = match_labels(read_labels(path, ids), ids, path)
@@ -145,6 +152,20 @@ def _labels(
     if options.strict or not labels:
         raise InputError(f"{note}; expected paths relative to the folder; correct the file.")
     return labels, (f"{note}; they are left out.",)
+
+
+def _check_parts(ids: list[str], data_dir: str) -> None:
+    """Raises InputError if the sub-folders are a data set's parts, which have the classes."""
+    tops = sorted({item.split("/")[0] for item in ids if "/" in item})
+    has_folders = any(item.count("/") > 1 for item in ids)
+    if tops and has_folders and {name.lower() for name in tops} <= _PARTS:
+        inner = next((name for name in tops if name.lower().startswith("train")), tops[0])
+        named = f", or --class_names={','.join(tops)} if they are classes"
+        raise InputError(
+            f"--data_dir={data_dir} has the sub-folders {', '.join(tops)}, which seem to be "
+            "parts of a data set; expected one for each class; give "
+            f"--data_dir={os.path.join(data_dir, inner)}{named if len(tops) > 1 else ''}."
+        )
 
 
 def _as_named(labels: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:

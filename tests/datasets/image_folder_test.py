@@ -70,6 +70,27 @@ def test_accents_in_two_ways(folder) -> None:
     assert source.train_classes[:4].tolist() == [0, 0, -1, 1], "one class, written in two ways"
 
 
+def test_parts_of_a_data_set_are_no_classes(folder) -> None:
+    for part in ("train", "Test"):
+        shutil.copytree(folder, folder.parent / "parts" / part)
+    with pytest.raises(InputError) as error:
+        load(str(folder.parent / "parts"))
+    assert str(error.value) == (
+        f"--data_dir={folder.parent}/parts has the sub-folders Test, train, which seem to be "
+        "parts of a data set; expected one for each class; give "
+        f"--data_dir={folder.parent}/parts/train, or --class_names=Test,train if they are "
+        "classes."
+    )
+    with pytest.raises(InputError, match=r"give --data_dir=\S*/alone/train\.$"):
+        shutil.copytree(folder, folder.parent / "alone/train")
+        load(str(folder.parent / "alone"))
+    options = FolderOptions(class_names=("train", "Test"))
+    assert load(str(folder.parent / "parts"), options).class_names == ("train", "Test")
+    assert load(str(folder.parent / "parts/train")).class_names == ("cat", "dog")
+    shutil.copytree(folder, folder.parent / "parts/bus")
+    assert len(load(str(folder.parent / "parts")).class_names) == 3
+
+
 def test_a_number_of_the_row_is_no_id(folder) -> None:
     text = "id,filename,label\n0,cat/2.png,b\n1,dog/1.png,a\n"
     source = load(str(folder), _options(folder, text))
@@ -123,7 +144,11 @@ def test_folders_that_cannot_be_used(folder, tmp_path) -> None:
         with pytest.raises(InputError, match="is not a folder"):
             load(wrong)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no images that can be used"):
+    with pytest.raises(InputError, match=r"holds no images that can be used \(0 are set"):
+        load(str(tmp_path / "empty"))
+    (tmp_path / "empty/x.heic").touch()
+    aside = r"\(1 are set aside, first x.heic: it is not a JPEG"
+    with pytest.raises(InputError, match=aside):
         load(str(tmp_path / "empty"))
     with pytest.raises(InputError, match="has 0 classes"):
         load(str(folder / "cat"))
