@@ -100,7 +100,9 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
     ids, groups = index.ids[rows], np.arange(len(rows))
     if options.near_copies:
         groups = group_near_copies(index.thumbnails[rows])
-    found = Findings(len(files) + len(set_aside), unreadable, _listed(ids, groups), notes)
+    found = Findings(
+        len(files) + len(set_aside), unreadable, _listed(ids, groups, labels), notes
+    )
     numbers = {name: number for number, name in enumerate(class_names)}
     classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])
     images, none = MappedImages(pixels, rows), np.zeros(0, np.int64)
@@ -192,9 +194,11 @@ def _class_names(
     return names
 
 
-def _listed(ids: np.ndarray, groups: np.ndarray) -> tuple[tuple[str, ...], ...]:
-    """Returns the ids of each group of more than one."""
-    members: dict[int, list[str]] = {}
+def _listed(
+    ids: np.ndarray, groups: np.ndarray, labels: dict[str, str]
+) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Returns ids and labels of each group of more than one."""
+    members: dict[int, list[tuple[str, str]]] = {}
     for item, group in zip(ids.tolist(), groups.tolist(), strict=True):
-        members.setdefault(group, []).append(item)
+        members.setdefault(group, []).append((item, labels.get(item, "")))
     return tuple(tuple(group) for group in members.values() if len(group) > 1)

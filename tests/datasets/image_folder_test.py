@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_set_aside(folder) -> None:
 def test_near_copies_are_grouped_and_listed(folder) -> None:
     shutil.copy(folder / "cat/0.png", folder / "dog/copy.png")
     source = load(str(folder))
-    assert source.findings.near_copies == (("cat/0.png", "dog/copy.png"),)
+    assert source.findings.near_copies == ((("cat/0.png", "cat"), ("dog/copy.png", "dog")),)
     assert source.groups.tolist() == [0, 1, 2, 3, 4, 5, 0]
     assert len(source.train) == 7
     source = load(str(folder), FolderOptions(near_copies=False))
