@@ -17,6 +17,7 @@ def make_splits(
     seed: int,
     pool_size: int = 0,
     groups: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
 ) -> Splits:
     """Splits items at random into an initial set, a validation set and a pool.
 
@@ -35,6 +36,7 @@ def make_splits(
             items; 0: no limit.
         groups: Equal numbers for items of which the validation set has all or
             none, shape `[n]`; None: each item is alone.
+        class_names: What messages call the classes; empty: by their indices.
 
     Returns:
         Disjoint splits, which hold all ids unless `pool_size` leaves some out.
@@ -46,7 +48,8 @@ def make_splits(
             remain for the validation set or the pool.
     """
     wanted = np.broadcast_to(initial_per_class, num_classes)
-    _check_classes(classes, wanted, isinstance(initial_per_class, int))
+    names = class_names or [str(index) for index in range(num_classes)]
+    _check_classes(classes, wanted, isinstance(initial_per_class, int), names)
     # PCG64 by name, because NumPy may change the generator that default_rng uses.
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(np.flatnonzero(classes >= 0))
@@ -248,14 +251,16 @@ def _split_rest(
     return Splits(ids[initial], ids[validation], ids[pool])
 
 
-def _check_classes(classes: np.ndarray, wanted: np.ndarray, is_balanced: bool) -> None:
+def _check_classes(
+    classes: np.ndarray, wanted: np.ndarray, is_balanced: bool, names: Sequence[str]
+) -> None:
     counts = np.bincount(classes[classes >= 0], minlength=len(wanted))
     scarce = int((counts - wanted).argmin())
     if counts[scarce] < wanted[scarce]:
         flag = "--initial_per_class=" if is_balanced else "the number in --initial_counts, "
         raise InputError(
-            f"class {scarce} has {counts[scarce]} labelled training images; expected at least "
-            f"{flag}{wanted[scarce]}; lower it or label more."
+            f"class {names[scarce]} has {counts[scarce]} labelled training images; expected at "
+            f"least {flag}{wanted[scarce]}; lower it or label more."
         )
 
 

@@ -108,6 +108,11 @@ def test_too_few_items(classes: list, initial: int, validation: int, message: st
         make_splits(_ids(len(classes)), np.array(classes), 2, initial, validation, seed=0)
 
 
+def test_a_class_is_called_by_its_name() -> None:
+    with pytest.raises(InputError, match="class dog has 1 labelled training images"):
+        make_splits(_ids(4), np.array([0, 0, 0, 1]), 2, 2, 1, 0, class_names=("cat", "dog"))
+
+
 def test_unlabelled_items_are_enough_of_a_pool() -> None:
     splits = make_splits(_ids(4), np.array([-1, 0, 1, 1]), 2, 1, 1, seed=0)
     assert splits.pool_ids.tolist() == ["item-0000"]
