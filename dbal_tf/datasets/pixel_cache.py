@@ -15,7 +15,6 @@ import io
 import os
 import pathlib
 import secrets
-import zipfile
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -23,7 +22,7 @@ import numpy as np
 import PIL
 
 from dbal_tf.datasets.near_copies import THUMBNAIL
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 
 _INDEX = "index.npz"
 _FORMAT = "2"  # of the files, and of what `decoding` returns
@@ -116,7 +115,7 @@ class PixelCache:
                 index = Index(**{name: file[name] for name in file.files if name != "pixels"})
                 index = dataclasses.replace(index, pixels=str(file["pixels"]))
             pixels = np.load(self.folder / index.pixels, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (*BROKEN_ARRAYS, KeyError, TypeError):
             return Index.empty(), None
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or len(pixels) != len(index.ids):
             return Index.empty(), None
