@@ -179,6 +179,27 @@ def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:
     assert images[0][0, 0, 0] > images[0][0, -1, 0], "turned clockwise: what was left is on top"
 
 
+def test_the_demo_folders_flags(tmp_path, monkeypatch, capsys) -> None:
+    tool = pathlib.Path(__file__).parents[2] / "tools/demo_folder.py"
+    main = runpy.run_path(str(tool))["main"]
+
+    def run(*flags: str) -> None:
+        monkeypatch.setattr("sys.argv", ["demo_folder.py", *flags])
+        main()
+
+    (tmp_path / "file").touch()
+    for flags, message in (
+        ([f"--out={tmp_path / 'file'}"], "is a file; expected a new or empty folder"),
+        ([f"--out={tmp_path}"], "is not empty; expected a new or empty folder"),
+        ([f"--out={tmp_path / 'a'}", "--images=0"], "--images=0 asks for no image"),
+        ([f"--out={tmp_path / 'a'}", "--images=-3"], "--images=-3 asks for no image"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(*flags)
+    run(f"--out={tmp_path / 'a b'}", "--images=2", "--labelled")
+    assert capsys.readouterr().out.endswith(f"--data_dir='{tmp_path}/a b'\n")
+
+
 def test_the_demo_folder(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tool = pathlib.Path(__file__).parents[2] / "tools/demo_folder.py"
