@@ -57,18 +57,19 @@ class Findings:
     """What was found in a folder of images, for the user.
 
     On disk: `unreadable.csv` with the columns path and reason, and `near_copies.csv`
-    with the columns group and id; neither if there is nothing to say.
+    with the columns group, id and label; neither if there is nothing to say.
 
     Attributes:
         files: Number of image files.
         unreadable: Path and reason of each that was set aside.
-        near_copies: Ids of images that are near copies of each other.
+        near_copies: Id and label of images that are near copies of each other, the label
+            empty where it is not known.
         notes: Sentences about anything else.
     """
 
     files: int = 0
     unreadable: tuple[tuple[str, str], ...] = ()
-    near_copies: tuple[tuple[str, ...], ...] = ()
+    near_copies: tuple[tuple[tuple[str, str], ...], ...] = ()
     notes: tuple[str, ...] = ()
 
 

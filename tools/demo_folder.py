@@ -6,6 +6,7 @@ python tools/demo_folder.py --out=<new folder> --labelled     a sub-folder per c
 
 import argparse
 import pathlib
+import shlex
 import sys
 
 import numpy as np
@@ -33,16 +34,20 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=300, help="how many, at most 1200")
     parser.add_argument("--labelled", action="store_true", help="a sub-folder per class")
     flags = parser.parse_args()
-    if flags.out.exists() and any(flags.out.iterdir()):
-        sys.exit(f"{flags.out} is not empty; name another folder.")
+    if flags.images < 1:
+        sys.exit(f"--images={flags.images} asks for no image; expected 1 to 1200.")
+    if flags.out.exists() and (not flags.out.is_dir() or any(flags.out.iterdir())):
+        what = "not empty" if flags.out.is_dir() else "a file"
+        sys.exit(f"--out={flags.out} is {what}; expected a new or empty folder; name another.")
+    folder = shlex.quote(str(flags.out))
     count = write(flags.out, flags.images, flags.labelled)
     command = "python -m dbal_tf.main "
     if flags.labelled:
-        command += f"--dataset=image_folder --data_dir={flags.out}"
+        command += f"--dataset=image_folder --data_dir={folder}"
     else:
         names = ",".join(map(str, range(10)))
         command += (
-            f"--flagfile=configs/own_images.cfg --data_dir={flags.out} --class_names={names}"
+            f"--flagfile=configs/own_images.cfg --data_dir={folder} --class_names={names}"
         )
     print(f"{count} images; now: {command}")
 

@@ -41,9 +41,12 @@ class BeamScorer(PoolScorer):
         """Builds the component from the settings.
 
         Raises:
-            InputError: Apache Beam is not installed.
+            InputError: Apache Beam is not installed, or would take a folder's name for
+                a pattern.
         """
         check_installed()
+        _check_path("data_dir", pathlib.Path(config.data_dir).expanduser())
+        _check_path("run_dir", pathlib.Path(config.run_dir))
         local = PoolScorer.from_config(config)
         return cls(
             **dataclasses.asdict(local),
@@ -91,6 +94,18 @@ class BeamScorer(PoolScorer):
             model.network, posterior, self.var_ratios, self.num_samples, seed, names
         )
         archive.write_out(str(folder), verbose=False)
+
+
+def _check_path(name: str, folder: pathlib.Path) -> None:
+    # Beam can be told to take them as they are, [ as [[], but then it lists all files that
+    # are anywhere below the folder above, each time.
+    path = str(folder.absolute())
+    if found := sorted({*"[*?"} & {*path}):
+        raise InputError(
+            f"--{name}={folder} has a {found[0]} in its path, {path}, which Apache Beam takes "
+            "for a pattern; expected a path without [, * and ?; rename the folder, or make a "
+            "link to it."
+        )
 
 
 def scorer_for(config: Config) -> Any:

@@ -217,7 +217,14 @@ class ExampleGen:
             per_class: int | list[int] = self.initial_per_class
             if self.initial_counts:
                 per_class = self._counts("initial_counts", source)
-            return make_splits(ids, classes, count, per_class, *sizes)
+            names = source.class_names
+            if self.dataset == _FOLDER:
+                tested = np.bincount(source.test_classes, minlength=count)
+                names = tuple(
+                    f"{name}, of which {number} images are in the test set,"
+                    for name, number in zip(names, tested, strict=True)
+                )
+            return make_splits(ids, classes, count, per_class, *sizes, class_names=names)
         source.train.rows(initial_ids)
         return split_around(ids, classes, initial_ids, *sizes)
 

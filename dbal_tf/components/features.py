@@ -7,7 +7,6 @@ import io
 import os
 import pathlib
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
 from dbal_tf.core import InputError, Say
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 
 _BLOCK = 256  # images in a file: what a stopped process may have to do again
 _SECONDS = 10  # between two lines of progress
@@ -282,7 +281,7 @@ def _read_all(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
         try:
             with np.load(path, allow_pickle=False) as block:
                 ids, features = block["ids"].tolist(), block["features"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (*BROKEN_ARRAYS, KeyError) as error:
             raise InputError(
                 f"{path} cannot be read ({error}); expected features as an earlier run wrote "
                 "them; remove the file, and they are computed again."

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import Self
 
@@ -13,12 +12,12 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.config import Config
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 from dbal_tf.store.layout import out_of_fold_file, predictions_file
 
 _LEAST = 20  # labels; networks of fewer say too little
 # The files are of use, not needed: what cannot be read is made anew.
-_DAMAGE = OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile
+_DAMAGE = *BROKEN_ARRAYS, KeyError
 
 _Rows = dict[str, tuple[int, np.ndarray]]
 """The round and the probabilities `[c]` of items."""

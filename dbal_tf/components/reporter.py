@@ -80,6 +80,12 @@ class Reporter:
                 f"{sum(map(len, found.near_copies))} images are near copies of each other, in "
                 f"{len(found.near_copies)} groups that no split divides; see {path}"
             )
+            labels = [{label for _, label in group if label} for group in found.near_copies]
+            if several := sum(len(one) > 1 for one in labels):
+                self.say(
+                    f"{several} of these groups have images of several classes: of an image "
+                    f"and its copy one label may be wrong; see {path}"
+                )
 
     def write_curve(self) -> None:
         """Writes `curve.csv`."""

@@ -49,6 +49,12 @@ class DataSettings:
         "cut out (crop), or distorted (stretch).",
         choices=known.RESIZES,
     )
+    near_copies: str = option(
+        "group",
+        "Images of --dataset=image_folder that look alike stay on one side of every split "
+        "(group), or are not looked for (ignore), for drawings that only look alike.",
+        choices=known.NEAR_COPIES,
+    )
     strict: bool = option(
         False,
         "Stop if an image of --dataset=image_folder cannot be read, or a line of --labels_csv "

@@ -54,6 +54,7 @@ MODELS = ("bayesian_cnn", "bayesian_resnet")
 APPLICATIONS = "keras.applications:"  # Before the name of one of Keras's networks.
 DATASETS = ("digits", "image_folder", "mnist", "tfrecord")
 RESIZES = ("pad", "crop", "stretch")
+NEAR_COPIES = ("group", "ignore")
 INITIALIZERS = ("glorot_uniform", "early_keras")
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 SCORERS = ("local", "beam")

@@ -49,14 +49,14 @@ def load_pixels(
     # What the system refused to read is tried again: permissions have no time of change.
     places = {
         key: row
-        for row, key in enumerate(zip(*_keys(index), strict=True))
+        for row, key in enumerate(_keys(index))
         if not index.reasons[row].startswith(_UNREAD)
     }
     known = np.array([places.get(tuple(file), -1) for file in files], np.int64)
     if old is not None and np.array_equal(known, np.arange(len(index.ids))):
         return index, old
     new = _begun(folder, files, index, known)
-    shape = _target(new, height_width)
+    shape = _target(folder, new, known, height_width)
     if old is None or old.shape[1:] != shape:
         known[:] = -1
     blocks = functools.partial(_blocks, folder, new, old, known, shape, how)
@@ -75,8 +75,9 @@ def _with_texts(index: Index) -> Index:
     return dataclasses.replace(index, reasons=np.array(index.reasons.tolist(), np.str_))
 
 
-def _keys(index: Index) -> tuple[list[Any], ...]:
-    return index.ids.tolist(), index.sizes.tolist(), index.times.tolist()
+def _keys(index: Index) -> list[tuple[Any, ...]]:
+    states = index.states.tolist()
+    return [(item, *state) for item, state in zip(index.ids.tolist(), states, strict=True)]
 
 
 def _begun(
@@ -95,39 +96,56 @@ def _begun(
     shapes, reasons = zip(*_parallel(look, range(len(files))), strict=True)
     thumbnails = np.zeros((len(files), THUMBNAIL, THUMBNAIL), np.uint8)
     thumbnails[known >= 0] = old.thumbnails[known[known >= 0]]
-    ids, sizes, times = zip(*files, strict=True)
     return Index(
-        np.array(ids, np.str_),
-        np.array(sizes, np.int64),
-        np.array(times, np.int64),
+        np.array([file.id for file in files], np.str_),
+        np.array([file[1:] for file in files], np.int64).reshape(-1, 4),
         np.array(shapes, np.int64).reshape(-1, 3),
         np.array(reasons, object),  # Reasons that are still to come may be longer.
         thumbnails,
     )
 
 
-def _target(index: Index, height_width: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Returns height, width and channels of all images."""
-    readable = np.flatnonzero(index.shapes[:, 0])
-    if not len(readable):
+def _target(
+    folder: pathlib.Path, index: Index, known: np.ndarray, height_width: tuple[int, int] | None
+) -> tuple[int, int, int]:
+    """Returns height, width and channels of all images.
+
+    What decides is decoded first, because a damaged file may have a header that is none
+    of a good image. Notes such files in the index.
+    """
+
+    @functools.cache
+    def decodes(row: int) -> bool:
+        if known[row] >= 0:
+            return True
+        try:
+            decoding.decode(_content(folder / str(index.ids[row])))
+        except ValueError as error:
+            index.reasons[row], index.shapes[row] = str(error), 0
+        return not index.reasons[row]
+
+    def first(rows: np.ndarray) -> int | None:
+        return next(filter(decodes, rows[index.shapes[rows, 0] > 0].tolist()), None)
+
+    one = first(np.arange(len(index.ids)))
+    most = first(np.argsort(-index.shapes[:, 2], kind="stable"))
+    if one is None or most is None:
         raise InputError(
             f"None of the {len(index.ids)} image files can be read; the first is "
             f"{index.ids[0]}: {index.reasons[0]}; expected JPEG, PNG, BMP, GIF, WebP or TIFF."
         )
-    shapes = index.shapes[readable]
-    channels = int(shapes[:, 2].max())
+    channels, (h, w) = int(index.shapes[most, 2]), index.shapes[one, :2].tolist()
     if height_width:
         return *height_width, channels
-    differs = (shapes[:, :2] != shapes[0, :2]).any(axis=1)
-    if differs.any():
-        other = int(differs.argmax())
-        (h, w), (y, x) = shapes[0, :2], shapes[other, :2]
+    other = first(np.flatnonzero((index.shapes[:, :2] != (h, w)).any(axis=1)))
+    if other is not None:
+        y, x = index.shapes[other, :2]
         raise InputError(
-            f"The images have several sizes: {index.ids[readable[0]]} is {h}x{w}, "
-            f"{index.ids[readable[other]]} {y}x{x} pixels (height x width); give the size for "
-            "all by --image_size, such as --image_size=64."
+            f"The images have several sizes: {index.ids[one]} is {h}x{w}, {index.ids[other]} "
+            f"{y}x{x} pixels (height x width); give the size for all by --image_size, such as "
+            "--image_size=64."
         )
-    return int(shapes[0, 0]), int(shapes[0, 1]), channels
+    return h, w, channels
 
 
 def _blocks(

@@ -6,6 +6,8 @@ import stat
 import unicodedata
 from typing import NamedTuple
 
+from dbal_tf.store.layout import BEGUN_FILE, FLAGS_FILE, STORE_FILE
+
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 # Files that hold images, so that whoever has them should know that they are not used.
 _OTHER_FORMATS = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".eps", ".dcm")
@@ -18,19 +20,25 @@ class ImageFile(NamedTuple):
     Attributes:
         id: Path relative to the folder, with `/` on all systems.
         size: Bytes.
-        mtime_ns: Time of the last change, nanoseconds.
+        mtime_ns: Time of the last change of the content, nanoseconds.
+        ctime_ns: Time of the last change of the file, its name included. Two files of
+            equal size and `mtime_ns` that have changed places differ by it.
+        inode: Number of the file in its file system.
     """
 
     id: str
     size: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
 
 
 def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
     """Returns the image files below a folder, sorted by id, and what is set aside.
 
-    Hidden files and folders, and files whose names are not those of images, are
-    passed over. Links to folders are not followed.
+    Hidden files and folders, files whose names are not those of images, and
+    sub-folders with runs of this program, whose figures are images, are passed over.
+    Links to folders are not followed.
 
     Args:
         folder: The folder, without links in its own path.
@@ -50,8 +58,10 @@ def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
         refuse(pathlib.Path(error.filename), f"it cannot be read ({error.strerror})")
 
     for where, folders, names in os.walk(folder, onerror=refuse_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
         base = pathlib.Path(where)
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not _is_run(base / name)
+        ]
         for name in folders:
             if (base / name).is_symlink():
                 refuse(base / name, "it is a link to a folder")
@@ -70,6 +80,13 @@ def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
     return sorted(files), set_aside
 
 
+def _is_run(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is that of a run, or of several, which are below it."""
+    if not (folder / FLAGS_FILE).is_file():
+        return False
+    return any(next(folder.rglob(name), None) for name in (STORE_FILE, BEGUN_FILE))
+
+
 def _look(path: pathlib.Path, item: str, folder: pathlib.Path) -> ImageFile | str:
     """Returns the file, or the reason why it cannot be used."""
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in item):
@@ -82,4 +99,6 @@ def _look(path: pathlib.Path, item: str, folder: pathlib.Path) -> ImageFile | st
         return f"it cannot be read ({getattr(error, 'strerror', None) or 'a circle of links'})"
     if not stat.S_ISREG(state.st_mode):
         return "it is not a file"
-    return ImageFile(item, state.st_size, state.st_mtime_ns)
+    # A file system may have larger numbers than the index can hold.
+    times = state.st_mtime_ns, state.st_ctime_ns
+    return ImageFile(item, state.st_size, *times, state.st_ino % 2**63)

@@ -24,10 +24,12 @@ from dbal_tf.config.data import height_width
 from dbal_tf.core import Findings, InputError
 from dbal_tf.datasets.folder_pixels import load_pixels
 from dbal_tf.datasets.image_files import SUFFIXES, find_images
-from dbal_tf.datasets.label_file import match_labels, read_labels
+from dbal_tf.datasets.label_file import match_labels, normal, read_labels
 from dbal_tf.datasets.near_copies import group_near_copies
 from dbal_tf.datasets.pixel_cache import Index, MappedImages
 from dbal_tf.datasets.source import Source
+
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,7 @@ class FolderOptions:
         height_width: Height and width of all images; None: their own.
         resize: How other proportions get that size; see `decoding.resize`.
         strict: Whether an image that cannot be read is an error.
+        near_copies: Whether near copies are looked for and grouped.
     """
 
     labels_csv: str = ""
@@ -47,12 +50,20 @@ class FolderOptions:
     height_width: tuple[int, int] | None = None
     resize: str = "pad"
     strict: bool = False
+    near_copies: bool = True
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Returns the options in the settings."""
         size = height_width(config.image_size)
-        return cls(config.labels_csv, config.class_names, size, config.resize, config.strict)
+        return cls(
+            config.labels_csv,
+            config.class_names,
+            size,
+            config.resize,
+            config.strict,
+            config.near_copies == "group",
+        )
 
 
 def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
@@ -74,17 +85,24 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
     folder = pathlib.Path(os.path.expanduser(data_dir)).resolve()
     files, set_aside = find_images(folder)
     if not files:
+        aside = "".join(
+            f", first {item}: {reason}" for item, reason in [*set_aside.items()][:1]
+        )
         raise InputError(
-            f"--data_dir={data_dir} holds no images that can be used; expected files that end "
-            f"in one of {SUFFIXES}; give another folder."
+            f"--data_dir={data_dir} holds no images that can be used ({len(set_aside)} are set "
+            f"aside{aside}); expected files that end in one of {SUFFIXES}; give another folder."
         )
     labels, notes = _labels([file.id for file in files], data_dir, options)
     class_names = _class_names(labels, options, data_dir)
     index, pixels = load_pixels(folder, files, options.height_width, options.resize)
     unreadable = _unreadable(index, set_aside, data_dir, options.strict)
     rows = np.flatnonzero(index.reasons == "")
-    ids, groups = index.ids[rows], group_near_copies(index.thumbnails[rows])
-    found = Findings(len(files) + len(set_aside), unreadable, _listed(ids, groups), notes)
+    ids, groups = index.ids[rows], np.arange(len(rows))
+    if options.near_copies:
+        groups = group_near_copies(index.thumbnails[rows])
+    found = Findings(
+        len(files) + len(set_aside), unreadable, _listed(ids, groups, labels), notes
+    )
     numbers = {name: number for number, name in enumerate(class_names)}
     classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])
     images, none = MappedImages(pixels, rows), np.zeros(0, np.int64)
@@ -121,9 +139,12 @@ def _labels(
     """Returns the labels that are known, and what there is to say about them."""
     if not (path := options.labels_csv):
         folders = {item: item.split("/")[0] for item in ids if "/" in item}
-        names = options.class_names
+        if not options.class_names:
+            _check_parts(ids, data_dir)
+        folders, names = _as_named(folders, options.class_names), options.class_names
         return {i: name for i, name in folders.items() if not names or name in names}, ()
-    labels, missing = match_labels(read_labels(path), ids, path)
+    labels, missing = match_labels(read_labels(path, ids), ids, path)
+    labels = _as_named(labels, options.class_names)
     if not missing:
         return labels, ()
     note = (
@@ -133,6 +154,26 @@ def _labels(
     if options.strict or not labels:
         raise InputError(f"{note}; expected paths relative to the folder; correct the file.")
     return labels, (f"{note}; they are left out.",)
+
+
+def _check_parts(ids: list[str], data_dir: str) -> None:
+    """Raises InputError if the sub-folders are a data set's parts, which have the classes."""
+    tops = sorted({item.split("/")[0] for item in ids if "/" in item})
+    has_folders = any(item.count("/") > 1 for item in ids)
+    if tops and has_folders and {name.lower() for name in tops} <= _PARTS:
+        inner = next((name for name in tops if name.lower().startswith("train")), tops[0])
+        named = f", or --class_names={','.join(tops)} if they are classes"
+        raise InputError(
+            f"--data_dir={data_dir} has the sub-folders {', '.join(tops)}, which seem to be "
+            "parts of a data set; expected one for each class; give "
+            f"--data_dir={os.path.join(data_dir, inner)}{named if len(tops) > 1 else ''}."
+        )
+
+
+def _as_named(labels: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Returns labels as `names` writes them; others as the first of its kind is written."""
+    forms = {normal(name): name for name in names}
+    return {item: forms.setdefault(normal(label), label) for item, label in labels.items()}
 
 
 def _class_names(
@@ -153,9 +194,11 @@ def _class_names(
     return names
 
 
-def _listed(ids: np.ndarray, groups: np.ndarray) -> tuple[tuple[str, ...], ...]:
-    """Returns the ids of each group of more than one."""
-    members: dict[int, list[str]] = {}
+def _listed(
+    ids: np.ndarray, groups: np.ndarray, labels: dict[str, str]
+) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Returns ids and labels of each group of more than one."""
+    members: dict[int, list[tuple[str, str]]] = {}
     for item, group in zip(ids.tolist(), groups.tolist(), strict=True):
-        members.setdefault(group, []).append(item)
+        members.setdefault(group, []).append((item, labels.get(item, "")))
     return tuple(tuple(group) for group in members.values() if len(group) > 1)

@@ -4,49 +4,63 @@ import csv
 import io
 import os
 import pathlib
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
 
 from dbal_tf.core import InputError
 
 _ID_COLUMNS = ("id", "image_id", "image", "path", "file", "filename")
 _LABEL_COLUMNS = ("label", "class")
 _DELIMITERS = (",", ";", "\t")
+# Excel's way to say what separates the columns, in a line before their names.
+_EXCELS_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[\r\n]')
 
 
-def read_labels(path: str) -> dict[str, str]:
+def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
     """Returns the label of each id in a CSV file; ids without a label are left out.
 
-    The first line names the columns, among them `id` and `label`, in any order.
-    Columns are separated by commas, semicolons or tabs. The file is UTF-8, with or
-    without a byte order mark, with lines that end as on any system.
+    The first line names the columns, among them `id` and `label`, in any order. Of
+    several columns for ids, that one counts which names the most images in full.
+    Columns are separated by commas, semicolons or tabs, or by what a first line such
+    as `sep=|` names. The file is UTF-8, with or without a byte order mark, with lines
+    that end as on any system.
 
     Args:
         path: The file.
+        ids: Ids of the images: paths relative to the folder.
 
     Raises:
-        InputError: The file cannot be read, or gives an image two labels.
+        InputError: The file cannot be read, gives an image two labels, or has
+            several columns for ids of which none names more images than the others.
     """
     text = _text(path)
-    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    told = _EXCELS_LINE.match(text)
+    delimiter = told[1] if told else max(_DELIMITERS, key=text.split("\n", 1)[0].count)
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     labels: dict[str, str] = {}
     try:
+        if told:
+            next(reader)
         header = [name.strip().lower() for name in next(reader, [])]
-        id_column = _column(path, header, _ID_COLUMNS)
-        label_column = _column(path, header, _LABEL_COLUMNS)
-        for row in reader:
-            cells = [*map(str.strip, row), *[""] * len(header)]
-            item, label = _as_id(cells[id_column]), cells[label_column]
-            if item and label and labels.setdefault(item, label) != label:
-                raise InputError(
-                    f"--labels_csv={path}, line {reader.line_num}, says that {item} is "
-                    f"{label}, a line before that it is {labels[item]}; keep one of them."
-                )
+        id_columns = _columns(path, header, _ID_COLUMNS)
+        label_column = _columns(path, header, _LABEL_COLUMNS)[0]
+        rows = [
+            (reader.line_num, [*map(str.strip, row), *[""] * len(header)]) for row in reader
+        ]
     except csv.Error as error:
         raise InputError(
             f"--labels_csv={path}, line {reader.line_num}, is not CSV ({error}); correct it."
         ) from error
+    id_column = _naming_most(path, header, id_columns, [cells for _, cells in rows], ids)
+    for line, cells in rows:
+        item, label = _as_id(cells[id_column]), cells[label_column]
+        if item and label and labels.setdefault(item, label) != label:
+            raise InputError(
+                f"--labels_csv={path}, line {line}, says that {item} is {label}, a line "
+                f"before that it is {labels[item]}; keep one of them."
+            )
     return labels
 
 
@@ -56,7 +70,8 @@ def match_labels(
     """Returns the label of each image that has one, and what names no image.
 
     A file may name an image by its id, or shorter where only one image is meant:
-    without the ending, without the folders, or without both.
+    without the ending, without the folders, or without both. Names are compared as
+    `normal` writes them.
 
     Args:
         labels: From `read_labels`.
@@ -68,15 +83,19 @@ def match_labels(
             have two labels.
     """
     meant: dict[str, list[str]] = {}
+    whole: dict[str, list[str]] = {}
     all_ids = set(ids)
     for item in sorted(all_ids):
-        stem, name = os.path.splitext(item)[0], item.rpartition("/")[2]
-        for short in {stem, name, os.path.splitext(name)[0]} - {item}:
+        as_read = normal(item)
+        whole.setdefault(as_read, []).append(item)
+        stem, name = os.path.splitext(as_read)[0], as_read.rpartition("/")[2]
+        for short in {stem, name, os.path.splitext(name)[0]} - {as_read}:
             meant.setdefault(short, []).append(item)
     matched: dict[str, str] = {}
     missing: list[str] = []
     for item, label in labels.items():
-        found = [item] if item in all_ids else meant.get(item, [])
+        found = whole.get(normal(item)) or meant.get(normal(item), [])
+        found = [item] if item in all_ids else found
         if len(found) > 1:
             raise InputError(
                 f"--labels_csv={path} names {item}, which may be {found[0]} or {found[1]}; "
@@ -92,6 +111,15 @@ def match_labels(
     return matched, missing
 
 
+def normal(text: str) -> str:
+    """Returns a text in the form in which texts are compared.
+
+    An accent may be a letter with the one or a character of its own, as macOS writes
+    the names of files.
+    """
+    return unicodedata.normalize("NFC", text)
+
+
 def _text(path: str) -> str:
     try:
         return pathlib.Path(os.path.expanduser(path)).read_bytes().decode("utf-8-sig")
@@ -104,14 +132,40 @@ def _text(path: str) -> str:
         raise InputError(f"--labels_csv={path} is not UTF-8; save it as UTF-8.") from error
 
 
-def _column(path: str, header: list[str], names: tuple[str, ...]) -> int:
-    for name in names:
-        if name in header:
-            return header.index(name)
+def _columns(path: str, header: list[str], names: tuple[str, ...]) -> list[int]:
+    """Returns the columns with one of some names, in the order of the names."""
+    if found := [header.index(name) for name in names if name in header]:
+        return found
     raise InputError(
         f"--labels_csv={path} begins with the columns {', '.join(header) or 'none'}; expected "
         "id and label, separated by commas, semicolons or tabs; name them in the first line."
     )
+
+
+def _naming_most(
+    path: str,
+    header: list[str],
+    columns: list[int],
+    rows: list[list[str]],
+    ids: Collection[str],
+) -> int:
+    """Returns the column whose cells are most often an id, or a file name in full.
+
+    A column `id` may number the rows, and a number may be the name of a file without
+    its ending. So shorter names do not count.
+    """
+    names = {normal(name) for item in ids for name in (item, item.rpartition("/")[2])}
+    cells = {column: [normal(_as_id(row[column])) for row in rows] for column in columns}
+    counts = {column: sum(map(names.__contains__, cells[column])) for column in columns}
+    best = max(columns, key=counts.__getitem__)
+    for other in columns:
+        if counts[other] == counts[best] and cells[other] != cells[best]:
+            raise InputError(
+                f"--labels_csv={path} has the columns {header[best]} and {header[other]}, "
+                f"which name {counts[best]} images each; expected one column that names the "
+                "images; leave the other out."
+            )
+    return best
 
 
 def _as_id(text: str) -> str:

@@ -8,10 +8,8 @@ import contextlib
 import os
 import pathlib
 import sys
-import tokenize
 import urllib.parse
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +20,7 @@ from dbal_tf.artifacts import Examples
 from dbal_tf.core import InputError
 from dbal_tf.datasets.idx import MAX_BYTES, read_idx
 from dbal_tf.datasets.source import Source
+from dbal_tf.store.files import BROKEN_ARRAYS
 
 _STEMS = {
     "train images": "train-images{}idx3-ubyte",
@@ -97,11 +96,7 @@ def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
             return {key: arrays[key] for key in _NPZ_KEYS}
     except InputError:
         raise
-    # Every error that zipfile and NumPy raise for broken files and other formats.
-    except (
-        *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
-    ) as error:
+    except BROKEN_ARRAYS as error:
         raise InputError(
             f"{path} cannot be read ({_short(error)}); expected a zip of plain arrays, as "
             f"numpy.savez writes it; {_ADVICE}"

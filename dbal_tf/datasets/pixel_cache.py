@@ -1,7 +1,7 @@
 """Decoded images, kept on disk so that the next start takes seconds.
 
     $XDG_CACHE_HOME/dbal_tf/<digest of folder and options>/
-        index.npz           files with size and time of change, shapes, thumbnails
+        index.npz           files with sizes and times of change, shapes, thumbnails
         pixels-<token>.npy  pixel values, memory-mapped
 
 The index is written last and names its pixels. A folder that cannot be written to,
@@ -15,7 +15,6 @@ import io
 import os
 import pathlib
 import secrets
-import zipfile
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -23,10 +22,10 @@ import numpy as np
 import PIL
 
 from dbal_tf.datasets.near_copies import THUMBNAIL
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 
 _INDEX = "index.npz"
-_FORMAT = "1"  # of the files, and of what `decoding` returns
+_FORMAT = "2"  # of the files, and of what `decoding` returns
 
 
 class MappedImages:
@@ -70,7 +69,8 @@ class Index:
     """What is known of the files of a folder, in the order of the pixels.
 
     Attributes:
-        ids, sizes, times: As in `image_files.ImageFile`, shape `[n]`.
+        ids: As in `image_files.ImageFile`, shape `[n]`.
+        states: The other numbers there, int64, `[n, 4]`.
         shapes: Shapes of the decoded files, int64, `[n, 3]`; 0 where unreadable.
         reasons: Why a file cannot be read, empty if it can, shape `[n]`.
         thumbnails: Grey, uint8, `[n, 32, 32]`.
@@ -78,8 +78,7 @@ class Index:
     """
 
     ids: np.ndarray
-    sizes: np.ndarray
-    times: np.ndarray
+    states: np.ndarray
     shapes: np.ndarray
     reasons: np.ndarray
     thumbnails: np.ndarray
@@ -88,9 +87,10 @@ class Index:
     @classmethod
     def empty(cls) -> Self:
         """Returns the index of no files."""
-        none, text = np.zeros(0, np.int64), np.zeros(0, np.str_)
+        states, shapes = np.zeros((0, 4), np.int64), np.zeros((0, 3), np.int64)
         thumbnails = np.zeros((0, THUMBNAIL, THUMBNAIL), np.uint8)
-        return cls(text, none, none, np.zeros((0, 3), np.int64), text, thumbnails)
+        text = np.zeros(0, np.str_)
+        return cls(text, states, shapes, text, thumbnails)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ class PixelCache:
                 index = Index(**{name: file[name] for name in file.files if name != "pixels"})
                 index = dataclasses.replace(index, pixels=str(file["pixels"]))
             pixels = np.load(self.folder / index.pixels, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (*BROKEN_ARRAYS, KeyError, TypeError):
             return Index.empty(), None
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or len(pixels) != len(index.ids):
             return Index.empty(), None

@@ -76,13 +76,36 @@ class Source:
         """Returns the source with a test set drawn from the training items, by group.
 
         Args:
-            size: Number of items; fewer if no group is left that fits.
+            size: Number of items; fewer if no group is left that fits. Of less than
+                half as many, a note of the findings says why.
             seed: Decides which.
+
+        Raises:
+            InputError: No group fits.
         """
         groups = np.arange(len(self.train)) if self.groups is None else self.groups
         rng = np.random.Generator(np.random.PCG64(seed))
         drawn = draw_groups(rng.permutation(len(groups)), groups, size)
-        return self.with_test(np.isin(np.arange(len(groups)), drawn))
+        held = self.with_test(np.isin(np.arange(len(groups)), drawn))
+        if 2 * len(drawn) >= size:
+            return held
+        numbers, counts = np.unique(groups, return_counts=True)
+        largest = self.train.ids[groups == numbers[counts.argmax()]].tolist()
+        why = (
+            f"as near copies stay together and the largest group has {len(largest)} images, "
+            f"such as {largest[0]} and {largest[-1]}"
+        )
+        if not len(drawn):
+            raise InputError(
+                f"A test set of {size} of the {len(groups)} images cannot be drawn, {why}; "
+                "give another --test_size, or --near_copies=ignore if they are no copies."
+            )
+        note = (
+            f"The test set has {len(drawn)} images and not {size}, {why}; near_copies.csv "
+            "lists them; --near_copies=ignore is for images that only look alike."
+        )
+        findings = dataclasses.replace(self.findings, notes=(*self.findings.notes, note))
+        return dataclasses.replace(held, findings=findings)
 
     def with_test(self, is_test: np.ndarray) -> "Source":
         """Returns the source with some of its training items as test items.

@@ -17,6 +17,7 @@ def make_splits(
     seed: int,
     pool_size: int = 0,
     groups: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
 ) -> Splits:
     """Splits items at random into an initial set, a validation set and a pool.
 
@@ -35,6 +36,7 @@ def make_splits(
             items; 0: no limit.
         groups: Equal numbers for items of which the validation set has all or
             none, shape `[n]`; None: each item is alone.
+        class_names: What messages call the classes; empty: by their indices.
 
     Returns:
         Disjoint splits, which hold all ids unless `pool_size` leaves some out.
@@ -46,7 +48,8 @@ def make_splits(
             remain for the validation set or the pool.
     """
     wanted = np.broadcast_to(initial_per_class, num_classes)
-    _check_classes(classes, wanted, isinstance(initial_per_class, int))
+    names = class_names or [str(index) for index in range(num_classes)]
+    _check_classes(classes, wanted, isinstance(initial_per_class, int), names)
     # PCG64 by name, because NumPy may change the generator that default_rng uses.
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(np.flatnonzero(classes >= 0))
@@ -112,7 +115,8 @@ def split_unlabelled(
     if len(validation) < validation_size:
         raise InputError(
             f"{len(validation)} images can be drawn from {len(ids)}, near copies together; "
-            f"expected at least --validation_size={validation_size}; lower it or add images."
+            f"expected at least --validation_size={validation_size}; lower it, add images, or "
+            "give --near_copies=ignore if they are no copies."
         )
     is_free = np.ones(len(ids), bool)
     is_free[validation] = False
@@ -226,15 +230,20 @@ def _split_rest(
     groups: np.ndarray | None,
 ) -> Splits:
     """Splits the items beside the initial ones; `rest`: those of them with a label."""
+    labelled = len(rest)
     if groups is not None:
         # Whole groups only: none that has an initial item, or one without a label.
         others = np.setdiff1d(np.arange(len(ids)), rest)
         free = rest[~np.isin(groups[rest], groups[others])]
         rest = draw_groups(free, groups, validation_size)
     if len(rest) < validation_size:
+        can_be, advice = "", "lower it or label more"
+        if labelled >= validation_size:
+            can_be = f", of which {len(rest)} can be drawn, as near copies stay together"
+            advice = "lower it, add images, or give --near_copies=ignore if they are no copies"
         raise InputError(
-            f"{len(rest)} labelled training images remain after the initial {len(initial)}; "
-            f"expected at least --validation_size={validation_size}; lower it or label more."
+            f"{labelled} labelled training images remain after the initial {len(initial)}"
+            f"{can_be}; expected at least --validation_size={validation_size}; {advice}."
         )
     validation = rest[:validation_size]
     # The pool is drawn last, so that its size does not change the other splits.
@@ -242,14 +251,16 @@ def _split_rest(
     return Splits(ids[initial], ids[validation], ids[pool])
 
 
-def _check_classes(classes: np.ndarray, wanted: np.ndarray, is_balanced: bool) -> None:
+def _check_classes(
+    classes: np.ndarray, wanted: np.ndarray, is_balanced: bool, names: Sequence[str]
+) -> None:
     counts = np.bincount(classes[classes >= 0], minlength=len(wanted))
     scarce = int((counts - wanted).argmin())
     if counts[scarce] < wanted[scarce]:
         flag = "--initial_per_class=" if is_balanced else "the number in --initial_counts, "
         raise InputError(
-            f"class {scarce} has {counts[scarce]} labelled training images; expected at least "
-            f"{flag}{wanted[scarce]}; lower it or label more."
+            f"class {names[scarce]} has {counts[scarce]} labelled training images; expected at "
+            f"least {flag}{wanted[scarce]}; lower it or label more."
         )
 
 

@@ -2,11 +2,11 @@
 
 import contextlib
 import pathlib
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
+from dbal_tf.store.files import BROKEN_ARRAYS
 from dbal_tf.store.layout import out_of_fold_file, predictions_file
 
 Probs = Mapping[str, np.ndarray]
@@ -53,7 +53,7 @@ class Predictions:
         """Returns what is in a file; None if there is none, or it cannot be read."""
         path = self._run_dir / name
         # Without predictions a person can label as well: the files are of use, not needed.
-        with contextlib.suppress(OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        with contextlib.suppress(*BROKEN_ARRAYS, KeyError):
             key = name, path.stat().st_mtime_ns
             if kind not in self._kept or self._kept[kind][0] != key:
                 with np.load(path, allow_pickle=False) as arrays:

@@ -23,6 +23,7 @@ from dbal_tf.scaleout.reading import BAD, SHARD, ReadImages, ReadShard
 from dbal_tf.scaleout.scoring import Ranking, SavedModelHandler
 
 QUERY, COUNTS, SCORES, DEAD_LETTER = "query.csv", "counts.json", "scores", "dead_letter"
+SHARDS_WRITTEN = f"{SCORES}-*-of-*.parquet", f"{DEAD_LETTER}-*-of-*.jsonl"
 SCORED = "scored"
 _SCHEMA = pa.schema([("id", pa.string()), ("score", pa.float64())])
 

@@ -1,6 +1,7 @@
 """The steps of the pipeline that read images."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from dbal_tf.scaleout.records import parse, records
 BAD = "bad"
 """Name of the output for what cannot be scored."""
 SHARD = ".tfrecord"
+# In the words of a decoder: numbers of bytes, addresses, and bytes of the file.
+_VARYING = re.compile(r"0x[0-9a-f]+|\d+|b'[^']*'|b\"[^\"]*\"")
 
 
 class ReadShard(beam.DoFn):
@@ -84,12 +87,22 @@ class ReadImages(beam.DoFn):
                     pixels = resize(decode(file.read()), (height, width), self._how, channels)
             # One file that has gone meanwhile does not end the job.
             except (ValueError, OSError) as error:
-                bad.append(Bad(item, str(error)))
+                bad.append(Bad(item, _reason(error)))
                 continue
             images.append(pixels)
             ids.append(item)
         stacked = np.stack(images) if images else np.empty((0, *self._image_shape), np.uint8)
         yield from _outputs(Block(tuple(ids), stacked), bad, None)
+
+
+def _reason(error: ValueError | OSError) -> str:
+    """Returns the same words for the same reason, without paths and numbers."""
+    if isinstance(error, OSError):
+        return (
+            f"it cannot be read ({error.strerror})" if error.strerror else "it cannot be read"
+        )
+    text = str(error)
+    return _VARYING.sub("N", text) if text.startswith("it is broken") else text
 
 
 def _outputs(block: Block, bad: list[Bad], wanted: frozenset[str] | None) -> Iterator[Any]:

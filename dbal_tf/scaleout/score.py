@@ -11,6 +11,7 @@ provenance.json. Needs Beam: pip install '.[beam]'.
 
 import argparse
 import dataclasses
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -75,8 +76,15 @@ def _positive(text: str) -> int:
     raise ValueError(text)
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     check_installed()
+    for before, word in itertools.pairwise(["", *arguments]):
+        if not word.startswith("-") and ("=" in before or not before.startswith("-")):
+            raise InputError(
+                f"{word} is no flag, nor the value of one; expected one pattern for --input; "
+                "quote it, such as --input='POOL/train-*.tfrecord', so that the shell leaves "
+                "it as it is."
+            )
     if 0 < options.refine < options.top:
         raise InputError(
             f"--refine={options.refine} is below --top={options.top}; score at least as many "
@@ -146,9 +154,7 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
     if not any(match.metadata_list for match in FileSystems.match(list(job.patterns))):
         raise InputError(f"--input={job.patterns[0]} matches no file; correct the pattern.")
     # Of another number of shards, Beam would leave them beside the new ones.
-    earlier = FileSystems.match(
-        [job.path(f"{name}-*") for name in (pipeline.SCORES, pipeline.DEAD_LETTER)]
-    )
+    earlier = FileSystems.match([job.path(pattern) for pattern in pipeline.SHARDS_WRITTEN])
     if paths := [one.path for match in earlier for one in match.metadata_list]:
         FileSystems.delete(paths)
     local_workers.run(job, arguments)
@@ -181,7 +187,7 @@ def main(arguments: Sequence[str]) -> int:
     options, of_beam = _options(arguments)
     local_workers.quieten()
     try:
-        _check(options)
+        _check(options, arguments)
         startup.import_tensorflow()
         job = _job(options)
         counts = run(job, of_beam)

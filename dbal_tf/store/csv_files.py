@@ -137,10 +137,10 @@ def unreadable_csv(unreadable: Iterable[tuple[str, str]]) -> str:
     return _csv(("path", "reason"), unreadable)
 
 
-def near_copies_csv(groups: Iterable[Iterable[str]]) -> str:
-    """Returns groups of ids, numbered from 1, as the text of `near_copies.csv`."""
-    rows = ((number, item) for number, group in enumerate(groups, 1) for item in group)
-    return _csv(("group", "id"), rows)
+def near_copies_csv(groups: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """Returns groups of ids and labels, numbered from 1, as `near_copies.csv`."""
+    rows = ((number, *item) for number, group in enumerate(groups, 1) for item in group)
+    return _csv(("group", "id", "label"), rows)
 
 
 def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -5,7 +5,16 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
+
+BROKEN_ARRAYS = (
+    *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
+)
+"""Every error that zipfile and NumPy raise for broken files and other formats."""
 
 
 def write_atomically(path: pathlib.Path, content: bytes | str) -> None:

@@ -14,7 +14,7 @@
                             labelling_config.xml; it exports labelled.json or labelled.csv
     tensorboard/            events
     unreadable.csv          image files that were set aside, and why
-    near_copies.csv         groups of images that are near copies
+    near_copies.csv         groups of images that are near copies, and their labels
     export/<version>/       SavedModel, complete if it has complete.json
 
 A fit of a semi-supervised system has no store, but:

@@ -74,6 +74,22 @@ def test_without_beam_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         BeamScorer.from_config(_BEAM)
 
 
+@pytest.mark.parametrize("name", ["data_dir", "run_dir"])
+def test_folders_that_beam_takes_for_a_pattern(name, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install '.[beam]'")
+    folder = str(tmp_path / "pool[1]")
+    with pytest.raises(InputError) as error:
+        BeamScorer.from_config(_BEAM.replace(**{name: folder}))
+    assert str(error.value) == (
+        f"--{name}={folder} has a [ in its path, {folder}, which Apache Beam takes for a "
+        "pattern; expected a path without [, * and ?; rename the folder, or make a link to it."
+    )
+    pathlib.Path(folder).mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match="--data_dir=shards has a "):
+        BeamScorer.from_config(_BEAM)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

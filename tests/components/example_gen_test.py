@@ -53,7 +53,7 @@ def test_a_failed_load_is_tried_again(tmp_path: pathlib.Path) -> None:
 
 
 def test_too_large_an_initial_set() -> None:
-    with pytest.raises(InputError, match="--initial_per_class=200"):
+    with pytest.raises(InputError, match=r"class \d has .* --initial_per_class=200"):
         dataclasses.replace(_DIGITS, initial_per_class=200).run(seed=0)
 
 
@@ -218,6 +218,10 @@ def test_counts_of_each_class_by_name(folder) -> None:
         ({"test_counts": ("a:30", "b:1", "c:1")}, "cannot be drawn: a has 20 images"),
         ({"test_counts": ("a:3", "b:1")}, "names a, b; expected each of the classes a, b, c"),
         ({"pool_counts": ("a:3", "d:1")}, "names a, d; expected each of the classes a, b, c"),
+        (
+            {"initial_per_class": 20},
+            r"class a, of which [1-9] images are in the test set, has 1\d labelled training",
+        ),
         ({"initial_counts": ("x:3", "b:1", "c:1")}, "--initial_counts=x:3,b:1,c:1 names x"),
     ],
 )

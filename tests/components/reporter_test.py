@@ -223,7 +223,8 @@ def test_a_run_that_ended_with_an_error_has_not_ended_for_tensorboard(config, to
 
 
 def test_findings_are_said_and_written(config, toy, store, lines):
-    found = Findings(9, (("a, b.png", "it is broken"),), (("c", "d"), ("e", "f")), ("A note.",))
+    groups = (("c", "dog"), ("d", "")), (("e", "dog"), ("f", "cat"))
+    found = Findings(9, (("a, b.png", "it is broken"),), groups, ("A note.",))
     dataset = dataclasses.replace(toy, findings=found)
     with Reporter(config, dataset, store, lines.append) as reporter:
         reporter.show_run({})
@@ -233,6 +234,10 @@ def test_findings_are_said_and_written(config, toy, store, lines):
         f"1 of 9 images cannot be read and are set aside; see {folder / 'unreadable.csv'}",
         "4 images are near copies of each other, in 2 groups that no split divides; see "
         f"{folder / 'near_copies.csv'}",
+        "1 of these groups have images of several classes: of an image and its copy one label "
+        f"may be wrong; see {folder / 'near_copies.csv'}",
     ]
     assert (folder / "unreadable.csv").read_text() == 'path,reason\n"a, b.png",it is broken\n'
-    assert (folder / "near_copies.csv").read_text() == "group,id\n1,c\n1,d\n2,e\n2,f\n"
+    assert (folder / "near_copies.csv").read_text() == (
+        "group,id,label\n1,c,dog\n1,d,\n2,e,dog\n2,f,cat\n"
+    )

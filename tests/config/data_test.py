@@ -30,6 +30,7 @@ def test_height_and_width():
         ({"dataset": "image_folder", "class_names": ("a",)}, "--class_names=a is one class"),
         ({"dataset": "image_folder", "class_names": ("a", "a")}, "names a class twice"),
         ({"dataset": "image_folder", "resize": "squash"}, "one of pad, crop, stretch"),
+        ({"dataset": "image_folder", "near_copies": "keep"}, "one of group, ignore"),
         ({"dataset": "image_folder", "image_size": "big"}, "--image_size=big cannot be used"),
         ({"dataset": "mnist", "folds": 5}, "--folds was given with --dataset=mnist"),
         ({"dataset": "image_folder", "folds": 1}, "--folds=1 would test on all images"),

@@ -33,6 +33,7 @@ _OTHER = Config(
     class_names=("b", "c", "a"),
     image_size="48x64",
     resize="crop",
+    near_copies="ignore",
     strict=True,
     test_size=40,
     rounds=7,

@@ -43,10 +43,11 @@ def _load(folder: pathlib.Path, size: tuple[int, int] | None = None):
 def test_the_second_time_nothing_is_decoded(folder, decoded) -> None:
     _, first = _load(folder)
     assert first[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40]
-    assert len(decoded) == 5
+    # Twice, the one that decides on the size of all.
+    assert len(decoded) == 6
     index, second = _load(folder)
     np.testing.assert_array_equal(first, second)
-    assert len(decoded) == 5
+    assert len(decoded) == 6
     assert not index.reasons.any()
 
 
@@ -61,6 +62,20 @@ def test_only_what_changed_is_decoded_again(folder, decoded) -> None:
     assert pixels[:, 0, 0, 0].tolist() == [0, 5, 20, 99, 40]
     assert len(decoded) == 2
     assert index.ids.tolist() == ["0.png", "00.png", "2.png", "3.png", "4.png"]
+
+
+def test_files_that_change_places_are_decoded_again(folder) -> None:
+    for number in range(5):
+        os.utime(folder / f"{number}.png", ns=(1, 1))
+    # As `cp -p` or an archive leaves them: the same size, and the same time of change.
+    one, two = folder / "1.png", folder / "2.png"
+    assert one.stat().st_size == two.stat().st_size
+    _load(folder)
+    one.rename(folder / "x")
+    two.rename(one)
+    (folder / "x").rename(two)
+    _, pixels = _load(folder)
+    assert pixels[:, 0, 0, 0].tolist() == [0, 20, 10, 30, 40]
 
 
 def test_colour_among_grey_makes_all_colour(folder) -> None:
@@ -78,7 +93,22 @@ def test_a_broken_file_is_remembered(folder, decoded) -> None:
         index, pixels = _load(folder)
         assert [bool(reason) for reason in index.reasons] == [False, False, True, False, False]
         assert not pixels[2].any()
-    assert len(decoded) == 5
+    assert len(decoded) == 6
+
+
+def test_a_broken_file_does_not_decide_on_size_and_channels(folder) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "00.png")
+    content = (folder / "00.png").read_bytes()
+    (folder / "00.png").write_bytes(content[:2000])
+    index, first = _load(folder)
+    assert first.shape == (6, 4, 6, 1)
+    assert np.flatnonzero(index.reasons != "").tolist() == [1]
+    os.utime(folder / "3.png", ns=(1, 1))
+    np.testing.assert_array_equal(_load(folder)[1], first)
+    (folder / "00.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"0.png is 4x6, 00.png 40x60"):
+        _load(folder)
 
 
 @pytest.mark.parametrize("fault", ["read_only", "full"])

@@ -16,8 +16,20 @@ def test_images_sorted_and_others_passed_over(tmp_path) -> None:
     files, set_aside = find_images(tmp_path)
     assert [file.id for file in files] == ["a/c d.png", "b.JPG", "ä.webp"]
     assert files[0].size == 1
-    assert files[0].mtime_ns == (tmp_path / "a/c d.png").stat().st_mtime_ns
+    state = (tmp_path / "a/c d.png").stat()
+    assert files[0][2:] == (state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
     assert set_aside == {"a/raw.heic": "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF"}
+
+
+def test_runs_are_passed_over(tmp_path) -> None:
+    _write(tmp_path, "a.png", "run/flags.cfg", "run/metadata.db", "run/curve.png")
+    _write(tmp_path, "runs/grid/flags.cfg", "runs/grid/figure1.png", "runs/grid/bald/bald.png")
+    _write(tmp_path, "runs/grid/bald/0/metadata.db", "runs/b.png", "notes/flags.cfg")
+    _write(tmp_path, "table2/flags.cfg", "table2/vat/0/begun.json", "table2/table2.png")
+    _write(tmp_path, "notes/c.png")
+    files, set_aside = find_images(tmp_path)
+    assert [file.id for file in files] == ["a.png", "notes/c.png", "runs/b.png"]
+    assert set_aside == {}
 
 
 def test_links(tmp_path) -> None:

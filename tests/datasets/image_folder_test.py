@@ -57,6 +57,46 @@ def test_labels_from_a_file(folder) -> None:
     assert "1 ids of --labels_csv" in source.findings.notes[0]
 
 
+def test_accents_in_two_ways(folder) -> None:
+    whole, apart = "caf\u00e9", "cafe\u0301"
+    (folder / "dog").rename(folder / apart)
+    source = load(str(folder), FolderOptions(class_names=("cat", whole)))
+    assert source.train_classes.tolist() == [1, 1, 1, 0, 0, 0]
+    assert load(str(folder)).class_names == (apart, "cat")
+    lines = f"id,label\n{whole}/0.png,{apart}\n{apart}/1.png,{whole}\n"
+    source = load(str(folder), _options(folder, lines, class_names=("cat", whole)))
+    assert source.train_classes.tolist() == [1, 1, -1, -1, -1, -1]
+    source = load(str(folder), _options(folder, f"{lines}cat/0,cat\n"))
+    assert source.train_classes[:4].tolist() == [0, 0, -1, 1], "one class, written in two ways"
+
+
+def test_parts_of_a_data_set_are_no_classes(folder) -> None:
+    for part in ("train", "Test"):
+        shutil.copytree(folder, folder.parent / "parts" / part)
+    with pytest.raises(InputError) as error:
+        load(str(folder.parent / "parts"))
+    assert str(error.value) == (
+        f"--data_dir={folder.parent}/parts has the sub-folders Test, train, which seem to be "
+        "parts of a data set; expected one for each class; give "
+        f"--data_dir={folder.parent}/parts/train, or --class_names=Test,train if they are "
+        "classes."
+    )
+    with pytest.raises(InputError, match=r"give --data_dir=\S*/alone/train\.$"):
+        shutil.copytree(folder, folder.parent / "alone/train")
+        load(str(folder.parent / "alone"))
+    options = FolderOptions(class_names=("train", "Test"))
+    assert load(str(folder.parent / "parts"), options).class_names == ("train", "Test")
+    assert load(str(folder.parent / "parts/train")).class_names == ("cat", "dog")
+    shutil.copytree(folder, folder.parent / "parts/bus")
+    assert len(load(str(folder.parent / "parts")).class_names) == 3
+
+
+def test_a_number_of_the_row_is_no_id(folder) -> None:
+    text = "id,filename,label\n0,cat/2.png,b\n1,dog/1.png,a\n"
+    source = load(str(folder), _options(folder, text))
+    assert source.train_classes.tolist() == [-1, -1, 1, -1, 0, -1]
+
+
 def test_class_names_alone(folder) -> None:
     Image.new("L", (8, 8)).save(folder / "loose.png")
     source = load(str(folder), FolderOptions(class_names=("dog", "horse")))
@@ -78,9 +118,11 @@ def test_what_cannot_be_read_is_set_aside(folder) -> None:
 def test_near_copies_are_grouped_and_listed(folder) -> None:
     shutil.copy(folder / "cat/0.png", folder / "dog/copy.png")
     source = load(str(folder))
-    assert source.findings.near_copies == (("cat/0.png", "dog/copy.png"),)
+    assert source.findings.near_copies == ((("cat/0.png", "cat"), ("dog/copy.png", "dog")),)
     assert source.groups.tolist() == [0, 1, 2, 3, 4, 5, 0]
     assert len(source.train) == 7
+    source = load(str(folder), FolderOptions(near_copies=False))
+    assert (source.groups.tolist(), source.findings.near_copies) == ([*range(7)], ())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +144,11 @@ def test_folders_that_cannot_be_used(folder, tmp_path) -> None:
         with pytest.raises(InputError, match="is not a folder"):
             load(wrong)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no images that can be used"):
+    with pytest.raises(InputError, match=r"holds no images that can be used \(0 are set"):
+        load(str(tmp_path / "empty"))
+    (tmp_path / "empty/x.heic").touch()
+    aside = r"\(1 are set aside, first x.heic: it is not a JPEG"
+    with pytest.raises(InputError, match=aside):
         load(str(tmp_path / "empty"))
     with pytest.raises(InputError, match="has 0 classes"):
         load(str(folder / "cat"))
@@ -115,6 +161,8 @@ def test_folders_that_cannot_be_used(folder, tmp_path) -> None:
 def test_options_of_the_settings() -> None:
     config = Config(dataset="image_folder", image_size="4x6", resize="crop", strict=True)
     assert FolderOptions.from_config(config) == FolderOptions("", (), (4, 6), "crop", True)
+    config = config.replace(near_copies="ignore")
+    assert not FolderOptions.from_config(config).near_copies
 
 
 def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:
@@ -129,6 +177,27 @@ def test_the_networks_pixels_are_those_of_the_decoder(folder) -> None:
     np.testing.assert_array_equal(images[1], decode(deep.read_bytes()))
     np.testing.assert_array_equal(images[1][..., 0], gradient)
     assert images[0][0, 0, 0] > images[0][0, -1, 0], "turned clockwise: what was left is on top"
+
+
+def test_the_demo_folders_flags(tmp_path, monkeypatch, capsys) -> None:
+    tool = pathlib.Path(__file__).parents[2] / "tools/demo_folder.py"
+    main = runpy.run_path(str(tool))["main"]
+
+    def run(*flags: str) -> None:
+        monkeypatch.setattr("sys.argv", ["demo_folder.py", *flags])
+        main()
+
+    (tmp_path / "file").touch()
+    for flags, message in (
+        ([f"--out={tmp_path / 'file'}"], "is a file; expected a new or empty folder"),
+        ([f"--out={tmp_path}"], "is not empty; expected a new or empty folder"),
+        ([f"--out={tmp_path / 'a'}", "--images=0"], "--images=0 asks for no image"),
+        ([f"--out={tmp_path / 'a'}", "--images=-3"], "--images=-3 asks for no image"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            run(*flags)
+    run(f"--out={tmp_path / 'a b'}", "--images=2", "--labelled")
+    assert capsys.readouterr().out.endswith(f"--data_dir='{tmp_path}/a b'\n")
 
 
 def test_the_demo_folder(tmp_path, monkeypatch) -> None:

@@ -19,6 +19,9 @@ def _read(folder: pathlib.Path, content: bytes | str) -> dict[str, str]:
         "label;id\r\ncat;a.png\r\ndog;b\\c.png\r\n",
         "\ufeffid\tlabel\na.png\tcat\n./b/c.png\tdog",
         'ID , "Label",note\n"a.png", cat ,"x, y"\nb/c.png,dog\n\nd.png,\n',
+        "sep=;\r\nid;label\r\na.png;cat\r\nb/c.png;dog\r\n",
+        '"sep=|"\nid|label\na.png|cat\nb/c.png|dog\n',
+        "\ufeffsep=\t\nlabel\tid\ncat\ta.png\ndog\tb/c.png\n",
         "image_id,class\ra.png,cat\rb/c.png,dog\r",
     ],
 )
@@ -32,6 +35,7 @@ def test_every_way_to_write_it(tmp_path, content: str) -> None:
         ("", "columns none; expected id and label"),
         ("name,kind\na,b\n", "columns name, kind; expected id and label"),
         ("id,label\na,x\nb,x\na,y\n", "line 4, says that a is y"),
+        ("sep=,\nid,label\na,x\na,y\n", "line 4, says that a is y"),
         ('id,label\na,x\n"b,x\nc,x\n', "line 4, is not CSV"),
         ("id,label\na,ü".encode("latin-1"), "not UTF-8"),
         ("id,label\na,b".encode("utf-16"), "not UTF-8"),
@@ -48,6 +52,17 @@ def test_no_file(tmp_path) -> None:
         read_labels(str(tmp_path / "none.csv"))
 
 
+def test_of_several_columns_that_one_which_names_the_images(tmp_path) -> None:
+    (tmp_path / "labels.csv").write_text("id,filename,label\n1,4.png,cat\n2,3.png,dog\n")
+    path, right = str(tmp_path / "labels.csv"), {"4.png": "cat", "3.png": "dog"}
+    assert read_labels(path, ["1.png", "2.png", "3.png", "4.png"]) == right
+    assert read_labels(path, [f"x/{number}.png" for number in range(5)]) == right
+    with pytest.raises(InputError, match="columns id and filename, which name 0 images each"):
+        read_labels(path, ["1.jpg", "4.jpg"])
+    (tmp_path / "labels.csv").write_text("id,path,label\na,a,cat\nb,b,dog\n")
+    assert read_labels(path, ["a.png"]) == {"a": "cat", "b": "dog"}
+
+
 def test_shorter_names() -> None:
     ids = ["x/a.png", "x/b.jpg", "y/b.jpg", "c.png"]
     labels = {"x/a": "1", "x/b.jpg": "2", "c": "3", "gone": "4"}
@@ -55,6 +70,15 @@ def test_shorter_names() -> None:
     assert matched == {"x/a.png": "1", "x/b.jpg": "2", "c.png": "3"}
     assert missing == ["gone"]
     assert match_labels({"a": "1", "a.png": "1"}, ids, "f")[0] == {"x/a.png": "1"}
+
+
+def test_accents_in_two_ways() -> None:
+    whole, apart = "caf\u00e9/1.png", "cafe\u0301/1.png"
+    for on_disk, written in ((whole, apart), (apart, whole), (apart, whole[:-4])):
+        assert match_labels({written: "a"}, [on_disk], "f") == ({on_disk: "a"}, [])
+    assert match_labels({whole: "a"}, [whole, apart], "f")[0] == {whole: "a"}
+    with pytest.raises(InputError, match="which may be"):
+        match_labels({whole[:-4]: "a"}, [whole, apart], "f")
 
 
 def test_two_meanings() -> None:

@@ -1,6 +1,7 @@
 import dataclasses
 import errno
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -17,9 +18,8 @@ def cache(tmp_path, monkeypatch) -> PixelCache:
 
 
 def _index(name: str) -> Index:
-    four = np.arange(4)
-    texts = np.array(list("abcd"))
-    return Index(texts, four, four, np.ones((4, 3), int), texts, np.zeros((4, 32, 32)), name)
+    texts, states = np.array(list("abcd")), np.arange(16).reshape(4, 4)
+    return Index(texts, states, np.ones((4, 3), int), texts, np.zeros((4, 32, 32)), name)
 
 
 def test_what_is_written_is_read(cache) -> None:
@@ -38,7 +38,7 @@ def test_options_have_caches_of_their_own(cache, tmp_path) -> None:
     assert PixelCache.of(tmp_path, None, "pad") == cache
 
 
-@pytest.mark.parametrize("damage", ["gone", "short", "index", "other_length"])
+@pytest.mark.parametrize("damage", ["gone", "short", "index", "header", "other_length"])
 def test_a_damaged_cache_is_none(cache, damage: str) -> None:
     name = cache.write_pixels(_PIXELS.shape, [_PIXELS])
     cache.write_index(_index(name))
@@ -48,6 +48,10 @@ def test_a_damaged_cache_is_none(cache, damage: str) -> None:
         os.truncate(cache.folder / name, 100)
     elif damage == "index":
         (cache.folder / "index.npz").write_bytes(b"PK\x03\x04 no")
+    elif damage == "header":
+        with zipfile.ZipFile(cache.folder / "index.npz", "w") as archive:
+            header = b"{'descr': '<U1', 'shape': (4,"
+            archive.writestr("ids.npy", b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
     else:
         cache.write_index(dataclasses.replace(_index(name), ids=np.array(["a"])))
     index, pixels = cache.read()

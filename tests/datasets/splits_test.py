@@ -108,6 +108,11 @@ def test_too_few_items(classes: list, initial: int, validation: int, message: st
         make_splits(_ids(len(classes)), np.array(classes), 2, initial, validation, seed=0)
 
 
+def test_a_class_is_called_by_its_name() -> None:
+    with pytest.raises(InputError, match="class dog has 1 labelled training images"):
+        make_splits(_ids(4), np.array([0, 0, 0, 1]), 2, 2, 1, 0, class_names=("cat", "dog"))
+
+
 def test_unlabelled_items_are_enough_of_a_pool() -> None:
     splits = make_splits(_ids(4), np.array([-1, 0, 1, 1]), 2, 1, 1, seed=0)
     assert splits.pool_ids.tolist() == ["item-0000"]
@@ -200,6 +205,19 @@ def test_nothing_is_labelled() -> None:
     with pytest.raises(InputError, match=r"^all 15 images outside .* use --oracle=dataset"):
         split_unlabelled(_ids(20), np.zeros(20, np.int64), 5, seed=1)
     assert set(other.validation_ids) != set(splits.validation_ids)
+
+
+def test_a_large_group_is_why_too_few_are_left() -> None:
+    classes, groups = np.arange(30) % 2, np.zeros(30, np.int64)
+    with pytest.raises(InputError) as error:
+        make_splits(_ids(30), classes, 2, 1, 5, seed=0, groups=groups)
+    assert str(error.value) == (
+        "28 labelled training images remain after the initial 2, of which 0 can be drawn, as "
+        "near copies stay together; expected at least --validation_size=5; lower it, add "
+        "images, or give --near_copies=ignore if they are no copies."
+    )
+    with pytest.raises(InputError, match="give --near_copies=ignore"):
+        split_unlabelled(_ids(30), np.full(30, -1), 5, seed=0, groups=groups)
 
 
 def test_groups_of_one_each_change_nothing() -> None:

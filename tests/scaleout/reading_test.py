@@ -52,3 +52,17 @@ def test_image_files(tmp_path):
     np.testing.assert_array_equal(blocks[0].images, np.full((1, *_SHAPE), 50))
     assert [one.place for one in bad] == ["b.png", "gone.png"]
     assert _split(reader.process([str(good)], frozenset({"c.png"}))) == ([], [])
+
+
+def test_files_that_are_bad_in_the_same_way_have_one_reason(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    content = tf.io.encode_jpeg(noise).numpy()
+    paths = [str(tmp_path / f"{number}.jpg") for number in range(6)]
+    for number, path in enumerate(paths[:4]):
+        with open(path, "wb") as file:
+            file.write(content[: 1500 + 7 * number])
+    _, bad = _split(ReadImages(_SHAPE, "stretch", str(tmp_path)).process(paths))
+    assert len(bad) == 6
+    reasons = {one.reason for one in bad}
+    assert len(reasons) == 2 and "it cannot be read (No such file or directory)" in reasons
+    assert not any(character.isdigit() for reason in reasons for character in reason)

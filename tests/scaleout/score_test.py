@@ -13,16 +13,17 @@ def flags(export, shards, tmp_path):
 
 
 def test_digits_from_shards_to_query_and_provenance(flags, tmp_path, capsys):
-    earlier = [
-        tmp_path / "out" / f"{name}-00007-of-00008" for name in ("scores", "dead_letter")
-    ]
+    names = "scores-00007-of-00008.parquet", "dead_letter-00007-of-00008.jsonl"
+    earlier = [tmp_path / "out" / name for name in names]
+    others = [tmp_path / "out" / name for name in ("scores-of-others.csv", "scores-a-of-b.csv")]
     earlier[0].parent.mkdir()
-    for path in earlier:
+    for path in (*earlier, *others):
         path.touch()
     more = ["--top=7", "--num_samples=5", "--batch=stochastic", "--direct_num_workers=1"]
     assert score.main([*flags, *more]) == 0, capsys.readouterr().err
     assert "240 images scored" in capsys.readouterr().out
     assert not any(path.exists() for path in earlier)
+    assert all(path.exists() for path in others), "of somebody else"
     with open(tmp_path / "out" / "query.csv", newline="") as file:
         assert len({row["id"] for row in csv.DictReader(file)}) == 7
     facts = json.loads((tmp_path / "out" / "provenance.json").read_text())
@@ -38,6 +39,9 @@ def test_digits_from_shards_to_query_and_provenance(flags, tmp_path, capsys):
         (["--refine=10", "--top=20"], "--refine=10 is below --top=20"),
         (["--input=nowhere/*.tfrecord"], "--input=nowhere/*.tfrecord matches no file"),
         (["--model=nowhere"], "--model=nowhere holds no SavedModel"),
+        (["--input", "a.tfrecord", "b.tfrecord", "c.tfrecord"], "b.tfrecord is no flag, nor"),
+        (["--runner", "DirectRunner", "b.tfrecord"], "quote it, such as --input='POOL/train-*"),
+        (["--batch=top_k", "b.tfrecord"], "b.tfrecord is no flag, nor the value of one"),
         (["--num_wrokers=3"], "--num_wrokers is no flag of this program, nor of Beam"),
     ],
 )
