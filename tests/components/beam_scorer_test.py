@@ -70,7 +70,7 @@ def test_which_scorer_a_run_has() -> None:
 
 def test_without_beam_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="run pip install 'dbal_tf\\[beam\\]'"):
+    with pytest.raises(InputError, match=r"run pip install '\.\[beam\]'"):
         BeamScorer.from_config(_BEAM)
 
 
