@@ -232,9 +232,12 @@ class Desk:
         return self.offers.answerable(self.leases.holder(item))
 
     def lease_with(self, item: str, others: list[str]) -> list[str]:
-        """Leases items to whoever has another one; returns those that were free."""
+        """Leases items to whoever has another one; returns those that are open and free."""
+        self.ledger.refresh()
         annotator = self.leases.holder(item)
-        free = [o for o in others if self.leases.is_free(o, annotator)]
+        # While thumbnails were compared, others may have answered: that ends a lease, too.
+        unanswered = [o for o in others if self.ledger.state(o) is None]
+        free = [o for o in unanswered if self.leases.is_free(o, annotator)]
         # Nobody has the item after two minutes; then nobody can be given more.
         return [o for o in free if not annotator or self.leases.take(o, annotator)]
 

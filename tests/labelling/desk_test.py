@@ -1,5 +1,6 @@
 import pytest
 
+from dbal_tf.artifacts import Labels
 from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.wire import Refused, Told
 from dbal_tf.store.writer import Store
@@ -60,6 +61,15 @@ def test_two_annotators_never_get_the_same_item(desk):
     assert second == [("pool-13", "query")]
     desk.answer(told("pool-13", annotator="bob"))
     assert offered(desk, "bob", 1) == [("test-2", "test")]
+
+
+def test_what_another_answered_while_images_were_compared_is_not_leased(desk, asked):
+    offered(desk, "ann", 1)
+    alike = desk.answerable_with("pool-10")[1:4]
+    desk.answer(told(alike[0], annotator="bob"))
+    with Store(asked.folder) as other:
+        other.tell(Labels.from_answers({alike[1]: 2}), "cid")
+    assert desk.lease_with("pool-10", alike) == alike[2:]
 
 
 def test_others_do_not_get_the_reserve_while_a_query_is_on_somebodys_screen(desk):
