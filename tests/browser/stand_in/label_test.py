@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-_BACKSPACE, _ESCAPE = "\ue003", "\ue00c"
+_BACKSPACE, _ENTER, _ESCAPE = "\ue003", "\ue007", "\ue00c"
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,30 @@ def test_undo_works_after_a_reload(person, label_server):
     assert person.label(lambda _: "3") == items[2]
     person.wait_until_saved()
     assert server.answers == dict(zip(items, (1, 1, 2), strict=True))
+
+
+def rename(person, *keys):
+    person.click("#annotator")
+    person.wait("document.querySelector('#ask-name[open]')")
+    person.press(*keys)
+    person.wait("!document.querySelector('#ask-name[open]')")
+
+
+def test_undo_is_of_the_answers_under_ones_name(person, label_server):
+    server = label_server()
+    person.open(server.url)
+    first, second = (person.label(lambda _: "2") for _ in range(2))
+    person.wait_until_saved()
+    rename(person, *"Ben", _ENTER)
+    assert person.text("#last") == ""
+    person.press("u")
+    person.wait_for_text("#notice", "no answer of yours")
+    assert server.answers == {first: 1, second: 1}
+    rename(person, *"Ann", _ENTER)
+    person.press("u")
+    person.wait_for_text("#item", second)
+    person.wait_until_saved()
+    assert server.answers == {first: 1}
 
 
 def test_undo_is_sent_once_though_its_reply_is_lost(person, label_server):
