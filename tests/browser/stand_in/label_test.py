@@ -101,6 +101,12 @@ def test_undo_is_of_the_answers_under_ones_name(person, label_server):
     assert server.answers == {first: 1}
 
 
+def test_escape_keeps_the_name(person, label_server):
+    person.open(label_server().url)
+    rename(person, *"Be", _ESCAPE)
+    assert person.text("#annotator") == "Ann"
+
+
 def test_undo_is_sent_once_though_its_reply_is_lost(person, label_server):
     server = label_server()
     person.open(server.url)
