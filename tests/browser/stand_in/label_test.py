@@ -101,6 +101,22 @@ def test_undo_is_of_the_answers_under_ones_name(person, label_server):
     assert server.answers == {first: 1}
 
 
+def test_a_new_name_gets_images_of_its_own_though_a_request_is_on_its_way(
+    person, label_server
+):
+    server = label_server()
+    person.open(server.url)
+    person.click("#annotator")
+    person.wait("document.querySelector('#ask-name[open]')")
+    server.delay = 1.0
+    visible = "document.dispatchEvent(new Event('visibilitychange'))"
+    person.script(visible)  # The page asks for images, to renew its leases.
+    person.press(*"Ben", _ENTER)
+    person.script(visible)
+    time.sleep(3)
+    assert server.leases[person.wait_for_image()][0] == "Ben"
+
+
 def test_escape_keeps_the_name(person, label_server):
     person.open(label_server().url)
     rename(person, *"Be", _ESCAPE)
