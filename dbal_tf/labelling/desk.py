@@ -148,8 +148,9 @@ class Desk:
         Args:
             annotator: Who gave the answer.
             request: Name of the request.
-            meant: The items of the answer; empty: those of the last one. If no answer of
-                theirs stands, it was taken back before.
+            meant: The items of the answer, each of which loses the annotator's answer that
+                stands; empty: those of the last answer. If none of theirs stands, it was
+                taken back before.
         """
         return self._once(annotator, request, lambda: self._take_back(annotator, meant))
 
@@ -158,20 +159,18 @@ class Desk:
         ledger.refresh()
         self._check(meant)
         given = ledger.given.get(annotator, [])
-        standing = (
-            at
-            for at in reversed(range(len(given)))
-            if self._stands(given[at]) and (not meant or given[at].item in meant)
-        )
-        if (at := next(standing, None)) is not None:
+        standing = (at for at in reversed(range(len(given))) if self._stands(given[at]))
+        if meant:
+            # All of them, also if the person has corrected some in another window.
+            items = [item for item in meant if self._is_theirs(item, annotator)]
+        elif (at := next(standing, None)) is not None:
             items = self._given_with(given[: at + 1])
-            items = [item for item in items if not meant or item in meant]
-            previous = ledger.answer(given[at].item)
-            self._withdraw(items, annotator)
-        elif meant:
-            items, previous = list(meant), ledger.answer(meant[0])
         else:
             return {"item": None}
+        previous = ledger.answer((items or meant)[0])
+        if items:
+            self._withdraw(items, annotator)
+        items = items or list(meant)
         for item in items:
             self.offers.asked_again.discard(item)
             self.leases.take(item, annotator)
@@ -191,12 +190,17 @@ class Desk:
     def _stands(self, answer: AnswerRecord) -> bool:
         return answer.state != WITHDRAWN and self.ledger.last[answer.item] is answer
 
+    def _is_theirs(self, item: str, annotator: str) -> bool:
+        """Says whether an item has an answer, and it is the annotator's."""
+        is_answered = self.ledger.state(item) is not None
+        return is_answered and self.ledger.last[item].annotator == annotator
+
     def _given_with(self, given: list[AnswerRecord]) -> list[str]:
         """Returns the items that the last answer was given to, in order."""
         last = given[-1]
         if last.id in self._together:
             together = self._together[last.id]
-            return [i for i in together if self.ledger.last[i].annotator == last.annotator]
+            return [item for item in together if self._is_theirs(item, last.annotator)]
         items = [last]
         # From before the restart: answers of one transaction have neighbouring ids, and the
         # time spent on them was divided evenly.

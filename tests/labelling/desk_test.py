@@ -164,6 +164,15 @@ def test_undo_is_of_the_items_that_the_page_means(desk, asked):
         desk.undo("ann", "u2", ["elsewhere"])
 
 
+def test_undo_takes_back_all_that_the_page_means_though_some_was_corrected(desk):
+    items = ["pool-10", "pool-11", "pool-12", "pool-13"]
+    desk.answer(told(*items, answer=1))
+    desk.answer(told("pool-11", answer=2))  # In another window.
+    desk.answer(told("pool-13", answer=0, annotator="bob"))
+    assert desk.undo("ann", "u1", items)["items"] == items[:3]
+    assert [desk.ledger.answer(item) for item in items] == [None, None, None, 0]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_undo_of_a_grid_takes_all_of_it_back(desk, asked, restart):
     desk.answer(told("pool-10", answer=1, seconds=2.0))
