@@ -180,15 +180,14 @@ class Desk:
     def _withdraw(self, items: list[str], annotator: str) -> None:
         """Takes the last answers to items back; of a correction, the answer before stands."""
         before = [self.ledger.of_others(item, annotator) for item in items]
-        self._tell(items, WITHDRAWN, annotator, None)
-        if standing := [one for one in before if one is not None]:
-            ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
-            names = [one.annotator for one in standing]
-            self.store.tell(_labels(ids, answers, names), annotator, None)
-            self.ledger.refresh()
+        standing = [one for one in before if one is not None]
+        ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
+        restored = _labels(ids, answers, [one.annotator for one in standing])
+        self.store.withdraw(items, annotator, restored)
+        self.ledger.refresh()
 
     def _stands(self, answer: AnswerRecord) -> bool:
-        return answer.state != WITHDRAWN and self.ledger.last[answer.item] is answer
+        return answer.state != WITHDRAWN and self.ledger.first_told(answer.item) is answer
 
     def _is_theirs(self, item: str, annotator: str) -> bool:
         """Says whether an item has an answer, and it is the annotator's."""
@@ -281,6 +280,8 @@ def _labels(
     return Labels(
         np.array(items, np.str_),
         np.array([one if isinstance(one, int) else -1 for one in answers], np.int64),
-        np.array([LABEL_STATES[0] if isinstance(one, int) else one for one in answers]),
+        np.array(
+            [LABEL_STATES[0] if isinstance(one, int) else one for one in answers], np.str_
+        ),
         None if names is None else np.array(names, np.str_),
     )

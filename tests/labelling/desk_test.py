@@ -1,8 +1,12 @@
+import contextlib
+import sqlite3
+
 import pytest
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.wire import Refused, Told
+from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
 
 
@@ -146,6 +150,41 @@ def test_undo_of_a_correction_restores_what_another_said(desk, asked):
     desk.answer(told("pool-11", answer=1))
     assert desk.undo("ann", meant=["pool-11"])["item"] == "pool-11"
     assert desk.ledger.answer("pool-10") == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_restored_is_not_the_newest_of_whoever_gave_it(desk, asked, restart):
+    desk.answer(told("pool-10", "pool-11", answer=1, annotator="bob"))
+    desk.answer(told("pool-12", answer=1, annotator="bob"))
+    for _ in range(2):
+        desk.answer(told("pool-11", answer=2, annotator="alice"))
+        desk.undo("alice")
+    with Store(asked.folder) as store:
+        again = Desk(asked.folder, store) if restart else desk
+        assert again.undo("bob")["items"] == ["pool-12"]
+        assert again.undo("bob")["items"] == ["pool-10", "pool-11"]
+        assert again.ledger.answer("pool-11") is None
+
+
+def test_a_correction_of_a_correction_is_taken_back_step_by_step(desk):
+    desk.answer(told("known-0", answer=1, annotator="bob"))
+    desk.answer(told("known-0", answer=2, annotator="alice"))
+    said = [desk.undo(name) and desk.ledger.answer("known-0") for name in ("alice", "bob")]
+    assert said == [1, 0]
+
+
+def test_an_undo_of_a_correction_is_one_transaction(desk, asked):
+    desk.answer(told("pool-10", answer=1, annotator="bob"))
+    desk.answer(told("pool-10", answer=2, annotator="alice"))
+    restoring = "NEW.state = 'labelled' BEGIN SELECT RAISE(FAIL, 'killed'); END"
+    with contextlib.closing(sqlite3.connect(asked.folder / STORE_FILE)) as connection:
+        connection.execute(f"CREATE TRIGGER kill BEFORE INSERT ON answers WHEN {restoring}")
+        with pytest.raises(sqlite3.IntegrityError, match="killed"):
+            desk.undo("alice")
+        connection.execute("DROP TRIGGER kill")
+    assert asked.answers()[-1] == ("pool-10", 2, "labelled", "alice")
+    desk.undo("alice")
+    assert asked.answers()[-1] == ("pool-10", 1, "labelled", "bob")
 
 
 def test_undo_is_of_the_items_that_the_page_means(desk, asked):

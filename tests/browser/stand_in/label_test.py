@@ -101,9 +101,7 @@ def test_undo_is_of_the_answers_under_ones_name(person, label_server):
     assert server.answers == {first: 1}
 
 
-def test_a_new_name_gets_images_of_its_own_though_a_request_is_on_its_way(
-    person, label_server
-):
+def test_a_new_name_gets_images_of_its_own_though_a_request_is_on_its_way(person, label_server):
     server = label_server()
     person.open(server.url)
     person.click("#annotator")
