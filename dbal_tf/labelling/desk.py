@@ -244,6 +244,12 @@ class Desk:
         # Nobody has the item after two minutes; then nobody can be given more.
         return [o for o in free if not annotator or self.leases.take(o, annotator)]
 
+    def renew(self, annotator: str, items: Sequence[str]) -> dict[str, Any]:
+        """Renews an annotator's leases; returns the items that are still theirs to answer."""
+        self.ledger.refresh()
+        unanswered = (item for item in items if self.ledger.state(item) is None)
+        return {"items": [item for item in unanswered if self.leases.take(item, annotator)]}
+
     def list(self, which: str, offset: int, count: int) -> dict[str, Any]:
         """Returns a part of one of `lists.LISTS`: answered items to look at again."""
         changes = self.ledger.refresh()

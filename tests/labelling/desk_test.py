@@ -5,6 +5,7 @@ import pytest
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.labelling.desk import Desk
+from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.wire import Refused, Told
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
@@ -74,6 +75,20 @@ def test_what_another_answered_while_images_were_compared_is_not_leased(desk, as
     with Store(asked.folder) as other:
         other.tell(Labels.from_answers({alike[1]: 2}), "cid")
     assert desk.lease_with("pool-10", alike) == alike[2:]
+
+
+def test_leases_are_renewed_of_what_is_still_ones_own(asked):
+    now = [0.0]
+    with Store(asked.folder) as store:
+        desk = Desk(asked.folder, store, leases=Leases(lambda: now[0]))
+        items = [item for item, _ in offered(desk, "ann", 4)]
+        assert desk.renew("ann", items) == {"items": items}
+        now[0] = 100.0
+        assert desk.renew("ann", items[:3]) == {"items": items[:3]}
+        now[0] = 200.0
+        assert offered(desk, "bob", 1) == [(items[3], "query")]
+        desk.answer(told(items[0], annotator="bob"))
+        assert desk.renew("ann", items) == {"items": items[1:3]}
 
 
 def test_others_do_not_get_the_reserve_while_a_query_is_on_somebodys_screen(desk):

@@ -195,6 +195,35 @@ def test_one_key_answers_all_images_alike(person, label_server):
     assert server.answers == {}
 
 
+_FAST = "const slow = setInterval; setInterval = (act, wait) => slow(act, wait / 100);"
+
+
+def test_an_open_grid_keeps_its_images_and_leaves_out_what_others_got(person, label_server):
+    server = label_server()
+    name = "Page.addScriptToEvaluateOnNewDocument"
+    script = person.driver.execute_cdp_cmd(name, {"source": _FAST})
+    try:
+        person.open(server.url)
+    finally:
+        person.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    person.press("g")
+    person.wait("document.querySelectorAll('#grid-tiles img').length == 24")
+    alts = "return [...document.querySelectorAll('#grid-tiles img')].map((image) => image.alt)"
+    shown = person.script(alts)[1:]
+    for _ in range(100):
+        if {server.leases.get(item, ("",))[0] for item in shown} == {"Ann"}:
+            break
+        time.sleep(0.1)
+    assert {server.leases[item][0] for item in shown} == {"Ann"}
+    server.leases |= {shown[3]: ("Ben", time.monotonic() + 120)}
+    person.wait("document.querySelectorAll('#grid-tiles img').length == 23")
+    person.press(_ESCAPE)
+    time.sleep(1)
+    server.leases.clear()
+    time.sleep(1)
+    assert shown[4] not in server.leases, "a closed grid keeps its images"
+
+
 def test_corrections_from_the_list_of_the_model(person, label_server):
     server = label_server()
     person.open(server.url)
