@@ -15,6 +15,7 @@ from dbal_tf.labelling.ledger import Ledger, as_answer
 from dbal_tf.labelling.offers import Offers
 from dbal_tf.labelling.predictions import Predictions, Probs, as_json
 from dbal_tf.labelling.wire import Answer, Refused, Told
+from dbal_tf.store.layout import how_to_go_on
 from dbal_tf.store.rows import WITHDRAWN, AnswerRecord
 from dbal_tf.store.run_dir import current_flags
 from dbal_tf.store.writer import Store
@@ -64,6 +65,7 @@ class Desk:
             "round": ledger.last_round,
             "rounds": ledger.config.rounds,
             "state": self.offers.state(),
+            "go_on": how_to_go_on(str(self.run_dir)),
             **self._progress.summary(),
         }
 

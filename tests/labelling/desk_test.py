@@ -7,6 +7,7 @@ from dbal_tf.artifacts import Labels
 from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.wire import Refused, Told
+from dbal_tf.store import lock
 from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
 
@@ -269,7 +270,10 @@ def test_an_answer_of_any_age_can_be_corrected(desk):
 
 def test_the_trainers_new_round_is_seen(desk, asked):
     desk.answer(told("pool-10", "pool-11", "pool-12", "pool-13"))
-    assert desk.run()["state"] == "training"
+    run = desk.run()
+    assert run["state"] == "stopped" and str(asked.folder) in run["go_on"]
+    with lock.hold(asked.folder):
+        assert desk.run()["state"] == "training"
     asked.ask(1, ["pool-20", "pool-21"])
     assert desk.run()["round"] == 1 and desk.run()["state"] == "asking"
     assert offered(desk)[0] == ("pool-20", "query")

@@ -29,12 +29,14 @@ export class LabelView {
    * @param {import("./desk.js").Desk} desk
    * @param {import("./keys.js").ClassKeys} keys
    * @param {(name: string) => void} go Shows another view.
+   * @param {string} [goOn] How to start a run that is stopped.
    */
-  constructor(desk, keys, go) {
+  constructor(desk, keys, go, goOn = "") {
     this.desk = desk;
     this.feed = desk.feed;
     this.keys = keys;
     this.go = go;
+    this.goOn = goOn;
     this.showKeys();
     const act = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ run) =>
       button({}, run, make("kbd", { textContent: keyName(key) }), text);
@@ -102,7 +104,8 @@ export class LabelView {
     const { title, text, links } = this.#nothing();
     find("#message h2").textContent = title;
     find("#message p").textContent = text;
-    find("message").classList.toggle("done", this.feed.state === "done" && !this.feed.trouble);
+    const over = ["done", "stopped"].includes(this.feed.state);
+    find("message").classList.toggle("done", over && !this.feed.trouble);
     const buttons = links.map(([name, label]) => button({}, () => this.go(name), label));
     find("#message .row").replaceChildren(...buttons);
   }
@@ -118,6 +121,10 @@ export class LabelView {
     if (state === "training") {
       const text = "New images come by themselves.";
       return { title: "The network is being trained", text, links: [["progress", "Progress"]] };
+    }
+    if (state === "stopped") {
+      const text = `All answers are kept. Start the run, which trains the network. ${this.goOn}`;
+      return { title: "The run is stopped", text, links: [["progress", "Progress"]] };
     }
     if (state === "done") {
       const links = [["progress", "Progress"], ["lists", "Check the answers"]];

@@ -29,7 +29,7 @@ class Page {
     this.keys = new ClassKeys(id, run.classes, run.keys);
     const desk = new Desk(this.feed, this.outbox, () => this.name, (answer) => nameOf(run, answer));
     this.desk = desk;
-    this.label = new LabelView(desk, this.keys, (name) => this.show(name));
+    this.label = new LabelView(desk, this.keys, (name) => this.show(name), run.go_on);
     this.grid = new Grid(desk, this.keys, () => this.show("label"));
     this.lists = new Lists(desk, () => this.show("label"));
     this.session = new Session(this.feed, this.outbox);

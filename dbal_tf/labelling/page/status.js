@@ -15,7 +15,7 @@ export function showRun(run) {
     ["Validation set", shared(budget.validation, budget.of_validation)],
     ["Per hour", pace ? count(Math.round(pace)) : ""],
     ["Round", `${Math.min((round ?? 0) + 1, rounds)} of ${rounds}`],
-    ["Network", state === "training" ? "in training" : ""],
+    ["Network", { training: "in training", stopped: "the run is stopped" }[state] ?? ""],
   ];
   const all = [
     ...brief,

@@ -166,6 +166,7 @@ class FakeLabelServer:
             "round": 3,
             "rounds": 10,
             "state": self.state,
+            "go_on": "To go on:\n  python -m dbal_tf.main --flagfile=runs/a/flags.cfg",
             "advice": self.advice,
         }
 

@@ -269,6 +269,9 @@ def test_waiting_and_done(person, label_server):
     for _ in range(3):
         person.label(lambda _: "1")
     person.wait_for_text("#message", "The network is being trained")
+    server.state = "stopped"
+    person.wait_for_text("#message", "The run is stopped")
+    person.wait_for_text("#message", "python -m dbal_tf.main --flagfile=runs/a/flags.cfg")
     server.query, server.state = [], "done"
     person.wait_for_text("#message", "Done")
 
