@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from dbal_tf.core import InputError
 from dbal_tf.labelling.offers import DONE, written_state
+from dbal_tf.labelling.security import read_address
 from dbal_tf.labelling.server import Options, check_run_dir, serving
 from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
 from dbal_tf.labelling.wire import Refused, annotator
@@ -64,10 +65,16 @@ def _port(text: str) -> int:
 def _serve(run_dir: pathlib.Path, options: Options) -> int:
     """Serves the page until a signal comes; returns the exit status."""
     check_run_dir(run_dir)
+
+    def say_so() -> None:
+        where = read_address(run_dir).url()
+        told = f"Another process serves this page at {where}; this one waits until it ends."
+        print(told, flush=True)
+
     with signals_held():
         number = None
         while number is None:
-            if (number := wait_for_turn(run_dir)) is not None:
+            if (number := wait_for_turn(run_dir, say_so)) is not None:
                 return number and 128 + number
             with turn(run_dir) as is_ours:
                 if is_ours:  # Another process may have been quicker.

@@ -93,6 +93,8 @@ def test_the_second_page_of_a_run_waits_for_the_first(folder):
     first = Page(folder)
     command = [sys.executable, "-m", "dbal_tf.label", str(folder)]
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    said = f"Another process serves this page at {first.address}; this one waits until it ends."
+    assert second.stdout.readline() == f"{said}\n"
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(1.0)
     first.end(signal.SIGTERM)
