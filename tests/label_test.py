@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import runpy
 import signal
@@ -60,6 +61,25 @@ def test_a_signal_ends_it_with_advice(folder, number):
     assert status == 128 + number
     assert f"python -m dbal_tf.label {folder}" in output
     assert "python -m dbal_tf.main --flagfile=" in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_ends_it_quietly(folder, tmp_path, number):
+    slow = "import time; print('importing', flush=True); time.sleep(60)"
+    (tmp_path / "werkzeug.py").write_text(slow)
+    root = pathlib.Path(__file__).parent.parent
+    path = os.pathsep.join([str(tmp_path), str(root)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dbal_tf.label", str(folder)],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == 128 + number
 
 
 def test_a_run_that_has_ended_does_not_go_on(folder):

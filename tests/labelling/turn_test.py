@@ -41,7 +41,8 @@ def test_the_next_waits_for_its_turn(tmp_path):
         assert wait_for_turn(tmp_path, lambda: said.append("first")) is None
         assert wait_for_turn(tmp_path, lambda: said.append("free")) is None
         with turn(tmp_path):
-            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+            signalled = threading.get_ident(), signal.SIGINT
+            threading.Timer(0.5, signal.pthread_kill, signalled).start()
             assert wait_for_turn(tmp_path, lambda: said.append("second")) == signal.SIGINT
         assert said == ["first", "second"]
 
