@@ -56,10 +56,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise ValueError(text)
-    return port
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number from 0 to 65535")
+    return int(text)
 
 
 def _serve(run_dir: pathlib.Path, options: "Options") -> int:

@@ -138,6 +138,14 @@ def test_a_wrong_option_is_a_sentence(folder, option, capsys):
     assert stop.value.code == 2 and capsys.readouterr().err.startswith("dbal_tf: ")
 
 
+@pytest.mark.parametrize("port", ["x", "-1", "65536", "\u0663"])
+def test_a_wrong_port_is_told_what_is_expected(folder, port, capsys):
+    with pytest.raises(SystemExit):
+        label.main([str(folder), f"--port={port}"])
+    expected = f"argument --port: got {port!r}; expected a number from 0 to 65535; see --help."
+    assert capsys.readouterr().err == f"dbal_tf: {expected}\n"
+
+
 @pytest.mark.parametrize("name", ["dataset", " ", "a\tb"])
 def test_a_name_that_cannot_be_used_is_a_sentence(folder, name, capsys):
     assert label.main([str(folder), f"--annotator={name}"]) == 2

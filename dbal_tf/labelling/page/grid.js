@@ -1,8 +1,8 @@
 // A grid of images like the current one: one key answers all that are selected.
 
 import { get, imageUrl, post } from "./api.js";
-import { showClasses } from "./classes.js";
-import { button, counted, find, make, notice, onPress } from "./dom.js";
+import { dim, showClasses } from "./classes.js";
+import { button, counted, find, make, notice, onPress, say } from "./dom.js";
 
 const COUNT = 23;
 /** Of two minutes, so that a renewal may fail once. */
@@ -34,6 +34,7 @@ export class Grid {
 
   showKeys() {
     showClasses(find("grid-classes"), this.keys, (index) => this.answer(index));
+    this.#count();
   }
 
   /** Shows the current image and those like it. */
@@ -53,6 +54,7 @@ export class Grid {
       notice(/** @type {Error} */ (error).message);
     }
     this.#show();
+    say(`${counted(this.#items.size, "image")} to answer at once.`);
   }
 
   /** Keeps the images for this annotator; those that others got meanwhile are left out. */
@@ -127,6 +129,6 @@ export class Grid {
     const selected = [...this.#items.values()].filter(Boolean).length;
     const text = `${counted(selected, "image")}, a label each`;
     find("grid-count").textContent = this.#entry ? text : "";
-    find("grid-classes").classList.toggle("waiting", selected === 0);
+    dim(find("grid-classes"), selected === 0);
   }
 }

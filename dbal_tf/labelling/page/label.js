@@ -1,7 +1,7 @@
 // Labelling one image after the other.
 
 import { Refused } from "./api.js";
-import { markClasses, showClasses } from "./classes.js";
+import { dim, markClasses, showClasses } from "./classes.js";
 import { button, find, make, percent } from "./dom.js";
 import { keyName } from "./keys.js";
 import { hold } from "./pictures.js";
@@ -53,6 +53,7 @@ export class LabelView {
   showKeys() {
     showClasses(find("classes"), this.keys, (index) => this.answer(index));
     markClasses(find("classes"), this.feed.current);
+    this.#dim();
   }
 
   /** Whether the current image can be seen, and so be answered. */
@@ -83,11 +84,15 @@ export class LabelView {
     this.#showReview();
     const fresh = entry?.item !== this.view.shown;
     const shown = this.view.show(entry?.item ?? null);
-    const wait = (/** @type {boolean} */ on) => find("answers").classList.toggle("waiting", on);
-    wait(!this.ready);
+    this.#dim();
     if (!(await shown)) return;
     if (fresh) this.#watch.start();
-    wait(!this.ready);
+    this.#dim();
+  }
+
+  /** Only what can be seen can be answered; skipping and undo are always possible. */
+  #dim() {
+    dim(find("answers"), !this.ready, "#classes button, #actions > :first-child");
   }
 
   /** @param {Entry|null} entry */

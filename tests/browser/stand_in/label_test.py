@@ -133,6 +133,33 @@ def test_undo_is_sent_once_though_its_reply_is_lost(person, label_server):
     assert person.wait_for_image() == items[2]
 
 
+_DIMMED = """
+const dimmed = document.querySelectorAll("#label [aria-disabled=true]");
+return [...dimmed].map((button) => button.innerText);
+"""
+
+
+def test_what_cannot_be_pressed_is_said_and_what_is_saved_is_not(person, label_server):
+    server = label_server(classes=("cat", "dog"))
+    person.open(server.url)
+    assert person.script(_DIMMED) == []
+    server.delay = 0.5
+    person.press(*"1111")
+    assert [text.split()[-1] for text in person.script(_DIMMED)] == ["cat", "dog", "Unsure"]
+    server.delay = 0.0
+    person.wait_for_image()
+    person.wait_until_saved()
+    assert person.script(_DIMMED) == []
+    speaking = "return document.querySelector('#saving, #grid-count').closest('[role=status]')"
+    assert person.script(speaking) is None
+    assert person.text("#said") == "Answered: cat."
+    server.down = True
+    person.press("1")
+    person.wait_for_text("#said", "1 not saved yet · trying again")
+    server.down = False
+    person.wait_for_text("#said", "Saved")
+
+
 def test_answers_wait_while_the_program_is_away_and_survive_a_reload(person, label_server):
     server = label_server()
     person.open(server.url)
