@@ -13,14 +13,15 @@ import shlex
 import sqlite3
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dbal_tf.core import InputError
-from dbal_tf.labelling.offers import DONE, written_state
-from dbal_tf.labelling.server import Options, check_run_dir, serving
 from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
-from dbal_tf.labelling.wire import Refused, annotator
+from dbal_tf.runtime import interrupts
 from dbal_tf.store.layout import how_to_go_on
+
+if TYPE_CHECKING:
+    from dbal_tf.labelling.server import Options
 
 _EXPOSED = (
     "Other machines can reach this page: whoever has the address sees the images and can "
@@ -55,19 +56,21 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise ValueError(text)
-    return port
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected a number from 0 to 65535")
+    return int(text)
 
 
-def _serve(run_dir: pathlib.Path, options: Options) -> int:
+def _serve(run_dir: pathlib.Path, options: "Options") -> int:
     """Serves the page until a signal comes; returns the exit status."""
+    from dbal_tf.labelling.offers import DONE, written_state
+    from dbal_tf.labelling.server import check_run_dir
+
     check_run_dir(run_dir)
     with signals_held():
         number = None
         while number is None:
-            if (number := wait_for_turn(run_dir)) is not None:
+            if (number := wait_for_turn(run_dir, lambda: _say_who_serves(run_dir))) is not None:
                 return number and 128 + number
             with turn(run_dir) as is_ours:
                 if is_ours:  # Another process may have been quicker.
@@ -79,7 +82,18 @@ def _serve(run_dir: pathlib.Path, options: Options) -> int:
     return 128 + number
 
 
-def _show(run_dir: pathlib.Path, options: Options) -> int:
+def _say_who_serves(run_dir: pathlib.Path) -> None:
+    from dbal_tf.labelling.security import read_address
+
+    address = read_address(run_dir)
+    where = f" at {address.url()}" if address.port else ""  # None: it is about to be.
+    told = f"Another process serves this page{where}; this one waits until it ends."
+    print(told, flush=True)
+
+
+def _show(run_dir: pathlib.Path, options: "Options") -> int:
+    from dbal_tf.labelling.server import serving
+
     with serving(run_dir, options) as address:
         print(f"Label at {address}", flush=True)
         if options.expose:
@@ -90,6 +104,10 @@ def _show(run_dir: pathlib.Path, options: Options) -> int:
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; returns its exit status."""
     given = _options(arguments)
+    # Only now: these take a moment, and a signal that comes meanwhile is heard by then.
+    from dbal_tf.labelling.server import Options
+    from dbal_tf.labelling.wire import Refused, annotator
+
     run_dir = given.run_dir
     options = Options(
         given.port, given.expose, given.annotator, given.show_predictions, given.data_dir
@@ -108,7 +126,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def cli() -> None:
     """Runs the program with the command line's arguments."""
-    sys.exit(main(sys.argv[1:]))
+    try:
+        with interrupts.raising():
+            status = main(sys.argv[1:])
+    except interrupts.Interrupted as stop:
+        status = stop.status
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import runpy
 import signal
@@ -62,6 +63,25 @@ def test_a_signal_ends_it_with_advice(folder, number):
     assert "python -m dbal_tf.main --flagfile=" in output
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_it_starts_ends_it_quietly(folder, tmp_path, number):
+    slow = "import time; print('importing', flush=True); time.sleep(60)"
+    (tmp_path / "werkzeug.py").write_text(slow)
+    root = pathlib.Path(__file__).parent.parent
+    path = os.pathsep.join([str(tmp_path), str(root)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dbal_tf.label", str(folder)],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == 128 + number
+
+
 def test_a_run_that_has_ended_does_not_go_on(folder):
     (folder / STATE_FILE).write_text('{"state": "done", "round": 3, "time": ""}')
     _, output = Page(folder).end(signal.SIGTERM)
@@ -93,6 +113,8 @@ def test_the_second_page_of_a_run_waits_for_the_first(folder):
     first = Page(folder)
     command = [sys.executable, "-m", "dbal_tf.label", str(folder)]
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    said = f"Another process serves this page at {first.address}; this one waits until it ends."
+    assert second.stdout.readline() == f"{said}\n"
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(1.0)
     first.end(signal.SIGTERM)
@@ -114,6 +136,14 @@ def test_a_wrong_option_is_a_sentence(folder, option, capsys):
     with pytest.raises(SystemExit) as stop:
         label.main([str(folder), option])
     assert stop.value.code == 2 and capsys.readouterr().err.startswith("dbal_tf: ")
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "65536", "\u0663"])
+def test_a_wrong_port_is_told_what_is_expected(folder, port, capsys):
+    with pytest.raises(SystemExit):
+        label.main([str(folder), f"--port={port}"])
+    expected = f"argument --port: got {port!r}; expected a number from 0 to 65535; see --help."
+    assert capsys.readouterr().err == f"dbal_tf: {expected}\n"
 
 
 @pytest.mark.parametrize("name", ["dataset", " ", "a\tb"])

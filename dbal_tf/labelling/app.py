@@ -66,6 +66,7 @@ class App:
             "/api/answer": self._answer,
             "/api/answers": self._answer,
             "/api/undo": self._undo,
+            "/api/renew": self._renew,
         }
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -165,6 +166,11 @@ class App:
         request, meant = wire.request_id(body.get("id")), body.get("items", [])
         items = wire.item_names(meant) if meant else ()
         return self._at_desk(functools.partial(self._desk.undo, annotator, request, items))
+
+    def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
+        annotator = wire.annotator(body.get("annotator"), self._annotator)
+        items = [self._known(item) for item in wire.item_names(body.get("items"))]
+        return self._at_desk(functools.partial(self._desk.renew, annotator, items))
 
     def _image(self, request: Request) -> Response:
         size = request.args.get("size", "full")

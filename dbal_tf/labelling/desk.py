@@ -15,6 +15,7 @@ from dbal_tf.labelling.ledger import Ledger, as_answer
 from dbal_tf.labelling.offers import Offers
 from dbal_tf.labelling.predictions import Predictions, Probs, as_json
 from dbal_tf.labelling.wire import Answer, Refused, Told
+from dbal_tf.store.layout import how_to_go_on
 from dbal_tf.store.rows import WITHDRAWN, AnswerRecord
 from dbal_tf.store.run_dir import current_flags
 from dbal_tf.store.writer import Store
@@ -64,6 +65,7 @@ class Desk:
             "round": ledger.last_round,
             "rounds": ledger.config.rounds,
             "state": self.offers.state(),
+            "go_on": how_to_go_on(str(self.run_dir)),
             **self._progress.summary(),
         }
 
@@ -148,8 +150,9 @@ class Desk:
         Args:
             annotator: Who gave the answer.
             request: Name of the request.
-            meant: The items of the answer; empty: those of the last one. If no answer of
-                theirs stands, it was taken back before.
+            meant: The items of the answer, each of which loses the annotator's answer that
+                stands; empty: those of the last answer. If none of theirs stands, it was
+                taken back before.
         """
         return self._once(annotator, request, lambda: self._take_back(annotator, meant))
 
@@ -158,20 +161,18 @@ class Desk:
         ledger.refresh()
         self._check(meant)
         given = ledger.given.get(annotator, [])
-        standing = (
-            at
-            for at in reversed(range(len(given)))
-            if self._stands(given[at]) and (not meant or given[at].item in meant)
-        )
-        if (at := next(standing, None)) is not None:
+        standing = (at for at in reversed(range(len(given))) if self._stands(given[at]))
+        if meant:
+            # All of them, also if the person has corrected some in another window.
+            items = [item for item in meant if self._is_theirs(item, annotator)]
+        elif (at := next(standing, None)) is not None:
             items = self._given_with(given[: at + 1])
-            items = [item for item in items if not meant or item in meant]
-            previous = ledger.answer(given[at].item)
-            self._withdraw(items, annotator)
-        elif meant:
-            items, previous = list(meant), ledger.answer(meant[0])
         else:
             return {"item": None}
+        previous = ledger.answer((items or meant)[0])
+        if items:
+            self._withdraw(items, annotator)
+        items = items or list(meant)
         for item in items:
             self.offers.asked_again.discard(item)
             self.leases.take(item, annotator)
@@ -181,22 +182,26 @@ class Desk:
     def _withdraw(self, items: list[str], annotator: str) -> None:
         """Takes the last answers to items back; of a correction, the answer before stands."""
         before = [self.ledger.of_others(item, annotator) for item in items]
-        self._tell(items, WITHDRAWN, annotator, None)
-        if standing := [one for one in before if one is not None]:
-            ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
-            names = [one.annotator for one in standing]
-            self.store.tell(_labels(ids, answers, names), annotator, None)
-            self.ledger.refresh()
+        standing = [one for one in before if one is not None]
+        ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
+        restored = _labels(ids, answers, [one.annotator for one in standing])
+        self.store.withdraw(items, annotator, restored)
+        self.ledger.refresh()
 
     def _stands(self, answer: AnswerRecord) -> bool:
-        return answer.state != WITHDRAWN and self.ledger.last[answer.item] is answer
+        return answer.state != WITHDRAWN and self.ledger.first_told(answer.item) is answer
+
+    def _is_theirs(self, item: str, annotator: str) -> bool:
+        """Says whether an item has an answer, and it is the annotator's."""
+        is_answered = self.ledger.state(item) is not None
+        return is_answered and self.ledger.last[item].annotator == annotator
 
     def _given_with(self, given: list[AnswerRecord]) -> list[str]:
         """Returns the items that the last answer was given to, in order."""
         last = given[-1]
         if last.id in self._together:
             together = self._together[last.id]
-            return [i for i in together if self.ledger.last[i].annotator == last.annotator]
+            return [item for item in together if self._is_theirs(item, last.annotator)]
         items = [last]
         # From before the restart: answers of one transaction have neighbouring ids, and the
         # time spent on them was divided evenly.
@@ -232,11 +237,20 @@ class Desk:
         return self.offers.answerable(self.leases.holder(item))
 
     def lease_with(self, item: str, others: list[str]) -> list[str]:
-        """Leases items to whoever has another one; returns those that were free."""
+        """Leases items to whoever has another one; returns those that are open and free."""
+        self.ledger.refresh()
         annotator = self.leases.holder(item)
-        free = [o for o in others if self.leases.is_free(o, annotator)]
+        # While thumbnails were compared, others may have answered: that ends a lease, too.
+        unanswered = [o for o in others if self.ledger.state(o) is None]
+        free = [o for o in unanswered if self.leases.is_free(o, annotator)]
         # Nobody has the item after two minutes; then nobody can be given more.
         return [o for o in free if not annotator or self.leases.take(o, annotator)]
+
+    def renew(self, annotator: str, items: Sequence[str]) -> dict[str, Any]:
+        """Renews an annotator's leases; returns the items that are still theirs to answer."""
+        self.ledger.refresh()
+        unanswered = (item for item in items if self.ledger.state(item) is None)
+        return {"items": [item for item in unanswered if self.leases.take(item, annotator)]}
 
     def list(self, which: str, offset: int, count: int) -> dict[str, Any]:
         """Returns a part of one of `lists.LISTS`: answered items to look at again."""
@@ -274,6 +288,8 @@ def _labels(
     return Labels(
         np.array(items, np.str_),
         np.array([one if isinstance(one, int) else -1 for one in answers], np.int64),
-        np.array([LABEL_STATES[0] if isinstance(one, int) else one for one in answers]),
+        np.array(
+            [LABEL_STATES[0] if isinstance(one, int) else one for one in answers], np.str_
+        ),
         None if names is None else np.array(names, np.str_),
     )

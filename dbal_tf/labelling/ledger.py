@@ -35,7 +35,8 @@ class Ledger:
         items: All items of the run.
         uses: `TEST` or `VALIDATION` of the items of those splits.
         last: The last answer to each item, withdrawn ones too.
-        given: The answers of each annotator, in order.
+        given: The answers of each annotator, in order; what was told again for them, when
+            somebody's correction was taken back, is not among them.
         asked: The items of all queries.
         last_round: The last committed round; None before the first.
         query: The last query, then its reserve.
@@ -63,7 +64,9 @@ class Ledger:
         }
         self.last: dict[str, AnswerRecord] = {}
         self.given: dict[str, list[AnswerRecord]] = {}
+        # Of each item; those that a restored answer was followed by are left out.
         self._answers: dict[str, list[AnswerRecord]] = {}
+        self._restored: dict[str, AnswerRecord] = {}
         self.asked: frozenset[str] = frozenset()
         self.last_round: int | None = None
         self.query: tuple[str, ...] = ()
@@ -117,8 +120,29 @@ class Ledger:
             self._by_state[earlier.state].pop(answer.item, None)
         self._by_state[answer.state][answer.item] = answer
         self.last[answer.item] = answer
-        self._answers.setdefault(answer.item, []).append(answer)
-        self.given.setdefault(answer.annotator, []).append(answer)
+        self._restored.pop(answer.item, None)
+        if original := self._original(answer, earlier):
+            self._restored[answer.item] = original
+            answers = self._answers[answer.item]
+            del answers[answers.index(original) + 1 :]
+        else:
+            self._answers.setdefault(answer.item, []).append(answer)
+            self.given.setdefault(answer.annotator, []).append(answer)
+
+    def _original(
+        self, answer: AnswerRecord, earlier: AnswerRecord | None
+    ) -> AnswerRecord | None:
+        """Returns the answer that this one tells again behind a withdrawal; None if none."""
+        if earlier is None or earlier.state != WITHDRAWN or answer.seconds is not None:
+            return None
+        before = self.of_others(answer.item, earlier.annotator)
+        said = answer.annotator, answer.label, answer.state
+        is_same = before and (before.annotator, before.label, before.state) == said
+        return before if is_same else None
+
+    def first_told(self, item: str) -> AnswerRecord:
+        """Returns an item's last answer, or, if that restored an earlier one, the earlier."""
+        return self._restored.get(item, self.last[item])
 
     def state(self, item: str) -> str | None:
         """Returns the state of an item's answer; None if it has none, or it was withdrawn."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.store import lock
 from dbal_tf.store.layout import STATE_FILE
 from dbal_tf.store.rows import TEST, VALIDATION
 
-TRAINING, ASKING, DONE = "training", "asking", "done"
+TRAINING, ASKING, DONE, STOPPED = "training", "asking", "done", "stopped"
 _UNSURE = "unsure"
 
 
@@ -61,11 +62,17 @@ class Offers:
     asked_again: set[str] = dataclasses.field(default_factory=set)
 
     def state(self) -> str:
-        """Returns what the run is doing: `training`, `asking` or `done`."""
-        if self.ledger.open()[0]:
-            # What the trainer wrote last may be older than an answer taken back.
-            return ASKING if self._written() != TRAINING else TRAINING
-        return DONE if self._written() == DONE else TRAINING
+        """Returns what the run is doing: `training`, `asking`, `done` or `stopped`.
+
+        It is stopped if it has to train and no process does that.
+        """
+        written, is_open = self._written(), bool(self.ledger.open()[0])
+        # What the trainer wrote last may be older than an answer taken back.
+        if is_open and written != TRAINING:
+            return ASKING
+        if not is_open and written == DONE:
+            return DONE
+        return TRAINING if lock.is_held(self.run_dir) else STOPPED
 
     def _written(self) -> str:
         return written_state(self.run_dir)

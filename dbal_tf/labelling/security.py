@@ -117,6 +117,10 @@ class Address:
     port: int
     token: str
 
+    def url(self, host: str = "127.0.0.1") -> str:
+        """Returns what to open in a browser."""
+        return f"http://{host}:{self.port}/#token={self.token}"
+
 
 def read_address(run_dir: pathlib.Path) -> Address:
     """Returns the address of the last start; port 0 and a new token if there was none."""

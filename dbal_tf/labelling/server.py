@@ -99,10 +99,11 @@ def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
         server = make_server(
             host, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
         )
-        write_address(run_dir, Address(port, kept.token))
+        address = Address(port, kept.token)
+        write_address(run_dir, address)
         stack.enter_context(_running(server))
         name = socket.gethostname() if options.expose else host
-        yield f"http://{name}:{port}/#token={kept.token}"
+        yield address.url(name)
 
 
 def _listen(options: Options, kept: Address) -> socket.socket:

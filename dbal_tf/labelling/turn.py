@@ -5,7 +5,7 @@ import fcntl
 import os
 import pathlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dbal_tf.store.layout import PAGE_LOCK_FILE
 
@@ -56,18 +56,25 @@ def turn(run_dir: pathlib.Path) -> Iterator[bool]:
         yield True
 
 
-def wait_for_turn(run_dir: pathlib.Path) -> int | None:
+def wait_for_turn(run_dir: pathlib.Path, say_so: Callable[[], None]) -> int | None:
     """Waits until no other process serves the run's page.
+
+    Args:
+        run_dir: The run's folder.
+        say_so: Called once, if another process serves it.
 
     Returns:
         None; or the number of a signal that came before that; or 0 if the process
         that started this one has ended, so that nobody needs it any more.
     """
-    parent = os.getppid()
+    parent, is_said = os.getppid(), False
     while True:
         with turn(run_dir) as is_ours:
             if is_ours:
                 return None
+        if not is_said:
+            say_so()
+            is_said = True
         if number := wait(_LOOK_EVERY):
             return number
         if os.getppid() != parent:

@@ -6,11 +6,14 @@ import fcntl
 import os
 import pathlib
 import socket
+import time
 from collections.abc import Iterator
 from typing import TextIO
 
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import LOCK_FILE
+
+_ATTEMPTS, _PAUSE = 3, 0.05  # seconds
 
 
 @contextlib.contextmanager
@@ -35,15 +38,33 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def is_held(folder: pathlib.Path) -> bool:
+    """Says whether a process holds the lock on a folder, as far as can be known."""
+    try:
+        with open(folder / LOCK_FILE, encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def _locked(path: pathlib.Path) -> TextIO:
     # flock, not the existence of the file: the system releases it however the process
     # ends, so that a run that was killed leaves no stale lock behind.
+    attempts = 0
     while True:
         # Appending, because "w" would erase the name of a holder.
         file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            # `is_held` of another process may have had it for this moment.
+            if (attempts := attempts + 1) < _ATTEMPTS:
+                file.close()
+                time.sleep(_PAUSE)
+                continue
             file.seek(0)
             holder = file.read().strip() or "another process"
             file.close()

@@ -213,16 +213,22 @@ class Store:
         with finish_first(), self._transaction() as execute:
             _insert_answers(execute, labels, annotator, seconds)
 
-    def withdraw(self, item: str, annotator: str) -> None:
-        """Takes the last answer to an item back: it is asked for again.
+    def withdraw(
+        self, items: Sequence[str], annotator: str, restored: Labels | None = None
+    ) -> None:
+        """Takes the last answers to items back, in one transaction.
 
         Args:
-            item: Its id; it has an answer.
-            annotator: Name of whoever takes it back.
+            items: Their ids; each has an answer. They are asked for again.
+            annotator: Name of whoever takes them back.
+            restored: For some of them the answers, with names, that stand again: no kill
+                and no beginning of a round comes in between.
         """
-        taken_back = Labels(np.array([item]), np.array([-1]), np.array([WITHDRAWN]))
+        none = np.full(len(items), -1), np.full(len(items), WITHDRAWN)
         with finish_first(), self._transaction() as execute:
-            _insert_answers(execute, taken_back, annotator, None)
+            _insert_answers(execute, Labels(np.array(items, np.str_), *none), annotator, None)
+            if restored is not None:
+                _insert_answers(execute, restored, annotator, None)
 
     def add_artifact(self, round_index: int, kind: str, uri: str) -> None:
         """Records a file that a round wrote after it was committed."""

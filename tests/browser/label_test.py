@@ -119,6 +119,28 @@ def test_an_image_that_is_gone_can_be_skipped(person, tmp_path):
         run.end(signal.SIGKILL)
 
 
+def test_an_image_that_is_gone_cannot_be_answered_after_undo(person, tmp_path):
+    run = LabelledRun(tmp_path / "run", first="gone.png")
+    try:
+        person.open(run.serve(), name="")
+        person.wait("document.querySelector('#ask-name[open]')")
+        person.press(*"Ann", "\ue007")
+        person.wait(
+            "document.querySelector('#stage').dataset.note?.startsWith('gone.png is no')"
+        )
+        time.sleep(1)  # until the page waits for two seconds between two attempts
+        person.press("s", "u")
+        person.wait_for_text("#item", "gone.png")
+        for _ in range(25):
+            assert person.script(_IS_WAITING), "an image that is not there can be answered"
+            person.press("1")
+            time.sleep(0.1)
+        person.wait_until_saved()
+        assert {answer for _, answer, _ in run.rows()} <= {"skipped", "withdrawn"}
+    finally:
+        run.end(signal.SIGKILL)
+
+
 def test_hundred_answers_by_keyboard(person, run):
     person.open(run.serve())
     items = [person.label(run.key) for _ in range(100)]
@@ -206,3 +228,4 @@ def test_a_grid_is_one_answer(person, run):
 
 
 _ESCAPE = "\ue00c"
+_IS_WAITING = "return document.querySelector('#answers').classList.contains('waiting')"

@@ -35,7 +35,7 @@ def test_only_what_the_store_does_not_have_is_new(finished_run):
     with Store(finished_run) as store:
         store.tell(Labels.from_answers({"train-9": "skipped"}), "person")
         assert _new(finished_run, train_9="skipped") == []
-        store.withdraw("train-9", "person")
+        store.withdraw(["train-9"], "person")
         assert _new(finished_run, train_9="skipped") == [("train-9", None, "skipped")]
 
 

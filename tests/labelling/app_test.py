@@ -113,6 +113,14 @@ def test_alike_images_are_open_ones_of_near_brightness(inside):
     assert [one["item"] for one in others] == ["pool-13"]
 
 
+def test_leases_are_renewed(inside):
+    get(inside, "/api/next?annotator=ann&count=1")
+    request = {"annotator": "bob", "items": ["pool-10", "pool-11"]}
+    assert post(inside, "/api/renew", request).json == {"items": ["pool-11"]}
+    assert post(inside, "/api/renew", request | {"items": ["../x"]}).status_code == 404
+    assert post(inside, "/api/renew", request | {"items": 7}).status_code == 400
+
+
 def test_the_curve_has_intervals(inside):
     curve = get(inside, "/api/curve").json
     assert curve["labels"] == [4] and curve["low"][0] < curve["error"][0] < curve["high"][0]

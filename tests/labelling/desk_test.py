@@ -1,7 +1,14 @@
+import contextlib
+import sqlite3
+
 import pytest
 
+from dbal_tf.artifacts import Labels
 from dbal_tf.labelling.desk import Desk
+from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.wire import Refused, Told
+from dbal_tf.store import lock
+from dbal_tf.store.layout import STORE_FILE
 from dbal_tf.store.writer import Store
 
 
@@ -60,6 +67,29 @@ def test_two_annotators_never_get_the_same_item(desk):
     assert second == [("pool-13", "query")]
     desk.answer(told("pool-13", annotator="bob"))
     assert offered(desk, "bob", 1) == [("test-2", "test")]
+
+
+def test_what_another_answered_while_images_were_compared_is_not_leased(desk, asked):
+    offered(desk, "ann", 1)
+    alike = desk.answerable_with("pool-10")[1:4]
+    desk.answer(told(alike[0], annotator="bob"))
+    with Store(asked.folder) as other:
+        other.tell(Labels.from_answers({alike[1]: 2}), "cid")
+    assert desk.lease_with("pool-10", alike) == alike[2:]
+
+
+def test_leases_are_renewed_of_what_is_still_ones_own(asked):
+    now = [0.0]
+    with Store(asked.folder) as store:
+        desk = Desk(asked.folder, store, leases=Leases(lambda: now[0]))
+        items = [item for item, _ in offered(desk, "ann", 4)]
+        assert desk.renew("ann", items) == {"items": items}
+        now[0] = 100.0
+        assert desk.renew("ann", items[:3]) == {"items": items[:3]}
+        now[0] = 200.0
+        assert offered(desk, "bob", 1) == [(items[3], "query")]
+        desk.answer(told(items[0], annotator="bob"))
+        assert desk.renew("ann", items) == {"items": items[1:3]}
 
 
 def test_others_do_not_get_the_reserve_while_a_query_is_on_somebodys_screen(desk):
@@ -138,6 +168,41 @@ def test_undo_of_a_correction_restores_what_another_said(desk, asked):
     assert desk.ledger.answer("pool-10") == 1
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_restored_is_not_the_newest_of_whoever_gave_it(desk, asked, restart):
+    desk.answer(told("pool-10", "pool-11", answer=1, annotator="bob"))
+    desk.answer(told("pool-12", answer=1, annotator="bob"))
+    for _ in range(2):
+        desk.answer(told("pool-11", answer=2, annotator="alice"))
+        desk.undo("alice")
+    with Store(asked.folder) as store:
+        again = Desk(asked.folder, store) if restart else desk
+        assert again.undo("bob")["items"] == ["pool-12"]
+        assert again.undo("bob")["items"] == ["pool-10", "pool-11"]
+        assert again.ledger.answer("pool-11") is None
+
+
+def test_a_correction_of_a_correction_is_taken_back_step_by_step(desk):
+    desk.answer(told("known-0", answer=1, annotator="bob"))
+    desk.answer(told("known-0", answer=2, annotator="alice"))
+    said = [desk.undo(name) and desk.ledger.answer("known-0") for name in ("alice", "bob")]
+    assert said == [1, 0]
+
+
+def test_an_undo_of_a_correction_is_one_transaction(desk, asked):
+    desk.answer(told("pool-10", answer=1, annotator="bob"))
+    desk.answer(told("pool-10", answer=2, annotator="alice"))
+    restoring = "NEW.state = 'labelled' BEGIN SELECT RAISE(FAIL, 'killed'); END"
+    with contextlib.closing(sqlite3.connect(asked.folder / STORE_FILE)) as connection:
+        connection.execute(f"CREATE TRIGGER kill BEFORE INSERT ON answers WHEN {restoring}")
+        with pytest.raises(sqlite3.IntegrityError, match="killed"):
+            desk.undo("alice")
+        connection.execute("DROP TRIGGER kill")
+    assert asked.answers()[-1] == ("pool-10", 2, "labelled", "alice")
+    desk.undo("alice")
+    assert asked.answers()[-1] == ("pool-10", 1, "labelled", "bob")
+
+
 def test_undo_is_of_the_items_that_the_page_means(desk, asked):
     desk.answer(told("pool-10", answer=1))
     desk.answer(told("pool-11", answer=2))
@@ -152,6 +217,15 @@ def test_undo_is_of_the_items_that_the_page_means(desk, asked):
     assert desk.ledger.answer("pool-11") == 2
     with pytest.raises(Refused, match="no image of this run"):
         desk.undo("ann", "u2", ["elsewhere"])
+
+
+def test_undo_takes_back_all_that_the_page_means_though_some_was_corrected(desk):
+    items = ["pool-10", "pool-11", "pool-12", "pool-13"]
+    desk.answer(told(*items, answer=1))
+    desk.answer(told("pool-11", answer=2))  # In another window.
+    desk.answer(told("pool-13", answer=0, annotator="bob"))
+    assert desk.undo("ann", "u1", items)["items"] == items[:3]
+    assert [desk.ledger.answer(item) for item in items] == [None, None, None, 0]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -196,7 +270,10 @@ def test_an_answer_of_any_age_can_be_corrected(desk):
 
 def test_the_trainers_new_round_is_seen(desk, asked):
     desk.answer(told("pool-10", "pool-11", "pool-12", "pool-13"))
-    assert desk.run()["state"] == "training"
+    run = desk.run()
+    assert run["state"] == "stopped" and str(asked.folder) in run["go_on"]
+    with lock.hold(asked.folder):
+        assert desk.run()["state"] == "training"
     asked.ask(1, ["pool-20", "pool-21"])
     assert desk.run()["round"] == 1 and desk.run()["state"] == "asking"
     assert offered(desk)[0] == ("pool-20", "query")

@@ -38,7 +38,7 @@ def test_it_says_what_the_store_says_after_any_answers(asked, seed):
             item = str(rng.choice(items))
             state = str(rng.choice(LABEL_STATES))
             if state == "skipped" and ledger.state(item):
-                trainer.withdraw(item, "ann")
+                trainer.withdraw([item], "ann")
             else:
                 label = int(rng.integers(3)) if state == LABELLED else state
                 store.tell(Labels.from_answers({item: label}), "ann", 1.0)

@@ -3,6 +3,7 @@ import pytest
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.ledger import Ledger
 from dbal_tf.labelling.offers import Offers
+from dbal_tf.store import lock
 from dbal_tf.store.writer import Store
 
 
@@ -15,7 +16,21 @@ def offers(asked):
 def test_the_state_is_what_the_trainer_wrote_unless_the_store_knows_better(offers, asked):
     assert offers.state() == "asking"
     asked.say("training")
-    assert offers.state() == "training"
+    with lock.hold(asked.folder):
+        assert offers.state() == "training"
+
+
+def test_a_run_that_has_to_train_and_does_not_is_stopped(offers, asked):
+    asked.say("training")
+    assert offers.state() == "stopped"
+    asked.ask(1, [])
+    offers.ledger.refresh()
+    for said, state in (("asking", "stopped"), ("training", "stopped"), ("done", "done")):
+        asked.say(said)
+        assert offers.state() == state
+    asked.say("asking")
+    with lock.hold(asked.folder):
+        assert offers.state() == "training"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"state": []}', "\udcff"])

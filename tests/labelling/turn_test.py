@@ -37,14 +37,18 @@ def test_the_next_waits_for_its_turn(tmp_path):
         held = turn(tmp_path)
         held.__enter__()
         threading.Timer(0.1, held.__exit__, (None, None, None)).start()
-        assert wait_for_turn(tmp_path) is None
+        said = []
+        assert wait_for_turn(tmp_path, lambda: said.append("first")) is None
+        assert wait_for_turn(tmp_path, lambda: said.append("free")) is None
         with turn(tmp_path):
-            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-            assert wait_for_turn(tmp_path) == signal.SIGINT
+            signalled = threading.get_ident(), signal.SIGINT
+            threading.Timer(0.5, signal.pthread_kill, signalled).start()
+            assert wait_for_turn(tmp_path, lambda: said.append("second")) == signal.SIGINT
+        assert said == ["first", "second"]
 
 
 def test_nobody_waits_for_a_run_that_has_ended(tmp_path, monkeypatch):
     parents = iter([7, 7, 1])
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
     with signals_held(), turn(tmp_path):
-        assert wait_for_turn(tmp_path) == 0
+        assert wait_for_turn(tmp_path, lambda: None) == 0

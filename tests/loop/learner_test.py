@@ -273,7 +273,7 @@ def test_what_was_taken_back_is_asked_for_again(config, toy, person):
         query = run.ask()
         run.tell(person.answer(query.ids[:2]))
         with _store(config) as page:
-            page.withdraw(str(query.ids[0]), "person")
+            page.withdraw([str(query.ids[0])], "person")
             assert page.reader.answers()[-1].state == WITHDRAWN
         assert run.ask().ids.tolist() == query.ids[[0, 2]].tolist()
         run.tell(person.answer(query.ids[[0, 2]]))

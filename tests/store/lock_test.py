@@ -1,7 +1,9 @@
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -44,6 +46,24 @@ def test_the_lock_of_a_dead_process_is_taken_over(holder, tmp_path, number):
     assert f"process {holder.pid} " in (tmp_path / LOCK_FILE).read_text()
     with lock.hold(tmp_path):
         assert f"process {os.getpid()} " in (tmp_path / LOCK_FILE).read_text()
+
+
+def test_whether_it_is_held_can_be_asked(holder, tmp_path):
+    assert lock.is_held(tmp_path)
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / LOCK_FILE).exists() and not lock.is_held(tmp_path)
+    with lock.hold(tmp_path):
+        assert lock.is_held(tmp_path)
+    assert not lock.is_held(tmp_path) and list(tmp_path.iterdir()) == []
+
+
+def test_a_question_at_the_same_moment_keeps_nobody_out(tmp_path):
+    with open(tmp_path / LOCK_FILE, "a") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        threading.Timer(0.02, asking.close).start()
+        with lock.hold(tmp_path):
+            assert lock.is_held(tmp_path)
 
 
 def test_it_is_free_after_the_block_even_by_an_error(tmp_path):

@@ -9,6 +9,7 @@
  * @typedef {{id?: string, name: string, classes: string[], keys: string[],
  *   show_predictions: string, annotators: boolean, annotator?: string, budget: Budget,
  *   labels_per_hour: number|null, round: number|null, rounds: number, state: string,
+ *   go_on?: string,
  *   advice: string|null}} Run
  * @typedef {{labels: number[], error: number[], low: number[], high: number[]}} Curve
  */

@@ -23,6 +23,18 @@ export function showClasses(box, keys, choose) {
 }
 
 /**
+ * Dims what cannot be pressed now, and says so to screen readers.
+ *
+ * @param {HTMLElement} box Buttons; the others in it are left as they are.
+ * @param {boolean} on
+ * @param {string} [selector] Which of its buttons.
+ */
+export function dim(box, on, selector = "button") {
+  box.classList.toggle("waiting", on);
+  for (const made of box.querySelectorAll(selector)) made.setAttribute("aria-disabled", String(on));
+}
+
+/**
  * Marks what was answered before, and what the network says if that may be seen.
  *
  * @param {HTMLElement} box

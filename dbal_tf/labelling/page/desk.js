@@ -60,6 +60,12 @@ export class Desk extends EventTarget {
     this.#settle(given);
   }
 
+  /** Forgets the answers of this page: undo is of one's own, and the next is somebody else. */
+  leave() {
+    this.history = [];
+    this.#changed();
+  }
+
   /** Takes the last answer back, also one that was given before this page was opened. */
   async undo() {
     const last = this.history.pop();

@@ -26,11 +26,14 @@ export function askName(name) {
   const field = /** @type {HTMLInputElement} */ (find("name-field"));
   field.value = name;
   field.select();
-  // Without a name there is no answer; with one, closing keeps it.
-  dialog.oncancel = (event) => void (name || event.preventDefault());
+  // Without a name there is no answer; with one, Esc keeps it, whatever was typed.
+  dialog.oncancel = (event) => {
+    if (name) field.value = name;
+    else event.preventDefault();
+  };
   return new Promise((resolve) => {
     dialog.onclose = () => {
-      const given = dialog.returnValue === "cancelled" ? name : field.value.trim() || name;
+      const given = field.value.trim() || name;
       if (given) resolve(given);
       else dialog.showModal();
     };

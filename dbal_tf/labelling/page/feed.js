@@ -27,7 +27,8 @@ export class Feed extends EventTarget {
    */
   #answered = new Map();
   #asking = false;
-  #askAgain = false;
+  /** Whether the image may stay when it is asked once more; null if that is not needed. */
+  #again = /** @type {boolean|null} */ (null);
 
   /** @param {() => string} annotator */
   constructor(annotator) {
@@ -108,7 +109,7 @@ export class Feed extends EventTarget {
    */
   async refresh(keepCurrent = true) {
     if (this.#asking) {
-      this.#askAgain = true;
+      this.#again = keepCurrent && (this.#again ?? true);
       return;
     }
     this.#asking = true;
@@ -124,10 +125,9 @@ export class Feed extends EventTarget {
     }
     this.#asking = false;
     this.#changed();
-    if (this.#askAgain) {
-      this.#askAgain = false;
-      await this.refresh(keepCurrent);
-    }
+    const again = this.#again;
+    this.#again = null;
+    if (again !== null) await this.refresh(again);
   }
 
   /** @param {{items: Entry[], left: number, state: string}} reply @param {number} asked

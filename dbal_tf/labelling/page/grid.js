@@ -1,10 +1,12 @@
 // A grid of images like the current one: one key answers all that are selected.
 
-import { get, imageUrl } from "./api.js";
-import { showClasses } from "./classes.js";
-import { button, counted, find, make, notice, onPress } from "./dom.js";
+import { get, imageUrl, post } from "./api.js";
+import { dim, showClasses } from "./classes.js";
+import { button, counted, find, make, notice, onPress, say } from "./dom.js";
 
 const COUNT = 23;
+/** Of two minutes, so that a renewal may fail once. */
+const RENEW_SECONDS = 45;
 
 /** @typedef {import("./api.js").Entry} Entry */
 
@@ -26,10 +28,13 @@ export class Grid {
     this.close = close;
     this.showKeys();
     onPress(find("grid-all"), () => this.#toggleAll());
+    setInterval(() => this.#renew(), 1000 * RENEW_SECONDS);
+    document.addEventListener("visibilitychange", () => this.#renew());
   }
 
   showKeys() {
     showClasses(find("grid-classes"), this.keys, (index) => this.answer(index));
+    this.#count();
   }
 
   /** Shows the current image and those like it. */
@@ -49,6 +54,24 @@ export class Grid {
       notice(/** @type {Error} */ (error).message);
     }
     this.#show();
+    say(`${counted(this.#items.size, "image")} to answer at once.`);
+  }
+
+  /** Keeps the images for this annotator; those that others got meanwhile are left out. */
+  async #renew() {
+    const entry = this.#entry;
+    const others = [...this.#items.keys()].filter((item) => item !== entry?.item);
+    if (!entry || !others.length || document.hidden || find("grid").hidden) return;
+    try {
+      const annotator = this.desk.annotator();
+      const { items } = await post("/api/renew", { items: others, annotator });
+      const lost = others.filter((item) => !items.includes(item));
+      if (this.#entry !== entry || !lost.length) return;
+      for (const item of lost) this.#items.delete(item);
+      this.#show();
+    } catch {
+      // The next renewal may be heard.
+    }
   }
 
   /** @param {number} answer One class for all that are selected. */
@@ -106,6 +129,6 @@ export class Grid {
     const selected = [...this.#items.values()].filter(Boolean).length;
     const text = `${counted(selected, "image")}, a label each`;
     find("grid-count").textContent = this.#entry ? text : "";
-    find("grid-classes").classList.toggle("waiting", selected === 0);
+    dim(find("grid-classes"), selected === 0);
   }
 }

@@ -1,7 +1,7 @@
 // Labelling one image after the other.
 
 import { Refused } from "./api.js";
-import { markClasses, showClasses } from "./classes.js";
+import { dim, markClasses, showClasses } from "./classes.js";
 import { button, find, make, percent } from "./dom.js";
 import { keyName } from "./keys.js";
 import { hold } from "./pictures.js";
@@ -29,12 +29,14 @@ export class LabelView {
    * @param {import("./desk.js").Desk} desk
    * @param {import("./keys.js").ClassKeys} keys
    * @param {(name: string) => void} go Shows another view.
+   * @param {string} [goOn] How to start a run that is stopped.
    */
-  constructor(desk, keys, go) {
+  constructor(desk, keys, go, goOn = "") {
     this.desk = desk;
     this.feed = desk.feed;
     this.keys = keys;
     this.go = go;
+    this.goOn = goOn;
     this.showKeys();
     const act = (/** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ run) =>
       button({}, run, make("kbd", { textContent: keyName(key) }), text);
@@ -51,6 +53,7 @@ export class LabelView {
   showKeys() {
     showClasses(find("classes"), this.keys, (index) => this.answer(index));
     markClasses(find("classes"), this.feed.current);
+    this.#dim();
   }
 
   /** Whether the current image can be seen, and so be answered. */
@@ -81,11 +84,15 @@ export class LabelView {
     this.#showReview();
     const fresh = entry?.item !== this.view.shown;
     const shown = this.view.show(entry?.item ?? null);
-    const wait = (/** @type {boolean} */ on) => find("answers").classList.toggle("waiting", on);
-    wait(!this.ready);
+    this.#dim();
     if (!(await shown)) return;
     if (fresh) this.#watch.start();
-    wait(!this.ready);
+    this.#dim();
+  }
+
+  /** Only what can be seen can be answered; skipping and undo are always possible. */
+  #dim() {
+    dim(find("answers"), !this.ready, "#classes button, #actions > :first-child");
   }
 
   /** @param {Entry|null} entry */
@@ -102,7 +109,8 @@ export class LabelView {
     const { title, text, links } = this.#nothing();
     find("#message h2").textContent = title;
     find("#message p").textContent = text;
-    find("message").classList.toggle("done", this.feed.state === "done" && !this.feed.trouble);
+    const over = ["done", "stopped"].includes(this.feed.state);
+    find("message").classList.toggle("done", over && !this.feed.trouble);
     const buttons = links.map(([name, label]) => button({}, () => this.go(name), label));
     find("#message .row").replaceChildren(...buttons);
   }
@@ -118,6 +126,10 @@ export class LabelView {
     if (state === "training") {
       const text = "New images come by themselves.";
       return { title: "The network is being trained", text, links: [["progress", "Progress"]] };
+    }
+    if (state === "stopped") {
+      const text = `All answers are kept. Start the run, which trains the network. ${this.goOn}`;
+      return { title: "The run is stopped", text, links: [["progress", "Progress"]] };
     }
     if (state === "done") {
       const links = [["progress", "Progress"], ["lists", "Check the answers"]];

@@ -28,7 +28,8 @@ class Page {
     this.feed = new Feed(() => this.name);
     this.keys = new ClassKeys(id, run.classes, run.keys);
     const desk = new Desk(this.feed, this.outbox, () => this.name, (answer) => nameOf(run, answer));
-    this.label = new LabelView(desk, this.keys, (name) => this.show(name));
+    this.desk = desk;
+    this.label = new LabelView(desk, this.keys, (name) => this.show(name), run.go_on);
     this.grid = new Grid(desk, this.keys, () => this.show("label"));
     this.lists = new Lists(desk, () => this.show("label"));
     this.session = new Session(this.feed, this.outbox);
@@ -70,7 +71,9 @@ class Page {
   }
 
   async rename() {
-    this.name = await askName(this.name);
+    const before = this.name;
+    this.name = await askName(before);
+    if (this.name !== before) this.desk.leave();
     keep("annotator", this.name);
     find("annotator").textContent = this.name;
     this.feed.refresh(false);

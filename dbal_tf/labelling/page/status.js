@@ -1,6 +1,6 @@
 // Where the run stands: budget, pace, answers not yet saved.
 
-import { find, make } from "./dom.js";
+import { find, make, say } from "./dom.js";
 
 /** @param {import("./api.js").Run} run */
 export function showRun(run) {
@@ -15,7 +15,7 @@ export function showRun(run) {
     ["Validation set", shared(budget.validation, budget.of_validation)],
     ["Per hour", pace ? count(Math.round(pace)) : ""],
     ["Round", `${Math.min((round ?? 0) + 1, rounds)} of ${rounds}`],
-    ["Network", state === "training" ? "in training" : ""],
+    ["Network", { training: "in training", stopped: "the run is stopped" }[state] ?? ""],
   ];
   const all = [
     ...brief,
@@ -34,11 +34,15 @@ export function showRun(run) {
 /** @param {import("./outbox.js").Outbox} outbox */
 export function showSaving({ waiting, trouble }) {
   const box = find("saving");
+  const was = box.classList.contains("trouble");
   const why = { "": "", unreachable: " · trying again", "signed out": " · signed out" }[trouble];
   box.textContent = waiting ? `${waiting} not saved yet` : "Saved";
   if (waiting) box.append(make("span", { textContent: why }));
   box.classList.toggle("pending", waiting > 0);
-  box.classList.toggle("trouble", waiting > 0 && trouble !== "");
+  const is = waiting > 0 && trouble !== "";
+  box.classList.toggle("trouble", is);
+  // Not at each answer: a screen reader would say nothing else.
+  if (is !== was) say(String(box.textContent));
 }
 
 /** @param {string[][]} pairs Those without a value are left out. */

@@ -64,7 +64,8 @@ export class View {
       found.onProblem();
       await found.ready;
     }
-    if (this.#wanted !== item) return false;
+    // An image that was let go of and is wanted again has another load, which shows it.
+    if (this.#wanted !== item || !found.done) return false;
     this.#stage.classList.remove("loading");
     this.#stage.replaceChildren(found.image);
     this.shown = item;

@@ -116,6 +116,7 @@ class FakeLabelServer:
         self._check_cookie(request)
         with self._lock:
             names = ("run", "next", "answer", "answers", "undo", "list", "alike", "curve")
+            names += ("renew",)
             name = path.removeprefix("/api/")
             if name not in names:
                 abort(404)
@@ -165,6 +166,7 @@ class FakeLabelServer:
             "round": 3,
             "rounds": 10,
             "state": self.state,
+            "go_on": "To go on:\n  python -m dbal_tf.main --flagfile=runs/a/flags.cfg",
             "advice": self.advice,
         }
 
@@ -184,6 +186,13 @@ class FakeLabelServer:
         self.leases |= {item: (annotator, now + 120) for item in chosen}
         entries = [self._entry(item) for item in chosen]
         return {"items": entries, "left": len(free), "state": self.state}
+
+    def _renew(self, annotator, items):
+        answers, leases = self.answers, self.leases
+        free = [item for item in items if item not in answers]
+        own = [item for item in free if leases.get(item, (annotator,))[0] == annotator]
+        self.leases |= {item: (annotator, time.monotonic() + 120) for item in own}
+        return {"items": own}
 
     def _curve(self):
         return self.curve

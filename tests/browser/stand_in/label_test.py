@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-_BACKSPACE, _ESCAPE = "\ue003", "\ue00c"
+_BACKSPACE, _ENTER, _ESCAPE = "\ue003", "\ue007", "\ue00c"
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +77,50 @@ def test_undo_works_after_a_reload(person, label_server):
     assert server.answers == dict(zip(items, (1, 1, 2), strict=True))
 
 
+def rename(person, *keys):
+    person.click("#annotator")
+    person.wait("document.querySelector('#ask-name[open]')")
+    person.press(*keys)
+    person.wait("!document.querySelector('#ask-name[open]')")
+
+
+def test_undo_is_of_the_answers_under_ones_name(person, label_server):
+    server = label_server()
+    person.open(server.url)
+    first, second = (person.label(lambda _: "2") for _ in range(2))
+    person.wait_until_saved()
+    rename(person, *"Ben", _ENTER)
+    assert person.text("#last") == ""
+    person.press("u")
+    person.wait_for_text("#notice", "no answer of yours")
+    assert server.answers == {first: 1, second: 1}
+    rename(person, *"Ann", _ENTER)
+    person.press("u")
+    person.wait_for_text("#item", second)
+    person.wait_until_saved()
+    assert server.answers == {first: 1}
+
+
+def test_a_new_name_gets_images_of_its_own_though_a_request_is_on_its_way(person, label_server):
+    server = label_server()
+    person.open(server.url)
+    person.click("#annotator")
+    person.wait("document.querySelector('#ask-name[open]')")
+    server.delay = 1.0
+    visible = "document.dispatchEvent(new Event('visibilitychange'))"
+    person.script(visible)  # The page asks for images, to renew its leases.
+    person.press(*"Ben", _ENTER)
+    person.script(visible)
+    time.sleep(3)
+    assert server.leases[person.wait_for_image()][0] == "Ben"
+
+
+def test_escape_keeps_the_name(person, label_server):
+    person.open(label_server().url)
+    rename(person, *"Be", _ESCAPE)
+    assert person.text("#annotator") == "Ann"
+
+
 def test_undo_is_sent_once_though_its_reply_is_lost(person, label_server):
     server = label_server()
     person.open(server.url)
@@ -87,6 +131,33 @@ def test_undo_is_sent_once_though_its_reply_is_lost(person, label_server):
     person.wait_until_saved()
     assert server.answers == dict.fromkeys(items[:2], 1)
     assert person.wait_for_image() == items[2]
+
+
+_DIMMED = """
+const dimmed = document.querySelectorAll("#label [aria-disabled=true]");
+return [...dimmed].map((button) => button.innerText);
+"""
+
+
+def test_what_cannot_be_pressed_is_said_and_what_is_saved_is_not(person, label_server):
+    server = label_server(classes=("cat", "dog"))
+    person.open(server.url)
+    assert person.script(_DIMMED) == []
+    server.delay = 0.5
+    person.press(*"1111")
+    assert [text.split()[-1] for text in person.script(_DIMMED)] == ["cat", "dog", "Unsure"]
+    server.delay = 0.0
+    person.wait_for_image()
+    person.wait_until_saved()
+    assert person.script(_DIMMED) == []
+    speaking = "return document.querySelector('#saving, #grid-count').closest('[role=status]')"
+    assert person.script(speaking) is None
+    assert person.text("#said") == "Answered: cat."
+    server.down = True
+    person.press("1")
+    person.wait_for_text("#said", "1 not saved yet · trying again")
+    server.down = False
+    person.wait_for_text("#said", "Saved")
 
 
 def test_answers_wait_while_the_program_is_away_and_survive_a_reload(person, label_server):
@@ -151,6 +222,35 @@ def test_one_key_answers_all_images_alike(person, label_server):
     assert server.answers == {}
 
 
+_FAST = "const slow = setInterval; setInterval = (act, wait) => slow(act, wait / 100);"
+
+
+def test_an_open_grid_keeps_its_images_and_leaves_out_what_others_got(person, label_server):
+    server = label_server()
+    name = "Page.addScriptToEvaluateOnNewDocument"
+    script = person.driver.execute_cdp_cmd(name, {"source": _FAST})
+    try:
+        person.open(server.url)
+    finally:
+        person.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    person.press("g")
+    person.wait("document.querySelectorAll('#grid-tiles img').length == 24")
+    alts = "return [...document.querySelectorAll('#grid-tiles img')].map((image) => image.alt)"
+    shown = person.script(alts)[1:]
+    for _ in range(100):
+        if {server.leases.get(item, ("",))[0] for item in shown} == {"Ann"}:
+            break
+        time.sleep(0.1)
+    assert {server.leases[item][0] for item in shown} == {"Ann"}
+    server.leases |= {shown[3]: ("Ben", time.monotonic() + 120)}
+    person.wait("document.querySelectorAll('#grid-tiles img').length == 23")
+    person.press(_ESCAPE)
+    time.sleep(1)
+    server.leases.clear()
+    time.sleep(1)
+    assert shown[4] not in server.leases, "a closed grid keeps its images"
+
+
 def test_corrections_from_the_list_of_the_model(person, label_server):
     server = label_server()
     person.open(server.url)
@@ -196,6 +296,9 @@ def test_waiting_and_done(person, label_server):
     for _ in range(3):
         person.label(lambda _: "1")
     person.wait_for_text("#message", "The network is being trained")
+    server.state = "stopped"
+    person.wait_for_text("#message", "The run is stopped")
+    person.wait_for_text("#message", "python -m dbal_tf.main --flagfile=runs/a/flags.cfg")
     server.query, server.state = [], "done"
     person.wait_for_text("#message", "Done")
 
