@@ -254,7 +254,7 @@ def test_the_audit_takes_no_offence_at_an_answer_that_is_given_again(
         if when.startswith("while") and len(labels) == 9 and not items:
             with _store(config) as page:
                 items.append(str(page.reader.query(0).ids[0]))
-                page.withdraw(items[0], "person")
+                page.withdraw(items, "person")
         return train(self, fitter, dataset, labels, decay, seed)
 
     monkeypatch.setattr(learner.Trainer, "run", take_back)
@@ -263,7 +263,7 @@ def test_the_audit_takes_no_offence_at_an_answer_that_is_given_again(
     with _store(config) as page:
         item = items[0] if items else str(page.reader.query(0).ids[0])
         if not items:
-            page.withdraw(item, "person")
+            page.withdraw([item], "person")
         page.tell(person.answer([item]), "person", seconds=3.0)
     assert _wrong(config, capsys) == []
 
