@@ -85,3 +85,11 @@ def test_the_best_settings_are_those_that_were_measured():
     given = {"dataset", "validation_size", "num_samples"}
     ours, theirs = best.identity_values(), measured.identity_values()
     assert {name for name in ours if ours[name] != theirs[name]} <= given
+
+
+def test_the_settings_of_vat_are_those_that_were_measured():
+    root = pathlib.Path(__file__).parents[2]
+    given = from_flagfile((root / "configs" / "vat.cfg").read_text()).identity_values()
+    folder = root / "docs" / "results" / "label_efficiency" / "vat" / "bald" / "0"
+    measured = from_flagfile((folder / "flags.cfg").read_text()).identity_values()
+    assert given == measured
