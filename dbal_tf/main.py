@@ -8,7 +8,6 @@ it most, gets them labelled, and repeats. To go on, give the same command again.
   python -m dbal_tf.main --flagfile=configs/quickstart.cfg  two techniques
 """
 
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 
 from dbal_tf import config as settings
+from dbal_tf.config import messages
 from dbal_tf.core import AnswersAwaited, InputError
 from dbal_tf.runtime import faults, interrupts, startup
 from dbal_tf.store.layout import how_to_go_on
@@ -42,23 +42,6 @@ def _define(kind: type) -> Any:
 settings.define_flags({kind: _define(kind) for kind in _DEFINE})
 
 
-# What absl says, and what is said in its place.
-_PLAIN = (
-    (r"ERROR:: Unable to open flagfile: \[Errno \d+\] (.*): '(.*)'", r"--flagfile=\2: \1"),
-    (r"flag (--.*): invalid literal for int.*", r"\1 is no whole number"),
-    (r"flag (--.*): could not convert string to float.*", r"\1 is no number"),
-    (r"(.* Did you mean: .*) \?", r"\1?"),
-)
-
-
-def _plain(text: str) -> str:
-    """Returns absl's message of an error in the words of a command line."""
-    line = text.splitlines()[0].rstrip(".")
-    for pattern, plain in _PLAIN:
-        line = re.sub(f"^{pattern}$", plain, line)
-    return line
-
-
 def _parse(argv: list[str]) -> list[str]:
     """Parses the command line; exits with one sentence if it is wrong."""
     try:
@@ -66,8 +49,7 @@ def _parse(argv: list[str]) -> list[str]:
     except SystemExit:  # absl ends with status 1 after --help.
         sys.exit(0)
     except (flags.Error, UnicodeDecodeError) as error:
-        where = "The flagfile is not UTF-8: " * isinstance(error, UnicodeDecodeError)
-        _fail(f"{where}{_plain(str(error))}; see --help for all flags.")
+        _fail(f"{messages.plain(error)}; see --help for all flags.")
     if FLAGS["verbosity"].using_default_value:
         # Not through FLAGS["verbosity"]: that stays a default, which absl makes INFO.
         FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]

@@ -132,19 +132,3 @@ def test_verbosity_shows_where(program, replaced):
 
 def test_the_package_has_a_version():
     assert __version__.count(".") == 2
-
-
-@pytest.mark.parametrize(
-    ("flag", "says"),
-    [
-        ("--flagfile=absent.cfg", "--flagfile=absent.cfg: No such file or directory"),
-        ("--rounds=many", "--rounds=many is no whole number"),
-        ("--learning_rate=fast", "--learning_rate=fast is no number"),
-        ("--aquisition=bald", "Unknown command line flag 'aquisition'. Did you mean: acquis"),
-    ],
-)
-def test_a_wrong_flag_is_told_in_plain_words(program, flag, says):
-    status, out, err = program(flag)
-    assert (status, out) == (2, "")
-    assert err.startswith(f"dbal_tf: {says}")
-    assert err.endswith("; see --help for all flags.\n")

@@ -126,7 +126,8 @@ ALSO_CHANGED = {
 
 
 def _made_by_settings(kind):
-    return {field.name for field in dataclasses.fields(kind)} - MADE.get(kind, set())
+    fields = {field.name for field in dataclasses.fields(kind) if field.init}
+    return fields - MADE.get(kind, set())
 
 
 def test_every_component_is_listed():
