@@ -29,9 +29,10 @@ def joint_bald(probs_ktc: np.ndarray) -> float:
     """
     probs_ktc = np.asarray(probs_ktc, np.float64)
     configurations, total = _Configurations.none(probs_ktc.shape[1], np.float64), 0.0
+    nothing_to_draw = np.random.default_rng(0)
     for probs_tc in probs_ktc:
         total += float(configurations.gains(probs_tc[np.newaxis])[0])
-        configurations = configurations.extended(probs_tc, sys.maxsize)
+        configurations = configurations.extended(probs_tc, sys.maxsize, nothing_to_draw)
     return total
 
 
@@ -151,7 +152,7 @@ class _Configurations:
         return np.concatenate(parts).astype(np.float64)
 
     def extended(
-        self, probs_tc: np.ndarray, number: int, rng: np.random.Generator | None = None
+        self, probs_tc: np.ndarray, number: int, rng: np.random.Generator
     ) -> "_Configurations":
         """Returns the configurations with one more label, those that can occur.
 
@@ -174,9 +175,8 @@ class _Configurations:
         return _Configurations(weights, joint / joint.sum(axis=1, keepdims=True))
 
 
-def _drawn(weights_m: np.ndarray, number: int, rng: np.random.Generator | None) -> np.ndarray:
+def _drawn(weights_m: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
     """Returns positions drawn in proportion to weights that sum to 1, int64 `[number]`."""
-    rng = rng or np.random.default_rng(0)
     # Stratified: a point in each of so many equal intervals. With one offset for all of them
     # (systematic resampling), parents whose weights are multiples of 1 / number, as they are
     # once drawn, would all be extended at the same quantile of their own distributions.

@@ -111,8 +111,8 @@ class TrainingSettings:
     vat_epsilon: float = option(
         1.5,
         "Length of the change that --trainer=vat makes to an image, L2, for pixel values "
-        "from 0 to 1. At most a third of the distance of images of different classes; 2 is too "
-        "long for MNIST.",
+        "from 0 to 1. Less than half the distance of images of different classes: with 2, fits "
+        "of MNIST took a part of a class for another.",
         above=0.0,
     )
     # Text, because it may be a word instead of a number.

@@ -22,7 +22,7 @@ from dbal_tf.store.files import write_atomically
 from dbal_tf.store.layout import CURVE_FILE, EXPORT_DIR, FLAGS_FILE, STORE_FILE
 from dbal_tf.store.published import is_published
 from dbal_tf.store.recovery import save_what_is_left
-from dbal_tf.store.run_dir import check_flags, check_run_dir
+from dbal_tf.store.run_dir import check_flags, check_run_dir, keep_grid_flags
 
 _VARIED = ("acquisition", "repetition", "repetitions")
 _DataKey = tuple[ExampleGen, int]
@@ -54,12 +54,7 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
     finished = {result.cell.path: result for result in before if result.is_finished}
     datasets = _load([cell for cell in to_do if cell.path not in finished])
     if grid[0].path and (to_do or any(result.record for result in before)):
-        # The flags of the whole grid, so that they report it and finish it, though
-        # only a part is done here.
-        whole = config.replace(only=(), report_only=False)
-        flags = pathlib.Path(config.run_dir, FLAGS_FILE)
-        if not (config.report_only and flags.exists()):
-            write_atomically(flags, whole.to_flags())
+        keep_grid_flags(config)
     for cell in to_do:
         say(f"{cell.name}, repetition {cell.config.repetition}: {cell.config.run_dir}")
         if cell.path in finished:

@@ -25,9 +25,8 @@ from dbal_tf.experiments.fit import VARIED, Fit
 from dbal_tf.experiments.fit_result import FitResult, read_result
 from dbal_tf.experiments.grid import chosen
 from dbal_tf.experiments.labelled_sets import LabelledSet, labelled_set
-from dbal_tf.store.files import write_atomically
-from dbal_tf.store.layout import FLAGS_FILE, STORE_FILE
-from dbal_tf.store.run_dir import check_run_dir
+from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.run_dir import check_run_dir, keep_grid_flags
 
 
 def run(config: Config, say: Say) -> dict[str, FitResult]:
@@ -55,12 +54,7 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
     sets = _sets(to_do, grid)
     systems = {fit.path: _make(fit) for fit in to_do if fit.path not in ended}
     if to_do or ended:
-        # The flags of all fits, so that they report and finish them, though only a
-        # part is done here.
-        whole = config.replace(only=(), report_only=False)
-        flags = pathlib.Path(config.run_dir, FLAGS_FILE)
-        if not (config.report_only and flags.exists()):
-            write_atomically(flags, whole.to_flags())
+        keep_grid_flags(config)
     for number, fit in enumerate(to_do, start=1):
         say(f"{fit.path}, {number} of {len(to_do)}: {fit.folder}")
         if fit.path in ended:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError
+from dbal_tf.store.files import write_atomically
 from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, STORE_FILE
 from dbal_tf.store.reader import RunReader
 
@@ -83,6 +84,16 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
             f"--run_dir={flags.parent} holds a run of other flags: {', '.join(differing)}; "
             f"give it the same flags, as by --flagfile={flags}, or choose another folder."
         )
+
+
+def keep_grid_flags(config: Config) -> None:
+    """Writes the flags of a whole grid, by which it is reported and finished.
+
+    Of the whole, though only a part may be done here. Reports read those that are there.
+    """
+    flags = pathlib.Path(config.run_dir, FLAGS_FILE)
+    if not (config.report_only and flags.exists()):
+        write_atomically(flags, config.replace(only=(), report_only=False).to_flags())
 
 
 def current_flags(run_dir: pathlib.Path, reader: RunReader) -> str:

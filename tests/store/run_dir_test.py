@@ -2,6 +2,7 @@ import pathlib
 
 import pytest
 
+from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.core import InputError
 from dbal_tf.store import run_dir
 
@@ -60,3 +61,16 @@ def test_a_folder_of_several_runs_may_hold_theirs_and_vary_their_flags(tiny, tmp
     run_dir.check_run_dir(config, free=("repetition", "seed"))
     with pytest.raises(InputError, match=r"flags: --seed=4 \(the run has --seed=9\); give"):
         run_dir.check_run_dir(config, free=("repetition",))
+
+
+def test_the_flags_of_a_grid_are_of_the_whole_and_a_report_leaves_them(tiny):
+    flags = pathlib.Path(tiny.run_dir, "flags.cfg")
+    flags.parent.mkdir()
+    grid = tiny.replace(experiment="figure1", only=("bald/0",))
+    run_dir.keep_grid_flags(grid)
+    kept = flags.read_text()
+    assert from_flagfile(kept) == grid.replace(only=())
+    run_dir.keep_grid_flags(grid.replace(report_only=True, repetitions=7))
+    assert flags.read_text() == kept
+    run_dir.keep_grid_flags(grid.replace(repetitions=7))
+    assert from_flagfile(flags.read_text()).repetitions == 7
