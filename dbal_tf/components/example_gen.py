@@ -181,8 +181,8 @@ class ExampleGen:
             if len(np.unique(folds)) == self.folds:
                 return folds == self.fold
             raise InputError(
-                f"--folds={self.folds} of {count} images, near copies together, leaves some "
-                "folds empty; expected fewer folds; lower it or add images."
+                f"--folds={self.folds} of {count} images, near copies and groups together, "
+                "leaves some folds empty; expected fewer folds; lower it or add images."
             )
         wanted = self._counts("test_counts", source)
         drawn = draw_counts(classes, groups, wanted, _TEST_SEED)

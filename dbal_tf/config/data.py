@@ -55,16 +55,23 @@ class DataSettings:
         "(group), or are not looked for (ignore), for drawings that only look alike.",
         choices=known.NEAR_COPIES,
     )
+    groups_csv: str = option(
+        "",
+        "CSV file with the columns id and group for --dataset=image_folder. Images of one "
+        "group, such as one patient or one scene, stay on one side of every split, as near "
+        "copies do.",
+        identity=False,
+    )
     strict: bool = option(
         False,
         "Stop if an image of --dataset=image_folder cannot be read, or a line of --labels_csv "
-        "names none, instead of going on without it.",
+        "or --groups_csv names none, instead of going on without it.",
         identity=False,
     )
     test_size: int = option(
         0,
-        "Images of --dataset=image_folder to test on, drawn at random, near copies together, "
-        "the same for every --seed; 0: a fifth, at most 1000.",
+        "Images of --dataset=image_folder to test on, drawn at random, near copies and groups "
+        "together, the same for every --seed; 0: a fifth, at most 1000.",
         at_least=0,
     )
     folds: int = option(
@@ -72,7 +79,7 @@ class DataSettings:
         "Test on one of so many parts of the images of --dataset=image_folder, in place of "
         "--test_size: repetition r on part r modulo --folds, so that every image is tested on "
         "once in so many repetitions, and the next ones are of other parts. Classes are spread "
-        "evenly, near copies stay together. 0: none.",
+        "evenly, near copies and groups stay together. 0: none.",
         at_least=0,
         at_most=1000,
     )

@@ -29,7 +29,7 @@ _NOUNS = {
 }
 # What only a folder of images has.
 _OF_FOLDERS = (
-    *("labels_csv", "class_names", "image_size", "strict"),
+    *("labels_csv", "groups_csv", "class_names", "image_size", "strict"),
     *("test_size", "test_counts", "folds"),
 )
 _COUNTS = ("initial_counts", "test_counts", "pool_counts")

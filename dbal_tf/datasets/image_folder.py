@@ -22,10 +22,10 @@ from dbal_tf.artifacts import Examples
 from dbal_tf.config import Config
 from dbal_tf.config.data import height_width
 from dbal_tf.core import Findings, InputError
+from dbal_tf.datasets.csv_values import GROUPS, LABELS, CsvColumn, normal
 from dbal_tf.datasets.folder_pixels import load_pixels
-from dbal_tf.datasets.image_files import SUFFIXES, find_images
-from dbal_tf.datasets.label_file import match_labels, normal, read_labels
-from dbal_tf.datasets.near_copies import group_near_copies
+from dbal_tf.datasets.image_files import SUFFIXES, ImageFile, find_images
+from dbal_tf.datasets.near_copies import group_near_copies, merge_groups
 from dbal_tf.datasets.pixel_cache import Index, MappedImages
 from dbal_tf.datasets.source import Source
 
@@ -43,6 +43,7 @@ class FolderOptions:
         resize: How other proportions get that size; see `decoding.resize`.
         strict: Whether an image that cannot be read is an error.
         near_copies: Whether near copies are looked for and grouped.
+        groups_csv: CSV file with the columns id and group; empty: none.
     """
 
     labels_csv: str = ""
@@ -51,6 +52,7 @@ class FolderOptions:
     resize: str = "pad"
     strict: bool = False
     near_copies: bool = True
+    groups_csv: str = ""
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -63,6 +65,7 @@ class FolderOptions:
             config.resize,
             config.strict,
             config.near_copies == "group",
+            config.groups_csv,
         )
 
 
@@ -77,6 +80,39 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
         InputError: The folder or the labels cannot be used; or, with `strict`, a
             file cannot be read.
     """
+    folder, files, set_aside = _find(data_dir)
+    file_ids = [file.id for file in files]
+    labels, label_notes = _labels(file_ids, data_dir, options)
+    given, group_notes = _values(GROUPS, options.groups_csv, file_ids, data_dir, options.strict)
+    class_names = _class_names(labels, options, data_dir)
+    index, pixels = load_pixels(folder, files, options.height_width, options.resize)
+    unreadable = _unreadable(index, set_aside, data_dir, options.strict)
+    rows = np.flatnonzero(index.reasons == "")
+    ids, groups = index.ids[rows], np.arange(len(rows))
+    if options.near_copies:
+        groups = group_near_copies(index.thumbnails[rows])
+    found = Findings(
+        len(files) + len(set_aside),
+        unreadable,
+        _listed(ids, groups, labels),
+        label_notes + group_notes,
+    )
+    numbers = {name: number for number, name in enumerate(class_names)}
+    classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])
+    images, none = MappedImages(pixels, rows), np.zeros(0, np.int64)
+    return Source(
+        Examples(ids, images),
+        classes.astype(np.int64),
+        Examples(ids[:0], images[:0]),
+        none,
+        class_names,
+        merge_groups(groups, [given.get(item, "") for item in ids.tolist()]),
+        found,
+    )
+
+
+def _find(data_dir: str) -> tuple[pathlib.Path, list[ImageFile], dict[str, str]]:
+    """Returns the folder, its images, and path and reason of what is no image."""
     if not data_dir or not os.path.isdir(os.path.expanduser(data_dir)):
         raise InputError(
             f"--data_dir={data_dir} is not a folder; --dataset=image_folder expects one with "
@@ -92,29 +128,7 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
             f"--data_dir={data_dir} holds no images that can be used ({len(set_aside)} are set "
             f"aside{aside}); expected files that end in one of {SUFFIXES}; give another folder."
         )
-    labels, notes = _labels([file.id for file in files], data_dir, options)
-    class_names = _class_names(labels, options, data_dir)
-    index, pixels = load_pixels(folder, files, options.height_width, options.resize)
-    unreadable = _unreadable(index, set_aside, data_dir, options.strict)
-    rows = np.flatnonzero(index.reasons == "")
-    ids, groups = index.ids[rows], np.arange(len(rows))
-    if options.near_copies:
-        groups = group_near_copies(index.thumbnails[rows])
-    found = Findings(
-        len(files) + len(set_aside), unreadable, _listed(ids, groups, labels), notes
-    )
-    numbers = {name: number for number, name in enumerate(class_names)}
-    classes = np.array([numbers.get(labels.get(item, ""), -1) for item in ids.tolist()])
-    images, none = MappedImages(pixels, rows), np.zeros(0, np.int64)
-    return Source(
-        Examples(ids, images),
-        classes.astype(np.int64),
-        Examples(ids[:0], images[:0]),
-        none,
-        class_names,
-        groups,
-        found,
-    )
+    return folder, files, set_aside
 
 
 def _unreadable(
@@ -143,17 +157,26 @@ def _labels(
             _check_parts(ids, data_dir)
         folders, names = _as_named(folders, options.class_names), options.class_names
         return {i: name for i, name in folders.items() if not names or name in names}, ()
-    labels, missing = match_labels(read_labels(path, ids), ids, path)
-    labels = _as_named(labels, options.class_names)
+    labels, notes = _values(LABELS, path, ids, data_dir, options.strict)
+    return _as_named(labels, options.class_names), notes
+
+
+def _values(
+    column: CsvColumn, path: str, ids: list[str], data_dir: str, strict: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns the value of each image in a CSV file, if there is one, and notes on it."""
+    if not path:
+        return {}, ()
+    values, missing = column.of_images(path, ids)
     if not missing:
-        return labels, ()
+        return values, ()
     note = (
-        f"{len(missing)} ids of --labels_csv={path} name no image of --data_dir={data_dir}, "
+        f"{len(missing)} ids of --{column.flag}={path} name no image of --data_dir={data_dir}, "
         f"first {missing[0]}"
     )
-    if options.strict or not labels:
+    if strict or not values:
         raise InputError(f"{note}; expected paths relative to the folder; correct the file.")
-    return labels, (f"{note}; they are left out.",)
+    return values, (f"{note}; they are left out.",)
 
 
 def _check_parts(ids: list[str], data_dir: str) -> None:

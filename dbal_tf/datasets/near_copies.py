@@ -4,6 +4,8 @@ A pair of near copies on both sides of a split would let a test score what was
 learned by heart. Mirrored, turned and cropped copies are not found.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse
 
@@ -41,8 +43,26 @@ def group_near_copies(thumbnails: np.ndarray) -> np.ndarray:
     seen: dict[bytes, int] = {}
     distinct = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in flat])
     groups = _connect(flat[np.unique(distinct, return_index=True)[1]])[distinct]
-    _, starts, numbers = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(starts)).astype(np.int64)[numbers]
+    return _numbered(groups)
+
+
+def merge_groups(groups: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Returns groups in which images of one name are together, too.
+
+    Args:
+        groups: Group numbers from 0, int64, shape `[n]`.
+        names: The name of each image's other group, such as a patient; empty: none.
+
+    Returns:
+        Group numbers from 0 in the order of first members, int64, shape `[n]`.
+
+    >>> merge_groups(np.array([0, 1, 1, 2]), ["a", "", "b", "a"]).tolist()
+    [0, 1, 1, 0]
+    """
+    first: dict[str, int] = {}
+    right = np.array([row for row, name in enumerate(names) if name], np.int64)
+    left = np.array([first.setdefault(names[row], row) for row in right], np.int64)
+    return _numbered(_joined(groups, left, right))
 
 
 def _connect(flat: np.ndarray) -> np.ndarray:
@@ -63,6 +83,12 @@ def _connect(flat: np.ndarray) -> np.ndarray:
         if len(left):
             groups = _joined(groups, left, right)
     return groups
+
+
+def _numbered(groups: np.ndarray) -> np.ndarray:
+    """Returns groups with numbers from 0 in the order of first members."""
+    _, starts, numbers = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(starts)).astype(np.int64)[numbers]
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

@@ -114,9 +114,9 @@ def split_unlabelled(
     validation = draw_groups(rng.permutation(len(ids)), groups, validation_size)
     if len(validation) < validation_size:
         raise InputError(
-            f"{len(validation)} images can be drawn from {len(ids)}, near copies together; "
-            f"expected at least --validation_size={validation_size}; lower it, add images, or "
-            "give --near_copies=ignore if they are no copies."
+            f"{len(validation)} images can be drawn from {len(ids)}, near copies and groups "
+            f"together; expected at least --validation_size={validation_size}; lower it, add "
+            "images, or give --near_copies=ignore if they are no copies."
         )
     is_free = np.ones(len(ids), bool)
     is_free[validation] = False
@@ -239,7 +239,9 @@ def _split_rest(
     if len(rest) < validation_size:
         can_be, advice = "", "lower it or label more"
         if labelled >= validation_size:
-            can_be = f", of which {len(rest)} can be drawn, as near copies stay together"
+            can_be = (
+                f", of which {len(rest)} can be drawn, as near copies and groups stay together"
+            )
             advice = "lower it, add images, or give --near_copies=ignore if they are no copies"
         raise InputError(
             f"{labelled} labelled training images remain after the initial {len(initial)}"

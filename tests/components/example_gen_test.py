@@ -159,6 +159,25 @@ def test_a_folder_for_a_person(folder) -> None:
     assert not (test & validation or test & train or validation & train)
 
 
+def test_a_patient_is_on_one_side_of_every_split(folder, tmp_path) -> None:
+    shutil.rmtree(folder / "loose")
+    rows = [
+        f"{path.relative_to(folder)},{int(path.stem) // 6}" for path in folder.rglob("*.png")
+    ]
+    table = tmp_path / "patients.csv"
+    table.write_text("id,patient\n" + "\n".join(rows))
+    for changes in ({}, {"folds": 3}, {"test_counts": ("a:6", "b:6", "c:6")}):
+        dataset = ExampleGen.from_config(
+            _config(folder, groups_csv=str(table), near_copies="ignore", **changes)
+        ).run(seed=0)
+        test, validation, train = (
+            {pair // 3 for pair in pairs} for pairs in _groups_of(dataset)
+        )
+        assert test
+        assert not (test & validation or test & train or validation & train)
+        assert dataset.findings.near_copies == ()
+
+
 def test_some_classes_and_the_unknown(folder) -> None:
     config = _config(folder, oracle="csv", class_names=("a", "b", "c"), classes=("c", "a"))
     dataset = ExampleGen.from_config(config).run(seed=0)
@@ -214,7 +233,10 @@ def test_counts_of_each_class_by_name(folder) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"folds": 40}, "--folds=40 of 60 images, near copies together, leaves some"),
+        (
+            {"folds": 40},
+            "--folds=40 of 60 images, near copies and groups together, leaves some",
+        ),
         ({"test_counts": ("a:30", "b:1", "c:1")}, "cannot be drawn: a has 20 images"),
         ({"test_counts": ("a:3", "b:1")}, "names a, b; expected each of the classes a, b, c"),
         ({"pool_counts": ("a:3", "d:1")}, "names a, d; expected each of the classes a, b, c"),

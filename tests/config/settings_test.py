@@ -30,6 +30,7 @@ _OTHER = Config(
     dataset="image_folder",
     data_dir="some where",
     labels_csv="labels.csv",
+    groups_csv="groups.csv",
     class_names=("b", "c", "a"),
     image_size="48x64",
     resize="crop",
@@ -446,7 +447,7 @@ _FREE = {
     *("only", "report_only", "bless_max_error", "feature_cache", "beam_options"),
     *("systems", "labels_from", "labels"),
     *("oracle", "show_predictions", "disagreement_folds", "port", "expose"),
-    *("oracle", "labels_csv", "strict"),
+    *("labels_csv", "groups_csv", "strict"),
 }
 # What has a meaning with others only.
 _NEEDS = {
@@ -457,7 +458,8 @@ _NEEDS = {
     "trainer": ("steps",),
     **dict.fromkeys(("unlabelled_batch", "vat_epsilon"), ("trainer", "steps")),
     **dict.fromkeys(
-        ("labels_csv", "class_names", "image_size", "strict", "test_size"), ("dataset",)
+        ("labels_csv", "groups_csv", "class_names", "image_size", "strict", "test_size"),
+        ("dataset",),
     ),
 }
 

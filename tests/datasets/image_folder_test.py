@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 import runpy
 import shutil
@@ -123,6 +124,24 @@ def test_near_copies_are_grouped_and_listed(folder) -> None:
     assert len(source.train) == 7
     source = load(str(folder), FolderOptions(near_copies=False))
     assert (source.groups.tolist(), source.findings.near_copies) == ([*range(7)], ())
+
+
+def test_groups_of_a_file_join_near_copies(folder, tmp_path) -> None:
+    shutil.copy(folder / "cat/0.png", folder / "dog/copy.png")
+    table = tmp_path / "groups.csv"
+    table.write_text("id,group\ncat/1,p\ndog/copy,p\ngone,p\n")
+    options = FolderOptions(groups_csv=str(table))
+    source = load(str(folder), options)
+    first, second, copy = (
+        source.groups[source.train.rows(np.array([item]))[0]]
+        for item in ("cat/0.png", "cat/1.png", "dog/copy.png")
+    )
+    assert first == second == copy
+    assert len(set(source.groups.tolist())) == 5
+    assert len(source.findings.near_copies) == 1, "the others are not copies"
+    assert "1 ids of --groups_csv" in source.findings.notes[0]
+    with pytest.raises(InputError, match="1 ids of --groups_csv"):
+        load(str(folder), dataclasses.replace(options, strict=True))
 
 
 @pytest.mark.parametrize(

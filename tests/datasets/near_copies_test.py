@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from dbal_tf.datasets import near_copies
 from dbal_tf.datasets.decoding import decode, resize
-from dbal_tf.datasets.near_copies import group_near_copies
+from dbal_tf.datasets.near_copies import group_near_copies, merge_groups
 
 
 def _thumbnail(image: Image.Image) -> np.ndarray:
@@ -93,3 +93,23 @@ def test_isic(test_data) -> None:
     assert {"ISIC_0001442", "ISIC_0001742"} in found
     assert {"ISIC_0000519", "ISIC_0011295"} in found
     assert sum(counts[counts > 1]) - 4 <= 3, "false alarms"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "a", "b", "c"])), max_size=12)
+)
+def test_merged_groups_are_the_finest_that_hold_both(pairs) -> None:
+    groups = np.array([group for group, _ in pairs], np.int64) % max(1, len(pairs))
+    names = [name for _, name in pairs]
+    merged = merge_groups(groups, names).tolist()
+    # Whatever is reached by steps from an image to one of its group or name is in its group.
+    reached = [{row} for row in range(len(pairs))]
+    for _ in pairs:
+        for row, (group, name) in enumerate(pairs):
+            for other, (its_group, its_name) in enumerate(pairs):
+                same_group = group % max(1, len(pairs)) == its_group % max(1, len(pairs))
+                if same_group or (name and name == its_name):
+                    reached[row] |= reached[other]
+    for row, rows in enumerate(reached):
+        assert rows == {other for other, group in enumerate(merged) if group == merged[row]}
+    assert list(dict.fromkeys(merged)) == list(range(len(set(merged))))

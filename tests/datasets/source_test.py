@@ -126,8 +126,8 @@ def test_a_test_set_that_a_large_group_makes_small_is_told() -> None:
     held = _sixty(58).hold_out(12, seed=0)
     assert len(held.test) == 2
     assert held.findings.notes == (
-        "The test set has 2 images and not 12, as near copies stay together and the largest "
-        "group has 58 images, such as 00 and 57; near_copies.csv lists them; "
+        "The test set has 2 images and not 12, as near copies and groups stay together and the "
+        "largest group has 58 images, such as 00 and 57; near_copies.csv lists them; "
         "--near_copies=ignore is for images that only look alike.",
     )
     assert _sixty(40).hold_out(12, seed=0).findings.notes == ()
@@ -137,7 +137,7 @@ def test_a_test_set_of_nothing_is_refused() -> None:
     with pytest.raises(InputError) as error:
         _sixty(60).hold_out(12, seed=0)
     assert str(error.value) == (
-        "A test set of 12 of the 60 images cannot be drawn, as near copies stay together and "
-        "the largest group has 60 images, such as 00 and 59; give another --test_size, or "
-        "--near_copies=ignore if they are no copies."
+        "A test set of 12 of the 60 images cannot be drawn, as near copies and groups stay "
+        "together and the largest group has 60 images, such as 00 and 59; give another "
+        "--test_size, or --near_copies=ignore if they are no copies."
     )

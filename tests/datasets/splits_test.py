@@ -188,7 +188,11 @@ def test_few_labels(drawn: tuple[dict, np.ndarray]) -> None:
     try:
         splits = split_unlabelled(**given_ones, groups=groups)
     except InputError as error:
-        said = ("near copies together", "pool", "have a label; expected some without one")
+        said = (
+            "near copies and groups together",
+            "pool",
+            "have a label; expected some without one",
+        )
         assert any(reason in str(error) for reason in said)
         return
     _check_groups(arguments["ids"].tolist(), groups, splits)
@@ -213,8 +217,8 @@ def test_a_large_group_is_why_too_few_are_left() -> None:
         make_splits(_ids(30), classes, 2, 1, 5, seed=0, groups=groups)
     assert str(error.value) == (
         "28 labelled training images remain after the initial 2, of which 0 can be drawn, as "
-        "near copies stay together; expected at least --validation_size=5; lower it, add "
-        "images, or give --near_copies=ignore if they are no copies."
+        "near copies and groups stay together; expected at least --validation_size=5; lower "
+        "it, add images, or give --near_copies=ignore if they are no copies."
     )
     with pytest.raises(InputError, match="give --near_copies=ignore"):
         split_unlabelled(_ids(30), np.full(30, -1), 5, seed=0, groups=groups)

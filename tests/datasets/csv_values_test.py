@@ -3,13 +3,13 @@ import pathlib
 import pytest
 
 from dbal_tf.core import InputError
-from dbal_tf.datasets.label_file import match_labels, read_labels
+from dbal_tf.datasets.csv_values import GROUPS, LABELS
 
 
 def _read(folder: pathlib.Path, content: bytes | str) -> dict[str, str]:
     path = folder / "labels.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_labels(str(path))
+    return LABELS.read(str(path))
 
 
 @pytest.mark.parametrize(
@@ -49,40 +49,50 @@ def test_what_cannot_be_used(tmp_path, content: bytes | str, message: str) -> No
 
 def test_no_file(tmp_path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        read_labels(str(tmp_path / "none.csv"))
+        LABELS.read(str(tmp_path / "none.csv"))
 
 
 def test_of_several_columns_that_one_which_names_the_images(tmp_path) -> None:
     (tmp_path / "labels.csv").write_text("id,filename,label\n1,4.png,cat\n2,3.png,dog\n")
     path, right = str(tmp_path / "labels.csv"), {"4.png": "cat", "3.png": "dog"}
-    assert read_labels(path, ["1.png", "2.png", "3.png", "4.png"]) == right
-    assert read_labels(path, [f"x/{number}.png" for number in range(5)]) == right
+    assert LABELS.read(path, ["1.png", "2.png", "3.png", "4.png"]) == right
+    assert LABELS.read(path, [f"x/{number}.png" for number in range(5)]) == right
     with pytest.raises(InputError, match="columns id and filename, which name 0 images each"):
-        read_labels(path, ["1.jpg", "4.jpg"])
+        LABELS.read(path, ["1.jpg", "4.jpg"])
     (tmp_path / "labels.csv").write_text("id,path,label\na,a,cat\nb,b,dog\n")
-    assert read_labels(path, ["a.png"]) == {"a": "cat", "b": "dog"}
+    assert LABELS.read(path, ["a.png"]) == {"a": "cat", "b": "dog"}
 
 
 def test_shorter_names() -> None:
     ids = ["x/a.png", "x/b.jpg", "y/b.jpg", "c.png"]
     labels = {"x/a": "1", "x/b.jpg": "2", "c": "3", "gone": "4"}
-    matched, missing = match_labels(labels, ids, "f")
+    matched, missing = LABELS.match(labels, ids, "f")
     assert matched == {"x/a.png": "1", "x/b.jpg": "2", "c.png": "3"}
     assert missing == ["gone"]
-    assert match_labels({"a": "1", "a.png": "1"}, ids, "f")[0] == {"x/a.png": "1"}
+    assert LABELS.match({"a": "1", "a.png": "1"}, ids, "f")[0] == {"x/a.png": "1"}
 
 
 def test_accents_in_two_ways() -> None:
     whole, apart = "caf\u00e9/1.png", "cafe\u0301/1.png"
     for on_disk, written in ((whole, apart), (apart, whole), (apart, whole[:-4])):
-        assert match_labels({written: "a"}, [on_disk], "f") == ({on_disk: "a"}, [])
-    assert match_labels({whole: "a"}, [whole, apart], "f")[0] == {whole: "a"}
+        assert LABELS.match({written: "a"}, [on_disk], "f") == ({on_disk: "a"}, [])
+    assert LABELS.match({whole: "a"}, [whole, apart], "f")[0] == {whole: "a"}
     with pytest.raises(InputError, match="which may be"):
-        match_labels({whole[:-4]: "a"}, [whole, apart], "f")
+        LABELS.match({whole[:-4]: "a"}, [whole, apart], "f")
 
 
 def test_two_meanings() -> None:
     with pytest.raises(InputError, match=r"b.jpg, which may be x/b.jpg or y/b.jpg"):
-        match_labels({"b.jpg": "1"}, ["x/b.jpg", "y/b.jpg"], "f")
+        LABELS.match({"b.jpg": "1"}, ["x/b.jpg", "y/b.jpg"], "f")
     with pytest.raises(InputError, match=r"x/a.png is 2 and that it is 1"):
-        match_labels({"a": "1", "x/a": "2"}, ["x/a.png"], "f")
+        LABELS.match({"a": "1", "x/a": "2"}, ["x/a.png"], "f")
+
+
+def test_groups_are_read_as_labels_are(tmp_path) -> None:
+    path = tmp_path / "patients.csv"
+    path.write_text("id,label,patient\na,cat,7\nb,dog,7\nc,dog,\ngone,dog,8\n")
+    found = GROUPS.of_images(str(path), ["x/a.png", "x/b.png", "x/c.png"])
+    assert found == ({"x/a.png": "7", "x/b.png": "7"}, ["gone"])
+    path.write_text("id,label\na,cat\n")
+    with pytest.raises(InputError, match=r"--groups_csv=.*expected id and group, separated"):
+        GROUPS.read(str(path))
