@@ -50,7 +50,7 @@ check_disk() {
         "need about 4000 MB; free some, or set DBAL_TF_VENV to a folder on a larger disk."
 }
 
-# Sets $base to the Python that creates the environment or is in it; fails with a reason if none can.
+# Sets $base to the Python to use, the environment's own if it exists, or fails with a reason.
 check() {
     local version
     if version=$(version_of "$python"); then
