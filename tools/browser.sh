@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets the project up with what tests/browser needs, then runs those tests; arguments
+# Sets up the project and what tests/browser needs, then runs those tests; arguments
 # are passed on to pytest. Chromium and its driver come from Debian (apt-get, as root).
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"

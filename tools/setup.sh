@@ -1,6 +1,6 @@
-# Sourced by tools/run and tools/test: makes the virtual environment, installs
+# Sourced by tools/run and tools/test: creates the virtual environment, installs
 # what is missing, and sets $root (the project) and $python (the environment's).
-# DBAL_TF_VENV names the environment's folder; without it, it is .venv.
+# DBAL_TF_VENV is the environment's folder; the default is .venv.
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${DBAL_TF_VENV:-$root/.venv}
@@ -20,7 +20,7 @@ is_supported() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
 
-# Sets $base to a Python that can make the environment.
+# Sets $base to a Python that can create the environment.
 find_python() {
     local candidate version found='no python3' without_venv=''
     for candidate in python3 python3.11 python3.12 python3.13; do
@@ -40,7 +40,7 @@ find_python() {
         "Ubuntu: apt install python3.12 python3.12-venv) and run this again."
 }
 
-# An installation takes about 3 GB, its downloads another for a while.
+# An installation takes about 3 GB, and its downloads take another one temporarily.
 check_disk() {
     local folder=$venv free_mb
     while [[ ! -d $folder ]]; do folder=$(dirname -- "$folder"); done
@@ -50,7 +50,7 @@ check_disk() {
         "need about 4000 MB; free some, or set DBAL_TF_VENV to a folder on a larger disk."
 }
 
-# Sets $base to the Python that installs, or says what is in the way.
+# Sets $base to the Python to use, the environment's own if it exists, or fails with a reason.
 check() {
     local version
     if version=$(version_of "$python"); then
@@ -66,7 +66,7 @@ check() {
     compgen -G "$venv/lib/python3*/site-packages/tensorflow" >/dev/null || check_disk
 }
 
-# Goes on from whatever an interrupted installation has left.
+# Also completes an interrupted installation.
 install() {
     local pip=("$python" -m pip install --quiet --no-input --disable-pip-version-check)
     { [[ $base == "$python" ]] || "$base" -m venv --clear "$venv"; } &&
