@@ -1,4 +1,4 @@
-"""Times queries from 10,000 images, for each kind of batch and epig, against bald with top_k."""
+"""Times queries from 10,000 images, by kind of batch and by epig, against bald with top_k."""
 
 import functools
 import time
