@@ -1,12 +1,12 @@
-"""Measures seconds: scoring, the whole pool, batches, a fit and a round; ours and the peers'.
+"""Times scoring, the whole pool, batches, a fit and a round, for this program and its peers.
 
   python tools/benchmark.py --data_dir=<folder with MNIST> --out=<folder>
 
 All ways get the same MNIST images and the same weights, those of the paper's
-network trained on 300 labels. They are run in turn and medians are compared; a
-peer whose probabilities are not those of ours is an error. Peers that are not
-installed are named as absent; requirements-benchmark.txt has them. Each part
-writes its tables as Markdown, and as JSON with all seconds.
+network trained on 300 labels. They run in turn and are compared by their medians.
+It is an error if the probabilities of a peer differ from ours. The table says
+which peers are not installed; requirements-benchmark.txt has them. Each part
+writes its tables as Markdown, and as JSON with all measured seconds.
 """
 
 import dataclasses

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Kills runs at random moments and compares what comes of them with one that was not.
+"""Kills runs at random moments, lets them finish, and compares them with an undisturbed run.
 
     python tools/chaos.py --kills=100 --seed=0
 
-Each run of digits is killed (SIGKILL) in a phase drawn by the seed, at a moment
-drawn inside that phase, started again, and so on; then it ends and must equal
-the undisturbed run: ids, labels, scores, seeds and curve, but for seconds and
-versions. It must pass the audit, too. Ends with status 1 if one does not.
+Each run on digits is killed (SIGKILL) at a random moment of a random phase, both
+drawn from the seed, and started again, as often as --per_run says. Then it runs to
+its end. It must equal the undisturbed run in ids, labels, scores, seeds and curve,
+except for seconds and versions, and it must pass the audit. Ends with status 1 if a
+run fails.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 from dbal_tf.audit import command as audit
 from dbal_tf.store.reader import RunReader
 
-# As the run logs them. Between `ask` and `tell` a query waits for its answers.
+# Names as in the log. Between `ask` and `tell` a query waits for its answers.
 PHASES = (
     *("starting", "train", "evaluate", "score", "export", "report"),
     *("ask", "label", "tell"),
@@ -40,12 +41,12 @@ _FLAGS = (
 
 
 class Process:
-    """A run in a process of its own, whose phases can be followed.
+    """A run in a separate process, whose phases can be followed.
 
     Args:
         run_dir: The run's folder.
         warm: Whether to fork this process, which has imported TensorFlow,
-            instead of starting Python anew.
+            instead of starting a new Python.
     """
 
     def __init__(self, run_dir: pathlib.Path, warm: bool) -> None:
@@ -70,12 +71,12 @@ class Process:
                 yield self.phase
 
     def kill(self) -> None:
-        """Kills the process, if it still runs."""
+        """Kills the process if it is still running."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
     def end(self) -> int:
-        """Waits for the end; returns the exit status, negative for a signal."""
+        """Waits for the process; returns its exit status, negative for a signal."""
         for _ in self.phases():
             pass
         self._lines.close()
@@ -97,7 +98,7 @@ def _become(command: list[str], warm: bool) -> None:
 
 
 def undisturbed(run_dir: pathlib.Path, warm: bool) -> dict[str, list[float]]:
-    """Runs to the end; returns how long each of its phases took, in order."""
+    """Does one run to its end; returns the seconds of each phase, in order."""
     process, before, seconds = Process(run_dir, warm), time.perf_counter(), {}
     phase = "starting"
     for following in [*_stamped(process), ("", None)]:
@@ -117,11 +118,11 @@ def _stamped(process: Process) -> Iterator[tuple[str, float]]:
 
 
 def disturb(job: tuple) -> tuple[list[str], list[str]]:
-    """Kills one run again and again, and lets it end.
+    """Kills one run again and again, then lets it finish.
 
     Args:
-        job: Its folder, the seed, how many kills, the phases' seconds, warm,
-            and the folder of the undisturbed run.
+        job: The run's folder, the seed, the number of kills, the seconds of each
+            phase, warm, and the folder of the undisturbed run.
 
     Returns:
         The phase that each kill hit, and what differs in the end.
@@ -145,7 +146,7 @@ def disturb(job: tuple) -> tuple[list[str], list[str]]:
 
 
 def _wait_for(process: Process, target: str, skipped: int) -> bool:
-    """Waits until a phase begins for the so-and-so-many-th time."""
+    """Waits until a phase begins, after `skipped` earlier ones of the same name."""
     if target == "starting":
         return True
     for phase in process.phases():
@@ -157,7 +158,7 @@ def _wait_for(process: Process, target: str, skipped: int) -> bool:
 
 
 def differences(run_dir: pathlib.Path, other: pathlib.Path) -> list[str]:
-    """Returns what makes two runs differ, and what the audit finds wrong."""
+    """Returns which facts of two runs differ, and what the audit finds wrong."""
     ours, theirs = facts(run_dir), facts(other)
     found = [name for name in ours if ours[name] != theirs[name]]
     said = io.StringIO()
@@ -168,7 +169,7 @@ def differences(run_dir: pathlib.Path, other: pathlib.Path) -> list[str]:
 
 
 def facts(run_dir: pathlib.Path) -> dict[str, object]:
-    """Returns all of a run that must repeat."""
+    """Returns everything of a run that a repetition must reproduce."""
     reader = RunReader.open(run_dir)
     points = [row.point for row in reader.rounds()]
     curve = (run_dir / "curve.csv").read_text().splitlines()
@@ -225,7 +226,7 @@ def main() -> None:
 
 
 def report(outcomes: list[tuple[list[str], list[str]]], seconds: float) -> int:
-    """Prints what was hit and what came of it; returns the exit status."""
+    """Prints the kills by phase and all differences; returns the exit status."""
     hits = Counter(phase for hit, _ in outcomes for phase in hit)
     for phase in PHASES:
         print(f"{phase:>10}{hits[phase]:5d} kills")

@@ -1,8 +1,9 @@
-"""Compares MC dropout with Keras's own, `model(images, training=True)`.
+"""Compares MC dropout with that of Keras, `model(images, training=True)`.
 
-Both draw class probabilities from one distribution, so their means and
+Both draw class probabilities from the same distribution, so their means and
 variances over many samples differ by a few standard errors at most. Ends with
-status 1 if they differ by more than chance does once in 10,000 checks.
+status 1 if they differ by more than chance explains in all but one of 10,000
+checks.
 
   python tools/check_against_keras.py --data_dir=<folder with MNIST>
 """
@@ -46,7 +47,7 @@ def keras_samples(network: keras.Model, images: np.ndarray, num_samples: int) ->
 
 
 def z_scores(ours_tnc: np.ndarray, others_tnc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns how many standard errors means and variances differ, each `[n, c]`."""
+    """Returns the differences of means and of variances in standard errors, each `[n, c]`."""
 
     def z(ours: np.ndarray, others: np.ndarray) -> np.ndarray:
         squared_error = ours.var(axis=0) / len(ours) + others.var(axis=0) / len(others)
@@ -58,7 +59,7 @@ def z_scores(ours_tnc: np.ndarray, others_tnc: np.ndarray) -> tuple[np.ndarray, 
 
 
 def bound(comparisons: int, chance: float = 1e-4) -> float:
-    """Returns what the largest |z| of a correct program exceeds so rarely."""
+    """Returns the limit that the largest |z| of a correct program exceeds with this chance."""
     return float(scipy.stats.norm.isf(chance / comparisons / 2))
 
 
@@ -91,7 +92,7 @@ def main() -> int:
     worst = np.abs(z_mean).max(), np.abs(z_variance).max()
     print(f"{flags.images} images, {flags.samples} samples, {z_mean.size} probabilities")
     print(f"largest |z| of the means {worst[0]:.2f}, of the variances {worst[1]:.2f}")
-    print(f"expected below {limit:.2f}, but for one check in 10,000")
+    print(f"expected below {limit:.2f}, except in one check of 10,000")
     return int(max(worst) > limit)
 
 

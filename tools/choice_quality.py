@@ -1,10 +1,11 @@
-"""How good the choice is that few posterior samples, or fast ones, make.
+"""Measures how well few or approximate posterior samples choose the best images.
 
-The reference is exact MC dropout with many samples and another seed, on a
-pool of real MNIST, by a network trained on a few labels. For every way of
-scoring: the rank correlation (Spearman) of its scores with the reference, how
-many of the reference's best 10 and 100 it finds, and the quality of its ten:
-their mean BALD in the reference over that of the best ten. Prints a table.
+The reference is exact MC dropout with many samples and another seed, on a pool
+of MNIST images, with a network trained on a few labels. Prints a table with a row
+for each way of scoring: the rank correlation (Spearman) of its scores with the
+reference, the shares of the reference's best 10 and 100 that it finds, and the
+quality of its ten: their mean BALD score in the reference, divided by that of the
+best ten.
 
   python tools/choice_quality.py --data_dir=<folder with MNIST>
 """
@@ -43,7 +44,7 @@ _WAYS = {
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What many samples say of the pool: BALD and predictive entropy, `[n]`."""
+    """The pool's scores from many samples: BALD and predictive entropy, `[n]`."""
 
     bald_n: np.ndarray
     entropy_n: np.ndarray
@@ -55,12 +56,12 @@ class Reference:
         return cls(*(np.asarray(scores, np.float64) for scores in both))
 
     def quality(self, chosen: np.ndarray) -> float:
-        """Returns the chosen items' mean BALD over that of as many best ones."""
+        """Returns the mean BALD of the chosen items, divided by that of as many best ones."""
         best = np.sort(self.bald_n)[-len(chosen) :]
         return float(self.bald_n[chosen].mean() / best.mean())
 
     def overlap(self, chosen: np.ndarray) -> float:
-        """Returns the share of as many best items that are among the chosen."""
+        """Returns the share of the best items, as many as were chosen, that were chosen."""
         best = top_k(self.bald_n, len(chosen), seed=0)
         return len(np.intersect1d(best, chosen)) / len(chosen)
 
@@ -68,10 +69,10 @@ class Reference:
 def measures(
     scorer: PoolScorer, model: Model, pool: Examples, reference: Reference, seed: int
 ) -> list[float]:
-    """Returns a way's two correlations, two overlaps and its quality.
+    """Returns the two correlations, two overlaps and the quality of a way of scoring.
 
-    A way that refines has scores for the refined items alone, and no
-    correlation.
+    A way that refines has scores for the refined items only, so its correlations
+    are NaN.
     """
     scores = scorer.run(model, pool, seed)
     rows = scores.ids.astype(int)
@@ -90,13 +91,13 @@ def measures(
 
 
 def main() -> None:
-    """Reads the command line, measures and prints."""
+    """Measures each way of scoring and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="folder with MNIST")
     parser.add_argument("--labels", type=int, default=300, help="labels of the network")
     parser.add_argument("--pool", type=int, default=8000, help="images that are scored")
     parser.add_argument("--samples", type=int, default=5000, help="T of the reference")
-    parser.add_argument("--seeds", type=int, default=3, help="repetitions of every way")
+    parser.add_argument("--seeds", type=int, default=3, help="repetitions of each way")
     options = parser.parse_args()
     source = LOADERS["mnist"](options.data_dir)
     images = source.train.images

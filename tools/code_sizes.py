@@ -1,4 +1,4 @@
-"""Prints how long the files and functions are, and how much of them is prose."""
+"""Prints the lengths of files and functions, and the shares of docstrings and comments."""
 
 import argparse
 import ast
@@ -19,8 +19,8 @@ class Sizes:
     """The sizes of the Python files below a folder, in lines.
 
     Attributes:
-        files: By the file's path below the folder.
-        functions: By `path:line name`, decorators left out.
+        files: By the path of the file, relative to the folder.
+        functions: By `path:line name`, without decorators.
         docstrings: Lines of all docstrings.
         comments: Lines that are a comment or end in one.
     """
@@ -37,7 +37,7 @@ class Sizes:
 
     @property
     def top_level(self) -> list[str]:
-        """The files that lie right in the folder."""
+        """The files directly in the folder."""
         return [name for name in self.files if "/" not in name]
 
 

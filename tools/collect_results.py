@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Copies the small results of runs to a folder, and prints a table of them.
+"""Copies the small result files of runs to a folder, and prints a table of them.
 
     python tools/collect_results.py --out=docs/results/mnist RUN_DIR [RUN_DIR ...]
 
-Kept are curve.csv, flags.cfg, picks.csv (round, rank, id, class, score) and
-versions.json of each finished run, with `--unfinished` of every run. The runs of
-a grid keep their places in it, so that `--report_only` can report what is kept. Of
-fits of semi-supervised systems (`--experiment=table2`) result.json and flags.cfg
-are kept. Of single runs a curve.png is drawn, of all that the folder then holds. The table
-is in Markdown.
+It copies curve.csv, flags.cfg, picks.csv (round, rank, id, class, score) and
+versions.json of each finished run, or with `--unfinished` of every run. The runs of
+a grid keep their sub-folders, so that `--report_only` can report on the copies. Of
+fits of semi-supervised systems (`--experiment=table2`) it copies result.json and
+flags.cfg. For single runs it draws a curve.png with all runs that the folder then
+has. The table is in Markdown.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def runs_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the runs in a folder, of which there must be one unless it holds fits."""
+    """Returns the runs in a folder, which must have at least one unless it has fits."""
     has_fits = any(folder.rglob(RESULT_FILE))
     has_runs = any(any(folder.rglob(name)) for name in (STORE_FILE, PICKS_FILE))
     return [] if has_fits and not has_runs else find_runs(folder)
@@ -66,7 +66,7 @@ def runs_in(folder: pathlib.Path) -> list[pathlib.Path]:
 def collect_runs(
     runs: list[tuple[pathlib.Path, pathlib.Path]], options: argparse.Namespace
 ) -> None:
-    """Copies runs, each given with the folder that it lies in; prints their table."""
+    """Copies runs, given as pairs of a folder and a run in it; prints their table."""
     print(f"| run | {' | '.join(map(str, options.at))} | {' | '.join(PHASES)} | commit |")
     print("|---" * (2 + len(options.at) + len(PHASES)) + "|")
     for folder, run in runs:
@@ -75,7 +75,7 @@ def collect_runs(
         if options.unfinished or is_finished(run):
             curve, versions = collect(run, options.out / name)
             print(row(name, curve, options.at, versions["commit"]))
-    # Runs of a grid lie deeper and have their report instead.
+    # Runs of a grid are in deeper folders, and have their report instead.
     curves = {
         path.parent.name: [read_curve_csv(path.read_text())]
         for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
@@ -85,18 +85,18 @@ def collect_runs(
 
 
 def is_finished(run: pathlib.Path) -> bool:
-    """Says whether all rounds of a run are committed."""
+    """Returns whether all rounds of a run are committed."""
     reader = RunReader.open(run)
     return len(reader.curve()) > from_flagfile(current_flags(run, reader)).rounds
 
 
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
-    """Copies a run's results; returns its curve and the versions that made it."""
+    """Copies the results of a run; returns its curve and the versions that produced it."""
     reader = RunReader.open(run)
     curve, versions = reader.curve(), reader.run().versions
     flags = kept_flags(run, out)
-    # The run may go on meanwhile, so the curve read above decides what belongs to it.
-    # What a query has been told so far is no result as long as it waits for the rest.
+    # The run may continue meanwhile, so the curve read above decides what belongs to it.
+    # Answers to a query count only when it is complete.
     waits = bool(len(reader.pending(from_flagfile(flags).acquisition_size)))
     told = [
         row
@@ -111,9 +111,9 @@ def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dic
 
 
 def collect_fit(fit: pathlib.Path, out: pathlib.Path) -> FitResult:
-    """Copies what came of a fit, and its flags; returns the result."""
+    """Copies the result of a fit and its flags; returns the result."""
     result, flags = read_result(fit), kept_flags(fit, out)
-    # The flags alone do not say which system it is, nor who bought its labels.
+    # The flags do not say which system it is, nor which run bought its labels.
     before = read_result(out)
     if before and _identity(before) != _identity(result):
         raise SystemExit(f"{out} holds another fit than {fit}; give each an --out of its own.")
@@ -127,10 +127,9 @@ def _identity(result: FitResult) -> tuple[str, ...]:
 
 
 def kept_flags(run: pathlib.Path, out: pathlib.Path) -> str:
-    """Returns the lines of a flags.cfg that mean something on another machine."""
+    """Returns the lines of a flags.cfg that apply on any machine."""
     text, kept = (run / FLAGS_FILE).read_text(), out / FLAGS_FILE
     lines = text.splitlines(keepends=True)
-    # Without folders of this machine, which tell nobody anything.
     flags = "".join(line for line in lines if not line.startswith(FOLDERS))
     if kept.exists() and differing_flags(from_flagfile(text), kept.read_text()):
         raise SystemExit(f"{out} holds another run than {run}; give each an --out of its own.")
@@ -138,7 +137,7 @@ def kept_flags(run: pathlib.Path, out: pathlib.Path) -> str:
 
 
 def row(name: str, curve: list[CurvePoint], at: list[int], commit: str) -> str:
-    """Returns a run's line: errors in % at numbers of labels, minutes by phase."""
+    """Returns the table row of a run: errors in % at numbers of labels, minutes by phase."""
     errors = {point.labels: f"{100 * point.evaluation.error:.2f}" for point in curve}
     cells = [errors.get(count, "-") for count in at]
     for phase in PHASES:

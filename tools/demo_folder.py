@@ -1,4 +1,4 @@
-"""Writes a folder of digits as PNGs, to try one's own images without a download.
+"""Writes a folder of digits as PNG files, to try the labelling page without a download.
 
 python tools/demo_folder.py --out=<new folder>                unlabelled
 python tools/demo_folder.py --out=<new folder> --labelled     a sub-folder per class
@@ -16,7 +16,7 @@ from dbal_tf.datasets import digits
 
 
 def write(out: pathlib.Path, count: int, labelled: bool) -> int:
-    """Writes the first digits, in an order without pattern; returns how many."""
+    """Writes the first `count` digits of a shuffled order; returns their number."""
     source = digits.load("")
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(source.train))[:count]
     for number, row in enumerate(order.tolist()):

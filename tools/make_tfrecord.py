@@ -4,7 +4,7 @@
   python tools/make_tfrecord.py --data_dir=... --out=... --count=1000000 --shards=100
 
 A shifted image is a training image moved by up to 3 pixels in each direction,
-zeros moving in. The test images stay as they are.
+padded with zeros. The test images are not changed.
 """
 
 import argparse
@@ -19,11 +19,11 @@ _FURTHEST = 3  # pixels
 
 
 class Shifted:
-    """Images moved at random; made when a slice is asked for.
+    """Randomly shifted images, computed when a slice is read.
 
     Args:
         images: Shape `[m, h, w, k]`.
-        count: How many; image i is a shift of `images[i % m]`.
+        count: Number of shifted images; image i is a shift of `images[i % m]`.
         seed: Decides the shifts.
     """
 

@@ -1,7 +1,7 @@
-"""Measures what MBR costs on images of two digits of MNIST, as a Markdown table.
+"""Measures the cost of MBR on images of two digits of MNIST, as a Markdown table.
 
-Each line is measured in a process of its own: building the graph, inverting
-its Laplacian, one query, and the label and query after it, mean over a batch.
+Each row is measured in a separate process: building the graph, inverting its
+Laplacian, the first query, and each later label and query (mean over a batch).
 
   python tools/mbr_cost.py --data_dir=<folder with MNIST>
 """
@@ -27,14 +27,14 @@ _HEADER = """\
 
 
 def timed(work: Callable, *arguments: object) -> tuple[object, float]:
-    """Returns what a call returns, and its seconds."""
+    """Returns the result of a call and its seconds."""
     start = time.perf_counter()
     result = work(*arguments)
     return result, time.perf_counter() - start
 
 
 def measure(name: str, images: np.ndarray, classes: np.ndarray) -> str:
-    """Returns a line of the table for one graph of these images."""
+    """Returns the row of the table for one kind of graph."""
     labelled = np.concatenate(
         [np.flatnonzero(classes == label)[:_LABELS_PER_CLASS] for label in (0, 1)]
     )
@@ -50,7 +50,7 @@ def measure(name: str, images: np.ndarray, classes: np.ndarray) -> str:
 
 
 def main() -> None:
-    """Prints the table, line by line."""
+    """Prints the table, row by row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", default="", help="folder with MNIST")
     parser.add_argument("--digits", type=int, nargs=2, default=(2, 8))

@@ -1,8 +1,8 @@
-"""Runs the program in several processes that work as one, on this machine.
+"""Runs the program as several worker processes on this machine.
 
-Every process gets its own TF_CONFIG with addresses on the loopback device;
-on several machines, set TF_CONFIG in the same way on each and start the same
-command there. The first process keeps the run and shows its lines.
+Each process gets its own TF_CONFIG, with addresses on the loopback interface. On
+several machines, set TF_CONFIG in the same way on each and start the same command
+there. The first process writes the run and prints its output.
 
   python tools/multi_worker.py --workers=2 -- --dataset=digits --rounds=3
 """
@@ -16,7 +16,7 @@ import sys
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns numbers of TCP ports that nothing listens on."""
+    """Returns free TCP ports."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -27,10 +27,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def main() -> int:
-    """Starts the processes; returns the first status that is not 0."""
+    """Starts the processes; returns the first non-zero exit status, or 0."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="number of processes")
-    parser.add_argument("flags", nargs="*", help="the program's flags, behind --")
+    parser.add_argument("flags", nargs="*", help="the program's flags, after --")
     options = parser.parse_args()
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(options.workers)]}
     command = [sys.executable, "-m", "dbal_tf.main", "--strategy=multi_worker", *options.flags]
@@ -42,7 +42,7 @@ def main() -> int:
         workers.append(subprocess.Popen(command, env=environment, stdout=output, stderr=output))
     try:
         statuses = [worker.wait() for worker in workers]
-    except KeyboardInterrupt:  # which all of them got
+    except KeyboardInterrupt:  # the workers got it too
         statuses = [worker.wait() for worker in workers]
     return next((status for status in statuses if status), 0)
 

@@ -1,8 +1,8 @@
-"""Prints how far apart the images of a query are: whether it buys near copies.
+"""Prints how far apart the images of a query are, to show whether it buys near copies.
 
-The mean Euclidean distance between two images of a query, pixel values 0 to 1,
-averaged over the queries in each range of labels. The last row is that of ten
-images drawn at random. Reads runs or published results.
+Prints the mean Euclidean distance between two images of a query, with pixel values
+from 0 to 1, averaged over the queries in each range of labels. The last row is for
+ten random images. Reads runs or published results.
 
   python tools/near_copies.py --data_dir=<folder with MNIST> docs/results/mnist/var_ratios
 """
@@ -22,7 +22,7 @@ _RANGES = ((20, 100), (100, 300), (300, 1000))
 
 
 def mean_distance(images: np.ndarray) -> float:
-    """Returns the mean distance between two of some images.
+    """Returns the mean distance between two of the images.
 
     Args:
         images: Pixel values 0 to 255, `[k, h, w, c]`, k at least 2.
@@ -41,12 +41,12 @@ def query_distances(run: pathlib.Path, examples: Examples) -> dict[int, float]:
     return {
         labels_before[index]: mean_distance(np.asarray(examples.select(np.array(ids)).images))
         for index, ids in queries.items()
-        if len(ids) > 1  # One image has no distance.
+        if len(ids) > 1  # A single image has no distance.
     }
 
 
 def main() -> None:
-    """Prints a row for each run and one for chance."""
+    """Prints a row for each run and one for random images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="folder with MNIST")
     parser.add_argument("runs", type=pathlib.Path, nargs="+")
@@ -63,7 +63,7 @@ def main() -> None:
             for low, high in _RANGES
         ]
         print(f"| {run} | {' | '.join(f'{mean:.2f}' for mean in means)} |")
-    # As large as the paper's queries: the mean does not depend on their size.
+    # Ten, as in the paper's queries, although the mean does not depend on the number.
     rng = np.random.default_rng(0)
     drawn = [rng.choice(len(examples), 10, replace=False) for _ in range(300)]
     chance = np.mean([mean_distance(np.asarray(examples.images[rows])) for rows in drawn])

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Kills the page or the trainer while a person labels, and looks for lost answers.
+"""Kills the labelling page or the trainer while a person labels; looks for lost answers.
 
     python tools/page_chaos.py --kills=100 --seed=0
 
-A run on a folder of digits is labelled over HTTP by a script that knows the classes.
-At random moments the page or the trainer is killed (SIGKILL), and both are started
-again: the trainer by the same command, the page as the trainer advises. In the end
-the store must have every answer that the page acknowledged, once, and no other; a
-query that was committed must never change; and the run must pass the audit. Ends
-with status 1 otherwise.
+A script that knows the classes labels a run on a folder of digits over HTTP. At
+random moments the page or the trainer is killed (SIGKILL) and started again: the
+trainer with the same command, the page with the command that the trainer prints. In
+the end the store must have each answer that the page acknowledged, exactly once, and
+none that was not sent. A committed query must never change, and the run must pass the
+audit. Ends with status 1 otherwise.
 """
 
 import argparse
@@ -48,16 +48,16 @@ _FLAGS = (
 
 
 class Over(Exception):
-    """The run has ended by itself."""
+    """The run has finished."""
 
 
 class Service:
-    """A run's trainer and its page, in processes of their own.
+    """The trainer and the page of a run, each in a separate process.
 
     Args:
-        folder: Gets the run, `run`, and what the processes print, `log`.
+        folder: For the run (`run`) and the output of the processes (`log`).
         flags: The run's flags.
-        warm: Whether to fork this process, which has imported TensorFlow, for the trainer.
+        warm: Whether to fork the trainer from this process, which has imported TensorFlow.
     """
 
     def __init__(self, folder: pathlib.Path, flags: list[str], warm: bool) -> None:
@@ -78,10 +78,10 @@ class Service:
         return pid
 
     def mend(self) -> None:
-        """Starts again what was killed.
+        """Restarts whatever was killed.
 
         Raises:
-            Over: The trainer has ended by itself.
+            Over: The trainer has finished.
         """
         pid, status = os.waitpid(self.trainer, os.WNOHANG)
         if pid:
@@ -95,7 +95,7 @@ class Service:
         if len(advice) > self._advised:
             self._serve(advice[-1])
             self._advised = len(advice)
-        # Of a page that this process started, no trainer says that it has ended.
+        # The trainer does not report the end of a page that this process started.
         elif self._page and self._page.poll() is not None:
             self._serve(advice[-1])
 
@@ -105,7 +105,7 @@ class Service:
             self._page = subprocess.Popen(command, stdout=log, stderr=log)
 
     def holder(self, name: str) -> int | None:
-        """Returns the process that holds the lock on a file of the run, if any."""
+        """Returns the id of the process that holds the lock on a file of the run, if any."""
         with contextlib.suppress(FileNotFoundError):
             inode = (self.run_dir / name).stat().st_ino
             for line in pathlib.Path("/proc/locks").read_text().splitlines():
@@ -123,7 +123,7 @@ class Service:
         return "starting"
 
     def address(self) -> tuple[str, str]:
-        """Returns the address that was printed last, and the token; empty: none yet."""
+        """Returns the address and the token that were printed last, empty if none were."""
         with contextlib.suppress(FileNotFoundError):
             if found := re.findall(r"Label at (\S+)/#token=(\S+)", self.log.read_text()):
                 return found[-1]
@@ -135,7 +135,7 @@ class Service:
         if self.trainer:
             os.kill(self.trainer, signal.SIGTERM)
             status = os.waitstatus_to_exitcode(os.waitpid(self.trainer, 0)[1])
-        # The page of a trainer that was killed serves on.
+        # The page keeps running after its trainer was killed.
         while (page := self.holder(PAGE_LOCK_FILE)) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(page, signal.SIGTERM)
@@ -161,13 +161,13 @@ def _become(command: list[str], warm: bool) -> None:
 
 @dataclasses.dataclass
 class Killer:
-    """Kills processes and remembers what was committed before.
+    """Kills processes, and records the committed queries to see whether they change.
 
     Attributes:
-        hits: How many kills, by what was killed and what the trainer was doing.
-        midway: How many while an answer was on its way, by what was killed.
-        queries: The rows of each round's query when they were seen first.
-        changed: The rounds whose query was another one later.
+        hits: Number of kills, by what was killed and what the trainer was doing.
+        midway: Number of kills while an answer was being sent, by what was killed.
+        queries: The rows of each round's query when they were first seen.
+        changed: The rounds whose query differed later.
     """
 
     service: Service
@@ -182,11 +182,11 @@ class Killer:
 
         Args:
             target: `trainer` or `page`.
-            lag: None: at once; else so many seconds after an answer was sent.
+            lag: Seconds to wait after an answer is sent; None: kill at once.
         """
         service = self.service
         self.look()
-        if not service.trainer:  # It has ended; 0 would be this process's group.
+        if not service.trainer:  # It has ended, and pid 0 would kill this process's group.
             return
         state, pid = service.state(), service.trainer
         if target == "page":
@@ -205,7 +205,7 @@ class Killer:
         self.midway[target] += is_midway
 
     def look(self) -> None:
-        """Compares the queries of all committed rounds with what they were."""
+        """Compares the queries of all committed rounds with how they were first seen."""
         path = self.service.run_dir / "metadata.db"
         if not path.exists():
             return
@@ -222,13 +222,13 @@ class Killer:
 def disturb(
     service: Service, person: Person, killer: Killer, options: argparse.Namespace
 ) -> None:
-    """Lets the person work while the page and the trainer are killed."""
+    """Kills the page and the trainer while the person works."""
     rng = random.Random(options.seed)
     until = time.monotonic() + 60 * options.minutes
     trainer, goal = service.trainer, 1
     while killer.hits.total() < options.kills and time.monotonic() < until:
         if service.trainer != trainer:
-            # Two of three may commit a round first, or none would ever be committed.
+            # Two of three trainers may first commit a round, or none would be committed.
             trainer, goal = service.trainer, len(killer.queries) + rng.choice((0, 1, 1))
         target = rng.choice(("trainer", "page"))
         if len(killer.queries) < goal:
@@ -253,7 +253,7 @@ def disturb(
 
 
 def problems(service: Service, person: Person, killer: Killer) -> list[str]:
-    """Returns what is wrong in the end."""
+    """Returns lost, duplicate and foreign answers, changed queries and audit failures."""
     reader = RunReader.open(service.run_dir)
     rows = Counter((row.item, row.label) for row in _of_persons(reader))
     lost = [item for item in person.saved.items() if item not in rows]
@@ -277,7 +277,7 @@ def _of_persons(reader: RunReader) -> list:
 
 
 def report(person: Person, killer: Killer, rows: int, found: list[str], seconds: float) -> int:
-    """Prints what was hit and what came of it; returns the exit status."""
+    """Prints the kills, the answers and all problems; returns the exit status."""
     print(
         f"{'killed':<10}" + "".join(f"{s:>10}" for s in _STATES) + f"{'answer on its way':>20}"
     )
@@ -300,7 +300,7 @@ def main() -> None:
     """Runs the program."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=60, help="end after so many")
+    parser.add_argument("--minutes", type=float, default=60, help="stop after this time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=1200, help="in the folder")
     parser.add_argument("--warm", action="store_true", help="import TensorFlow once for all")
@@ -315,7 +315,7 @@ def main() -> None:
         os.environ["TMPDIR"] = folder  # A killed process leaves its files.
         images = pathlib.Path(folder, "images")
         demo_folder.write(images, options.images, labelled=False)
-        # The person answers the reserve, too, so that the pool lasts for about as many.
+        # The person also answers the reserve, so the pool lasts for about this many rounds.
         rounds = options.images // 12
         flags = [*_FLAGS, f"--data_dir={images}", f"--rounds={rounds}"]
         flags.append(f"--seed={options.seed}")

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Measures how long the page takes to answer while a network is being trained.
+"""Measures how fast the labelling page responds while a network is being trained.
 
     python tools/page_latency.py --answers=200
 
-A run on a folder of digits is labelled over HTTP, as fast as the page allows, as
-in tools/page_chaos.py but with nothing killed. Prints the median and the 95th
-percentile of an answer's and of an image's milliseconds, apart for the time in
-which the trainer trains.
+A script labels a run on a folder of digits over HTTP, as in tools/page_chaos.py but
+without kills. Prints the median, the 95th percentile and the maximum of the
+milliseconds of each kind of request, separately for each state of the trainer.
 """
 
 import argparse
@@ -25,7 +24,7 @@ from person import Person
 
 @dataclasses.dataclass
 class TimedPerson(Person):
-    """A person who keeps the milliseconds of each request, by kind and trainer's state."""
+    """A person who records the milliseconds of requests, by kind and state of the trainer."""
 
     milliseconds: defaultdict = dataclasses.field(default_factory=lambda: defaultdict(list))
     service: Service | None = None
@@ -71,7 +70,7 @@ def main() -> None:
         try:
             while len(person.saved) < options.answers:
                 person.work()
-                time.sleep(0.2)  # A quick person.
+                time.sleep(0.2)  # as a quick person does
         except Over:
             pass
         finally:

@@ -1,4 +1,4 @@
-"""A script in place of the person who labels on a run's page, over HTTP."""
+"""A simulated person who labels on the page of a run, over HTTP."""
 
 import contextlib
 import dataclasses
@@ -13,21 +13,22 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 
-_PATIENCE = 120.0  # seconds for which nobody answers
+_PATIENCE = 120.0  # seconds without a reply before giving up
 
 
 @dataclasses.dataclass
 class Person:
-    """Answers over HTTP, and repeats what was not acknowledged, as the page's script does.
+    """A client that answers, and repeats unacknowledged answers as the page's script does.
 
     Attributes:
-        address: Returns the page's address and its token.
-        mend: Called whenever nobody answers.
+        address: Returns the address of the page and its token.
+        mend: Called whenever the page does not reply.
         truth: The class of each image.
         sent: The class that was sent for each item.
-        saved: Those that were acknowledged.
-        is_sending: Whether an answer is on its way.
-        repeated: How many answers had to be sent more than once.
+        saved: The class that was acknowledged for each item.
+        uses: Number of acknowledged answers by the use that the page gave for the item.
+        is_sending: Whether an answer is being sent.
+        repeated: Number of answers that were sent more than once.
     """
 
     address: Callable[[], tuple[str, str]]
@@ -44,7 +45,7 @@ class Person:
         self._opener = urllib.request.build_opener(cookies)
 
     def work(self) -> None:
-        """Answers the next item, if there is one; repeats it until it is acknowledged."""
+        """Answers the next item, if any, and repeats the answer until it is acknowledged."""
         reply = self._ask("/api/next?annotator=Ann&count=4")
         for one in reply["items"][:1]:
             item = one["item"]
@@ -57,7 +58,7 @@ class Person:
             self.is_sending = False
 
     def _ask(self, path: str, body: dict | None = None) -> dict:
-        """Sends a request until it is answered."""
+        """Repeats a request until there is a reply."""
         until, tries = time.monotonic() + _PATIENCE, 0
         while time.monotonic() < until:
             tries += 1
@@ -67,7 +68,7 @@ class Person:
                 return reply
             self.mend()
             time.sleep(0.05)
-        sys.exit("Nobody serves the page, or it refuses an answer.")
+        sys.exit("The page does not reply, or it refuses an answer.")
 
     def _once(self, path: str, body: dict | None) -> dict:
         address, token = self.address()

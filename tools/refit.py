@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Fits the labels that a run bought with other settings: what explains a gap.
+"""Fits networks with other settings to the labels that a run bought, to explain a gap.
 
     python tools/refit.py --data_dir=MNIST_DIR --labels=150,300 \\
         --settings "" --settings kernel_size=4 --settings initializer=early_keras \\
         docs/results/table1/authors/var_ratios/0
 
-Prints the test error (dropout off, %) after the first so many labels, for each
-of the settings and seeds. Settings are the run's own, but for those that are
-given: `name=value`, several with commas. The picks stay the run's.
-With --held_out the error is that of pool images which the run did not buy: settings
-may be chosen by it, and the test images stay unseen.
+Prints the test error (dropout off, %) with the first 150, 300, ... labels, for each of
+the settings and seeds. The settings are those of the run, except for the given ones:
+`name=value`, several separated by commas. The labels are those that the run bought.
+With --held_out the error is measured on pool images that the run did not buy, so that
+settings can be chosen by it without looking at the test images.
 """
 
 import argparse
@@ -27,17 +27,17 @@ from dbal_tf.runtime import startup
 
 
 def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
-    """Returns what a run labelled, in order."""
+    """Returns the labels of a run, in the order in which they were bought."""
     rows = list(csv.DictReader((run / "picks.csv").read_text().splitlines()))
     ids = np.array([row["id"] for row in rows])
     return dataset.hidden.select(ids)
 
 
 def with_held_out(dataset: Dataset, bought: Labels, count: int) -> Dataset:
-    """Returns the data set with random images of the pool in place of the test images."""
+    """Returns the data set with random pool images in place of the test images."""
     rest = np.setdiff1d(dataset.splits.pool_ids, bought.ids)
     ids = np.random.default_rng(0).choice(rest, count, replace=False)
-    # Out of the pool, whose images --trainer=vat learns from.
+    # They leave the pool, because --trainer=vat learns from its images.
     splits = dataclasses.replace(
         dataset.splits, pool_ids=np.setdiff1d(dataset.splits.pool_ids, ids)
     )
@@ -52,7 +52,7 @@ def with_held_out(dataset: Dataset, bought: Labels, count: int) -> Dataset:
 def test_errors(
     config: Config, dataset: Dataset, several: Sequence[Labels], seeds: Sequence[int]
 ) -> Iterator[list[float]]:
-    """Yields the errors in %, dropout off, of one fit a seed, for each set of labels."""
+    """Yields the errors in %, dropout off, of one fit per seed, for each set of labels."""
     from dbal_tf.bayesian import metrics
     from dbal_tf.bayesian.inference import predictive_statistics
     from dbal_tf.components.features import Features
@@ -73,14 +73,16 @@ def test_errors(
 
 
 def main() -> None:
-    """Prints a row for each of the settings and numbers of labels."""
+    """Prints a row for each combination of settings and number of labels."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="folder with the data set")
     parser.add_argument("--labels", default="150,300", help="numbers of labels")
     parser.add_argument("--settings", action="append", help="name=value[,name=value ...]")
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--first_seed", type=int, default=0)
-    parser.add_argument("--held_out", type=int, default=0, help="how many; 0: test images")
+    parser.add_argument(
+        "--held_out", type=int, default=0, help="number of pool images; 0: test images"
+    )
     parser.add_argument("run", type=pathlib.Path)
     options = parser.parse_args()
     startup.import_tensorflow()

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Measures what the pipeline of dbal_tf.scaleout costs an item, without a network.
+"""Measures the cost per item of the dbal_tf.scaleout pipeline, without a network.
 
     python tools/scaleout_items.py --items=1000000,10000000
 
-The stand-in model scores vectors of 8 bytes by their sum, so that what is left is
-reading, parsing, ranking and writing. One shard of 100,000 records is linked as
-often as needed; ids are made of the shard's name. Each number of items runs in a
-process of its own, which prints CPU seconds, microseconds an item and the peak of
-its memory.
+The stand-in model scores vectors of 8 bytes by their sum, so the cost is that of
+reading, parsing, ranking and writing. One shard of 100,000 records is linked as often
+as needed; ids are derived from the name of the shard. Each number of items runs in a
+separate process, which prints CPU seconds, microseconds per item and its peak memory.
 """
 
 import argparse
@@ -64,7 +63,7 @@ def write_shard(path: pathlib.Path) -> None:
 
 
 def run(folder: str, items: int) -> None:
-    """Scores so many items in this process; prints what it cost."""
+    """Scores `items` items in this process, and prints the cost."""
     from dbal_tf.scaleout import score
 
     pool = pathlib.Path(folder, f"pool-{items}")
@@ -88,7 +87,7 @@ def main() -> None:
     """Measures each number of items."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", default="1000000,2000000,10000000")
-    parser.add_argument("--folder", help="of a run of this program that goes on alone")
+    parser.add_argument("--folder", help="internal: the folder that a child process uses")
     flags = parser.parse_args()
     if flags.folder:
         run(flags.folder, int(flags.items))

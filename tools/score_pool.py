@@ -1,7 +1,7 @@
-"""Scores a whole pool: images per second, peak memory, the best ten.
+"""Scores a whole pool, and prints images per second, peak memory and the best images.
 
-The model is trained on 300 labels first. Peak memory is that of the process,
-so measure each posterior and number of samples in one of its own.
+First it trains the model on 300 labels. Peak memory is that of the process, so
+measure each posterior and number of samples in a separate process.
 
   python tools/score_pool.py --dataset=tfrecord --data_dir=<folder of shards>
   python tools/score_pool.py --dataset=mnist --data_dir=... --count=20000 --num_samples=1000
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def measure(flags: argparse.Namespace) -> dict[str, object]:
-    """Returns what was measured, by name; memory in MiB."""
+    """Returns the measurements by name; memory is in MiB."""
     from dbal_tf.acquisition import stochastic
     from dbal_tf.components.example_gen import ExampleGen
     from dbal_tf.components.pool_scorer import PoolScorer
@@ -58,12 +58,12 @@ def measure(flags: argparse.Namespace) -> dict[str, object]:
         )
     )
     selecting = time.perf_counter()
-    # With those that it was trained on, as dbal_tf.scaleout scores the same shards.
+    # Includes the training images, because dbal_tf.scaleout scores them in the shards too.
     pool = dataset.train.select(dataset.train.ids[: flags.count])
     before, peak_before, scoring = _resident(), _peak(), time.perf_counter()
     scores = scorer.run(model, pool, seed=0)
     scored = time.perf_counter()
-    # As dbal_tf.scaleout decides among equal scores.
+    # Breaks ties in the same way as dbal_tf.scaleout.
     best = stochastic(scores.values, scores.ids, flags.top, 0, "softmax", temperature=0)
     return {
         "images": len(pool),
@@ -84,7 +84,7 @@ def measure(flags: argparse.Namespace) -> dict[str, object]:
 
 
 def trained(flags: argparse.Namespace, dataset: Any, labels: Any) -> Any:
-    """Returns a model trained on the labels, exported first if that was asked for."""
+    """Returns a model trained on the labels, and exports it if --export is set."""
     from dbal_tf.components.serving import serving_archive
     from dbal_tf.components.trainer import Trainer
     from dbal_tf.config import Config

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the wrong labels that the page's list of disagreements shows first.
+"""Counts how many wrong labels come first in the page's list of disagreements.
 
     python tools/wrong_labels.py --data_dir=MNIST_DIR --labels=200 --wrong=0.05
 
-A run asks for images, and a person answers all of them at once, some wrongly. Prints
-how many of the wrong ones are in the first fifth of the page's list "the model
-disagrees": as it is at once, by the model that was trained on them; and as it is when
-the run has used its wait for answers (--disagreement_folds).
+A run asks for images, and a simulated person answers all of them, some wrongly. Prints
+how many of the wrong labels are in the first fifth of the page's list "the model
+disagrees". It is measured twice: at once, by a model that was trained on these labels,
+and after the run has used its waiting time for cross-validation (--disagreement_folds).
 """
 
 import argparse
@@ -25,7 +25,7 @@ from dbal_tf.store.writer import Store
 
 
 def spoilt(labels: Labels, share: float, num_classes: int, seed: int) -> tuple[Labels, set]:
-    """Returns labels of which a share is wrong, each wrong class as likely, and those."""
+    """Returns labels with a share replaced by random wrong classes, and their ids."""
     rng = np.random.Generator(np.random.PCG64(seed))
     rows = rng.permutation(len(labels))[: round(share * len(labels))]
     classes = labels.classes.copy()
@@ -34,7 +34,7 @@ def spoilt(labels: Labels, share: float, num_classes: int, seed: int) -> tuple[L
 
 
 def found_in_first_fifth(run_dir: pathlib.Path, wrong: set) -> int:
-    """Returns how many wrong labels are in the first fifth of the page's list."""
+    """Returns how many wrong labels are in the first fifth of the list of disagreements."""
     with Store(run_dir) as store:
         desk = Desk(run_dir, store, "after")
         count = desk.list("disagreements", 0, 0)["total"] // 5
@@ -44,7 +44,7 @@ def found_in_first_fifth(run_dir: pathlib.Path, wrong: set) -> int:
 
 
 def measure(config: Config, dataset: Dataset, share: float) -> tuple[int, int, int]:
-    """Labels one run; returns how many are wrong, and found at once and after the wait."""
+    """Labels one run; counts wrong labels, those found at once and those after the wait."""
     run_dir = pathlib.Path(config.run_dir)
     with Run.open(config.replace(disagreement_folds=0), dataset) as run:
         true = dataset.hidden.select(run.ask().ids)
@@ -53,7 +53,7 @@ def measure(config: Config, dataset: Dataset, share: float) -> tuple[int, int, i
         run.ask()
         at_once = found_in_first_fifth(run_dir, wrong)
     with Run.open(config, dataset) as run:
-        # Each call does one fold; the last finds that none is left.
+        # Each call does one fold; the last one finds none left.
         for _ in range(config.disagreement_folds + 1):
             run.use_wait()
     return len(wrong), at_once, found_in_first_fifth(run_dir, wrong)
@@ -63,11 +63,11 @@ def main() -> None:
     """Prints a row for each seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="folder with MNIST")
-    parser.add_argument("--labels", type=int, default=200, help="how many are given at once")
-    parser.add_argument("--wrong", type=float, default=0.05, help="share of wrong ones")
+    parser.add_argument("--labels", type=int, default=200, help="number of labels")
+    parser.add_argument("--wrong", type=float, default=0.05, help="share of wrong labels")
     parser.add_argument("--folds", type=int, default=Config().disagreement_folds)
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--acquisition", default="random", help="how they are chosen")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
+    parser.add_argument("--acquisition", default="random", help="how images are chosen")
     options = parser.parse_args()
     startup.import_tensorflow()
     from dbal_tf.components.example_gen import load
@@ -90,7 +90,7 @@ def main() -> None:
     counts = []
     for seed in range(options.seeds):
         dataset = load(config.replace(seed=seed))
-        # The test error is of no interest here.
+        # Fewer test images, because the test error is not used.
         first = dataset.test.ids[:100]
         test, labels = dataset.test.select(first), dataset.test_labels.select(first)
         dataset = dataclasses.replace(dataset, test=test, test_labels=labels)

@@ -1,4 +1,4 @@
-"""Queries from 10,000 images by each batch and by epig, against top_k of exact bald."""
+"""Times queries from 10,000 images, by kind of batch and by epig, against bald with top_k."""
 
 import functools
 import time
@@ -29,7 +29,7 @@ WAYS = {
 
 
 def run(source: Source, settings: Settings) -> Results:
-    """Times the choice of a query, and BatchBALD of given samples beside its peer."""
+    """Times the choice of a query, and BatchBALD on given samples against its peer."""
     network = trained(source, settings)
     model, images = Model(network, LABELS, WEIGHT_DECAY, 0), source.train.images[-_POOL:]
     pool = Examples(np.arange(_POOL).astype(str), images)
@@ -56,7 +56,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 
 def peers(probs_ntc: np.ndarray) -> tuple[Table, dict[str, list[float]]]:
-    """Compares our BatchBALD of given samples with that of the authors."""
+    """Compares our BatchBALD on given samples with that of the authors."""
     spent, rows = {}, []
     calls = {"ours": functools.partial(batchbald, probs_ntc, _QUERY, 0)}
     calls["ours"]()

@@ -1,4 +1,4 @@
-"""Fits from fresh weights, ours and the peers', at several numbers of labels."""
+"""Times fits from new weights, ours and the peers', for several numbers of labels."""
 
 import functools
 from typing import Any
@@ -17,7 +17,7 @@ _SIZES = (20, 500, 1000)
 
 
 def run(source: Source, settings: Settings) -> Results:
-    """Compares seconds, and the test errors of what was fitted."""
+    """Compares the seconds of the fits and the test errors of the networks."""
     rows, facts = [], {}
     for size in _SIZES:
         seconds, errors = fits(source, settings, size)
@@ -33,7 +33,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 
 def fits(source: Source, settings: Settings, size: int) -> tuple[Seconds, dict[str, Any]]:
-    """Returns each way's seconds, and the test error that it reached."""
+    """Returns the seconds and the test error of each way."""
     task = peers.FittingTask(
         *(source.train.images[:size], source.train_classes[:size], WEIGHT_DECAY),
         *(source.test.images[:2000], source.test_classes[:2000]),
@@ -48,7 +48,7 @@ def fits(source: Source, settings: Settings, size: int) -> tuple[Seconds, dict[s
 
 
 def ours(task: peers.FittingTask) -> peers.FittingWay:
-    """Our fit, compiled once."""
+    """Returns our way to fit, compiled once."""
     fitter = Fitter(bayesian_cnn, task.images.shape[1:], 10)
     predictor = predictor_for(fitter.network, "deterministic")
 

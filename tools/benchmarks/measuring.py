@@ -1,4 +1,4 @@
-"""Seconds, fairly: what is compared is run in turn, and medians are reported."""
+"""Fair timing: calls that are compared run in turn, and medians are reported."""
 
 import dataclasses
 import importlib.metadata
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_SLOW_SECONDS = 20.0  # a call that takes longer is repeated
-_SLOW_REPETITIONS = 3  # so often at most
+_SLOW_SECONDS = 20.0  # a call that takes longer is repeated less often
+_SLOW_REPETITIONS = 3  # at most so often
 
 
 class Moments(NamedTuple):
@@ -69,10 +69,10 @@ def agreement(one: Moments, count: int, reference: Moments, many: int) -> tuple[
     """Compares the moments of `count` samples with those of many.
 
     Returns:
-        The root mean square of the means' differences in standard errors,
-        near 1 if both draw from one distribution; and the ratio of the mean
-        variances, near 1 too. Probabilities that hardly vary are left out of
-        the first: their few large values make no normal mean.
+        The root mean square of the differences of the means in standard errors,
+        and the ratio of the mean variances. Both are near 1 if both draw from the
+        same distribution. The first leaves out probabilities that hardly vary,
+        because their means are not normally distributed.
     """
     varying = reference.variance > 1e-3
     squared_error = reference.variance[varying] * (1 / count + 1 / many)
@@ -85,7 +85,7 @@ def agreement(one: Moments, count: int, reference: Moments, many: int) -> tuple[
 
 
 def seconds_of(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Returns how long a call takes, and what it returns."""
+    """Returns the seconds of a call and its result."""
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
@@ -94,14 +94,14 @@ def seconds_of(call: Callable[[], Any]) -> tuple[float, Any]:
 def interleaved(
     calls: Mapping[str, Callable[[], Any]], repetitions: int
 ) -> tuple[Seconds, dict[str, Any]]:
-    """Runs calls in turn, so that what disturbs the machine disturbs them alike.
+    """Runs calls in turn, so that other load on the machine affects all of them equally.
 
     Args:
-        calls: By name; each has been called before, so that it is compiled.
-        repetitions: Turns. Calls of over 20 seconds take part in three.
+        calls: By name; each must have been called before, so that it is compiled.
+        repetitions: Number of turns. Calls of over 20 seconds take part in three only.
 
     Returns:
-        The seconds of each call, and what each returned last.
+        The seconds of each call, and its last result.
     """
     seconds: Seconds = {name: [] for name in calls}
     results = {}
@@ -114,7 +114,7 @@ def interleaved(
 
 
 def fastest(calls: Mapping[str, Callable[[], Any]]) -> str:
-    """Returns the name of the call that takes least time, once each is compiled."""
+    """Returns the name of the fastest call, after each is compiled."""
     for call in calls.values():
         call()
     seconds, _ = interleaved(calls, repetitions=2)
@@ -122,7 +122,7 @@ def fastest(calls: Mapping[str, Callable[[], Any]]) -> str:
 
 
 def summary(seconds: list[float]) -> tuple[str, str]:
-    """Returns the median of some seconds, and the least and the greatest."""
+    """Returns the median of the seconds, and their range, as texts."""
     low, middle, high = map(
         significant, (min(seconds), statistics.median(seconds), max(seconds))
     )
@@ -138,7 +138,7 @@ def significant(number: float) -> str:
 
 
 def ratio(slow: list[float], fast: list[float]) -> str:
-    """Returns how many times as long one takes as the other, by their medians."""
+    """Returns the ratio of two medians, such as `2.50x`."""
     return f"{significant(statistics.median(slow) / statistics.median(fast))}x"
 
 

@@ -1,4 +1,4 @@
-"""What all parts of the benchmark measure with: one trained network, our posteriors."""
+"""The trained network and our posteriors, which all parts of the benchmark use."""
 
 import keras
 import numpy as np
@@ -23,6 +23,6 @@ def trained(source: Source, settings: Settings) -> keras.Model:
 def scored(
     network: keras.Model, images: np.ndarray, posterior: str, num_samples: int, seed: int = 0
 ) -> Moments:
-    """Returns what one of our posteriors says of images."""
+    """Returns the moments of the class probabilities by one of our posteriors."""
     found = predictive_statistics(network, images, num_samples, seed, posterior)
     return Moments(found.mean_probs, found.var_probs)

@@ -1,4 +1,4 @@
-"""Other ways to score and to fit, with the same weights on the same images.
+"""Ways to score and to fit with other programs, with the same weights and images.
 
 Scoring ways map T to the `Moments` of T passes with dropout on; fitting ways
 map a number of epochs to the error on test images.
@@ -68,7 +68,7 @@ def _best(
 
 
 def keras_loop(network: keras.Model, images: np.ndarray, batch: int) -> ScoringWay:
-    """T passes of one compiled call with dropout on."""
+    """Returns a way to score: T passes of one compiled call with dropout on."""
     step = tf.function(
         lambda x: network(x, training=True),
         input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)],
@@ -81,7 +81,7 @@ def keras_loop(network: keras.Model, images: np.ndarray, batch: int) -> ScoringW
 
 
 class AlwaysDropout(keras.layers.Dropout):
-    """Dropout that is on in `predict` too; a model overrules `training=True` there."""
+    """Dropout that is also on in `predict`, where a model overrides `training=True`."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Drops units, whatever `training` is."""
@@ -90,7 +90,7 @@ class AlwaysDropout(keras.layers.Dropout):
 
 
 def keras_predict(network: keras.Model, images: np.ndarray, batch: int) -> ScoringWay:
-    """T calls of `predict` of a copy whose dropout is always on."""
+    """Returns a way to score: T calls of `predict` on a copy whose dropout is always on."""
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         kind = AlwaysDropout if type(layer) is keras.layers.Dropout else type(layer)
@@ -105,7 +105,7 @@ def keras_predict(network: keras.Model, images: np.ndarray, batch: int) -> Scori
 
 
 def torch_loop(network: keras.Model, images: np.ndarray, batch: int) -> ScoringWay:
-    """T forward passes of the same network in PyTorch, dropout on."""
+    """Returns a way to score: T forward passes of the network in PyTorch, dropout on."""
     import torch
 
     module = torch_network(network).train()
@@ -122,7 +122,7 @@ def torch_loop(network: keras.Model, images: np.ndarray, batch: int) -> ScoringW
 
 
 def baal(network: keras.Model, images: np.ndarray, replicate: bool) -> ScoringWay:
-    """BaaL's way: each batch is copied T times and passes once, or it passes T times."""
+    """Returns BaaL's way: one pass of a batch that is copied T times, or T passes of it."""
     import structlog
     import torch
     from baal.bayesian.dropout import patch_module
@@ -180,7 +180,7 @@ def _torch_images(images: np.ndarray) -> "torch.Tensor":
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FittingTask:
-    """What is fitted, and what is measured afterwards."""
+    """A task: images to fit, and test images to measure the error on."""
 
     images: np.ndarray
     classes: np.ndarray
@@ -190,11 +190,11 @@ class FittingTask:
 
     @property
     def penalty(self) -> float:
-        """The factor c/N of the first dense kernel's sum of squares."""
+        """The factor c/N of the sum of squares of the first dense kernel."""
         return self.weight_decay / len(self.images)
 
     def error(self, outputs_nc: np.ndarray) -> float:
-        """Returns the error of what a network says of the test images."""
+        """Returns the error of predictions for the test images."""
         return float(np.mean(outputs_nc.argmax(axis=1) != self.test_classes))
 
 
@@ -210,7 +210,7 @@ def fitting_ways(task: FittingTask) -> dict[str, FittingWay | None]:
 
 
 def compiled(task: FittingTask) -> keras.Model:
-    """Returns the network as users make it, compiled and with its penalty."""
+    """Returns the network as Keras users would write it, compiled and with its penalty."""
     network = bayesian_cnn(task.images.shape[1:], 10, seed=0)
     network.layers[6].kernel.regularizer = keras.regularizers.L2(task.penalty)
     network.compile(
@@ -221,10 +221,10 @@ def compiled(task: FittingTask) -> keras.Model:
 
 
 def keras_fit(task: FittingTask, network: keras.Model, epochs: int) -> float:
-    """Fits a compiled network from fresh weights."""
+    """Fits a compiled network from new weights."""
     fresh = bayesian_cnn(task.images.shape[1:], 10, seed=0)
     network.set_weights(fresh.get_weights())
-    for variable in network.optimizer.variables[2:]:  # behind the step and the rate
+    for variable in network.optimizer.variables[2:]:  # after the step and the learning rate
         variable.assign(tf.zeros_like(variable))
     images = task.images.astype(np.float32)
     network.fit(images, task.classes, batch_size=_BATCH, epochs=epochs, verbose=0)

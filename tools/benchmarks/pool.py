@@ -1,4 +1,4 @@
-"""The whole pool, in each of our ways; seconds against images and against T."""
+"""Times our ways to score the whole pool, against the number of images and against T."""
 
 import functools
 import statistics
@@ -21,7 +21,7 @@ _SAMPLES = (25, 50, 100, 200)
 
 
 def refined(network: keras.Model, images: np.ndarray) -> None:
-    """Scores all by the Gaussian limit and the best 500 by 2,000 exact samples."""
+    """Scores all images by the Gaussian limit, then the best 500 by 2,000 exact samples."""
     scorer = PoolScorer("bald", "mean", "mc_dropout", 100, 0, refine=500, refine_samples=2000)
     ids = np.arange(len(images)).astype(str)
     scorer.run(Model(network, LABELS, WEIGHT_DECAY, 0), Examples(ids, images), seed=0)
@@ -36,7 +36,7 @@ WAYS: dict[str, Callable[[keras.Model, np.ndarray], Any]] = {
 
 
 def run(source: Source, settings: Settings) -> Results:
-    """Scores the pool in every way, and parts of it exactly."""
+    """Scores the whole pool in every way, and subsets of it exactly."""
     network, images = trained(source, settings), source.train.images[-_POOL:]
     for way in WAYS.values():
         way(network, images[:2000])
@@ -69,7 +69,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 
 def line_table(title: str, sign: str, numbers: np.ndarray, seconds: np.ndarray) -> Table:
-    """Compares seconds with the line `a + b x` of the least relative squares."""
+    """Compares seconds with the line `a + b x` of least relative squared error."""
     design = np.stack([np.ones(len(numbers)), numbers], axis=1) / seconds[:, np.newaxis]
     (fixed, slope), *_ = np.linalg.lstsq(design, np.ones(len(numbers)), rcond=None)
     line = fixed + slope * numbers

@@ -1,4 +1,4 @@
-"""Ours, the peers and the machine's limit, on the same few images."""
+"""Times scoring of the same images by us and by the peers, and the limit of the machine."""
 
 import functools
 import statistics
@@ -22,7 +22,7 @@ _MOST_Z, _MOST_RATIO = 2.0, 1.5
 
 
 def run(source: Source, settings: Settings) -> Results:
-    """Compares seconds, once every way is known to draw the same probabilities."""
+    """Compares seconds, after a check that all ways draw the same probabilities."""
     network, count = trained(source, settings), settings.num_samples
     images = source.train.images[LABELS : LABELS + settings.images]
     found = peers.scoring_ways(network, images)
@@ -50,7 +50,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 
 def row(name: str, seconds: Seconds, agrees: tuple[float, float]) -> tuple[str, ...]:
-    """Returns a way's line: its seconds, and how many times ours those are."""
+    """Returns the table row of a way: its seconds, and their ratios to ours."""
     mine = seconds[name]
     return (
         *(name, *measuring.summary(mine)),
@@ -60,7 +60,7 @@ def row(name: str, seconds: Seconds, agrees: tuple[float, float]) -> tuple[str, 
 
 
 def check(name: str, result: Moments, count: int, reference: Moments) -> tuple[float, float]:
-    """Returns how far a way is from the reference; raises if it is something else."""
+    """Returns how far a way is from the reference; raises if the distributions differ."""
     z, variance = measuring.agreement(result, count, reference, _REFERENCE_SAMPLES)
     if not (z < _MOST_Z and 1 / _MOST_RATIO < variance < _MOST_RATIO):
         raise ArithmeticError(
@@ -73,10 +73,10 @@ def check(name: str, result: Moments, count: int, reference: Moments) -> tuple[f
 def limit_calls(
     network: keras.Model, images: np.ndarray, count: int
 ) -> tuple[dict[str, Callable[[], Any]], dict[str, float]]:
-    """Returns what the exact way cannot leave out, and a large product for comparison.
+    """Returns calls of the work that the exact way needs at least, and of a large product.
 
     Returns:
-        The calls; and the floating point operations of those that are products.
+        The calls, and the floating point operations of those that are products.
     """
     posterior, floats = McDropout(network), tf.constant(images, tf.float32)
     features = tf.function(posterior.features)
@@ -100,7 +100,7 @@ def limit_calls(
 
 
 def limit_table(seconds: Seconds, flops: dict[str, float]) -> Table:
-    """Compares ours with features and needed products alone."""
+    """Compares ours with the time of the features and of the needed product."""
     medians = {name: statistics.median(spent) for name, spent in seconds.items()}
     limit = medians["features"] + medians["kept columns"]
     rate = flops["large product"] / medians["large product"]

@@ -1,4 +1,4 @@
-"""One round of the active learning loop from 500 labels, by phase."""
+"""Times one round of the active-learning loop with the whole pool, by phase."""
 
 import contextlib
 import pathlib
@@ -19,7 +19,7 @@ from dbal_tf.reporting.plots import plot_learning_curves
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store.writer import Store
 
-_ROUND = 1  # in which nothing is compiled any more
+_ROUND = 1  # the first round in which everything is compiled
 _COMPONENTS = ("train", "evaluate", "score", "label")
 _TIMED = {
     "ask": (Store, "ask"),
@@ -67,7 +67,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 @contextlib.contextmanager
 def timed() -> Iterator[dict[str, list[tuple[float, float]]]]:
-    """Notes begin and end of the calls that the loop itself does not time."""
+    """Records start and end of the calls that the loop itself does not time."""
     spans: dict[str, list[tuple[float, float]]] = {name: [] for name in _TIMED}
 
     def wrapped(name: str, function: Any) -> Any:
