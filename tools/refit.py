@@ -16,6 +16,7 @@ import argparse
 import csv
 import dataclasses
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -96,7 +97,8 @@ def main() -> None:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     print("| settings | labels | mean | each |\n|---|---|---|---|")
     for settings in options.settings or [""]:
-        changes = [f"--{change}\n" for change in settings.split(",") if change]
+        # A value may have commas, too, such as augment=shift,rotate.
+        changes = [f"--{c}\n" for c in re.split(r",(?=\w+=)", settings) if c]
         config = from_flagfile(flags + "".join(changes))
         several = [bought.first(int(count)) for count in options.labels.split(",")]
         rows = test_errors(config, dataset, several, seeds)

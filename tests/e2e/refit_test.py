@@ -20,7 +20,7 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
     with (tmp_path / "picks.csv").open("w") as file:
         writer = csv.writer(file)
         writer.writerows([("id",), *((item,) for item in dataset.splits.pool_ids[:40])])
-    settings = ("--settings=", "--settings=kernel_size=3,learning_rate=1e-12")
+    settings = ("--settings=", "--settings=augment=shift,rotate,learning_rate=1e-12")
     monkeypatch.setattr(
         sys,
         "argv",
@@ -34,8 +34,8 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
     assert [row[:2] for row in cells] == [
         *(["", "10"], ["", "40"]),
         *(
-            ["kernel_size=3,learning_rate=1e-12", "10"],
-            ["kernel_size=3,learning_rate=1e-12", "40"],
+            ["augment=shift,rotate,learning_rate=1e-12", "10"],
+            ["augment=shift,rotate,learning_rate=1e-12", "40"],
         ),
     ]
     # Forty labels teach more than ten, and steps of no length nothing.
