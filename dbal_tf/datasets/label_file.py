@@ -13,18 +13,18 @@ from dbal_tf.core import InputError
 _ID_COLUMNS = ("id", "image_id", "image", "path", "file", "filename")
 _LABEL_COLUMNS = ("label", "class")
 _DELIMITERS = (",", ";", "\t")
-# Excel's way to say what separates the columns, in a line before their names.
+# Excel names the delimiter in a line before the header.
 _EXCELS_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[\r\n]')
 
 
 def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
     """Returns the label of each id in a CSV file; ids without a label are left out.
 
-    The first line names the columns, among them `id` and `label`, in any order. Of
-    several columns for ids, that one counts which names the most images in full.
-    Columns are separated by commas, semicolons or tabs, or by what a first line such
-    as `sep=|` names. The file is UTF-8, with or without a byte order mark, with lines
-    that end as on any system.
+    The first line names the columns, among them `id` and `label`, in any order. If
+    there are several columns for ids, the one that names the most images in full is
+    used. Columns are separated by commas, semicolons or tabs, or by the character
+    that a first line such as `sep=|` names. The file is UTF-8, with or without a byte
+    order mark, and with any line endings.
 
     Args:
         path: The file.
@@ -67,11 +67,11 @@ def read_labels(path: str, ids: Collection[str] = ()) -> dict[str, str]:
 def match_labels(
     labels: dict[str, str], ids: Iterable[str], path: str
 ) -> tuple[dict[str, str], list[str]]:
-    """Returns the label of each image that has one, and what names no image.
+    """Returns the label of each image that has one, and the names that match no image.
 
-    A file may name an image by its id, or shorter where only one image is meant:
-    without the ending, without the folders, or without both. Names are compared as
-    `normal` writes them.
+    A file may name an image by its id, or by a shorter name if that fits only one
+    image: without the ending, without the folders, or without both. Names are
+    compared in the form that `normal` returns.
 
     Args:
         labels: From `read_labels`.
@@ -79,8 +79,8 @@ def match_labels(
         path: The CSV file, for messages.
 
     Raises:
-        InputError: A name is that of several images, or two names of one image
-            have two labels.
+        InputError: A name fits several images, or two names of one image have
+            different labels.
     """
     meant: dict[str, list[str]] = {}
     whole: dict[str, list[str]] = {}
@@ -114,8 +114,7 @@ def match_labels(
 def normal(text: str) -> str:
     """Returns a text in the form in which texts are compared.
 
-    An accent may be a letter with the one or a character of its own, as macOS writes
-    the names of files.
+    An accented letter may be one character or two; macOS writes two in file names.
     """
     return unicodedata.normalize("NFC", text)
 
@@ -133,7 +132,7 @@ def _text(path: str) -> str:
 
 
 def _columns(path: str, header: list[str], names: tuple[str, ...]) -> list[int]:
-    """Returns the columns with one of some names, in the order of the names."""
+    """Returns the positions of the columns with given names, in the order of the names."""
     if found := [header.index(name) for name in names if name in header]:
         return found
     raise InputError(
