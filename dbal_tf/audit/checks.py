@@ -9,7 +9,7 @@ from dbal_tf.audit.shared import NotRecorded
 from dbal_tf.core import InputError
 
 Check = Callable[[Facts], Iterator[str]]
-# The errors that values cause which no run writes: the audit reports them and goes on.
+# The errors caused by values that no run writes: the audit reports them and goes on.
 UNREADABLE = (
     *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
     csv.Error,

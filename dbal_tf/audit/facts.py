@@ -41,7 +41,7 @@ class Facts:
             results only.
         answers: All answers, in the order in which they were given; those of
             published results are made from `labels`.
-        held_out: Those to items of the test and validation sets.
+        held_out: The answers to items of the test and validation sets.
         asked: All queries, each with its reserve; empty if not recorded.
         executions: The calls of components.
         artifacts: The files and folders that rounds wrote.
@@ -119,7 +119,7 @@ def _published(folder: pathlib.Path) -> Facts:
     published, labels = read_published(folder), read_picks(folder)
     rounds = [RoundRecord(point, published.versions) for point in published.curve]
     run = RunRecord(published.flags, "", published.versions, ())
-    # Picks do not record corrections: each item has one answer, by nobody, at no time.
+    # Picks record no corrections, annotators or times: each item has one answer.
     answers = [
         AnswerRecord(
             *(number, row.item, row.label, row.state, row.round),

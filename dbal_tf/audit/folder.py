@@ -57,17 +57,17 @@ def curve_is_that_of_the_store(facts: Facts) -> Iterator[str]:
 
 
 def _is_behind(facts: Facts, shown: list[str]) -> bool:
-    """Says whether the curve lacks only what was committed last.
+    """Returns whether the curve lacks only what was committed last.
 
-    The store is written before `curve.csv`, and by the page without it: a run that was
-    killed before it wrote the curve, and not started again, is not wrong.
+    The store is written before `curve.csv`, and the page writes only the store. So a run
+    that was killed before it wrote the curve, and not started again, is not wrong.
     """
     rounds = [row.point for row in facts.rounds]
     return _shows(facts, shown, rounds) or _shows(facts, shown, rounds[:-1])
 
 
 def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
-    """Says whether the curve shows these rounds, the last one perhaps with other times."""
+    """Returns whether the curve shows these rounds, the last one perhaps with other times."""
     kept = curve_csv(rounds).splitlines()
     if not rounds or len(shown) != len(kept):
         return shown == kept
@@ -75,8 +75,8 @@ def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
         return False
     last = rounds[-1]
     if any(row.round == last.round for row in facts.asked):
-        # Done again with a query, or answered since: its measures are the same, but not
-        # its times.
+        # The round was repeated with a query, or answered since: its measures are the same,
+        # but not its times.
         first_time = kept[0].split(",").index(f"{PHASES[0]}_seconds")
         return shown[-1].split(",")[:first_time] == kept[-1].split(",")[:first_time]
     told = [row.seconds or 0.0 for row in facts.answers if row.round == last.round]
@@ -86,7 +86,7 @@ def _shows(facts: Facts, shown: list[str], rounds: list[CurvePoint]) -> bool:
 
 
 def _earlier(facts: Facts, lines: list[str]) -> list[list[str]]:
-    """Returns the cells of all lines but the last, without times that may grow later."""
+    """Returns the cells of all lines except the last, without times that may grow later."""
     label = lines[0].split(",").index("label_seconds")
     # A person may answer more of an earlier query, such as of its reserve.
     grows = [label] if facts.config.oracle != "dataset" else []
@@ -149,7 +149,7 @@ def artifacts_are_whole(facts: Facts) -> Iterator[str]:
 
 
 def exports_are_complete(facts: Facts) -> Iterator[str]:
-    """Every SavedModel is complete, and a finished run has one unless it wants none."""
+    """Every SavedModel is complete, and a finished run has one unless exports are off."""
     needs_store(facts, "exports")
     exports = [row for row in facts.artifacts if row.kind == "saved_model"]
     for row in exports:
@@ -157,7 +157,7 @@ def exports_are_complete(facts: Facts) -> Iterator[str]:
             if not (facts.folder / row.uri / part).is_file():
                 yield f"{row.uri} has no {part}"
         yield from _of_other_data(facts, f"{row.uri}/{EXPORT_MARKER}")
-    # A run may go on with another --export_every.
+    # A run may be resumed with another --export_every.
     flags = from_flagfile(read_text(facts.folder / FLAGS_FILE))
     if not facts.rounds or flags.export_every < 0:
         return

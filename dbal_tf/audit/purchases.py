@@ -44,7 +44,7 @@ def rounds_follow_each_other(facts: Facts) -> Iterator[str]:
 def no_id_is_bought_twice(facts: Facts) -> Iterator[str]:
     """Every item was bought once; any further answer to it is a correction.
 
-    One whose answer was withdrawn may be asked for again.
+    An item whose answer was withdrawn may be asked for again.
     """
     withdrawn = Counter(one.item for one in facts.answers if one.state == WITHDRAWN)
     for item, count in Counter(row.item for row in facts.labels).items():
@@ -79,14 +79,14 @@ def _number(round_index: int | None) -> int:
 
 
 def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
-    """A round has as many labels as the flags say, and was trained on all before it.
+    """A round has as many labels as the flags say, and was trained on all labels before it.
 
     It may have fewer if its reserve is used up, or if it still waits for answers.
     """
     size = facts.config.acquisition_size
     initial = len(asked_in(facts, None))
     wanted = facts.config.num_initial(len(facts.run.class_names))
-    # A person begins with what is labelled already, and skips what they like.
+    # A person begins with the labels that are already there, and may skip items.
     if wanted and initial != wanted and facts.config.oracle == "dataset":
         yield f"there are {initial} initial labels, expected {wanted}"
     for row in facts.rounds:
@@ -99,7 +99,7 @@ def every_round_has_its_labels(facts: Facts) -> Iterator[str]:
         index, item = _number(answer.round), answer.item
         if answer.round is not None and answer.rank is None and answer.corrects is None:
             yield f"round {index} has an answer for {item}, which it had not asked for"
-        # A correction is of the round that was the last one when it was given.
+        # A correction belongs to the round that was the last one when it was given.
         if index < latest and states.get(item, WITHDRAWN) != WITHDRAWN:
             yield f"answer {answer.id} to {item} is of round {index}, before round {latest}"
         latest, states[item] = max(latest, index), answer.state
@@ -114,11 +114,11 @@ def _wrong_query(facts: Facts, index: int, size: int) -> Iterator[str]:
         # An answer may be taken back while the next round trains.
         before = itertools.islice(since_it_ended(facts, index), 1, None)
         right = right or next(before, None) is not None
-    else:  # Published results have no reserve, and their last round may only have measured.
+    else:  # Published results have no reserve, and their last round may have no query.
         ranks = [row.rank for row in told]
         is_last = index == facts.rounds[-1].point.round
         in_order = ranks == list(range(len(ranks))) and bought == size
-        if facts.config.oracle != "dataset":  # A person skips some, and goes on with others.
+        if facts.config.oracle != "dataset":  # A person may skip items and label others.
             in_order = ranks == sorted(ranks) and bought >= size
         right = in_order or (is_last and not ranks)
     if not right:
@@ -164,7 +164,7 @@ def items_are_in_their_split(facts: Facts) -> Iterator[str]:
         if label.item not in ids.get("initial" if is_initial else "pool", ()):
             yield f"{label.item} was bought but is {_where(label.item, ids)} split"
     for one in facts.asked:
-        # At the start, test items are asked for, too.
+        # Before the first model, test and validation items are asked for too.
         if one.round is not None and one.item not in ids.get("pool", ()):
             yield f"{one.item} was asked for but is {_where(one.item, ids)} split"
     labelled = {row.item for row in facts.labels}
@@ -186,8 +186,8 @@ def _where(item: str, ids: dict[str, set[str]]) -> str:
 def scores_are_in_range(facts: Facts) -> Iterator[str]:
     """Scores are finite, in the range of their technique, and fall with the rank.
 
-    Those on a graph need not fall, because the rest is scored again after each
-    choice, nor those of a batch that is not `top_k`.
+    On a graph they need not fall, because the rest is scored again after each choice.
+    Nor need they in a batch other than `top_k`.
     """
     labels = (row.label or 0 for row in facts.labels)
     classes = len(facts.run.class_names) or max(labels, default=0) + 1

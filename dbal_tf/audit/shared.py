@@ -1,4 +1,4 @@
-"""Functions that several checks use, and the exception of a check without data."""
+"""Functions that several checks use, and the exception of a check that lacks data."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ def asked_in(facts: Facts, index: int | None) -> list[LabelRecord]:
 
 
 def is_waiting(facts: Facts, index: int) -> bool:
-    """Says whether a round is the last one and may still wait for answers."""
+    """Returns whether a round is the last one and may still wait for answers."""
     return facts.has_store and bool(facts.rounds) and index == facts.rounds[-1].point.round
 
 
@@ -55,9 +55,9 @@ def technique(facts: Facts) -> str:
 
 
 def since_it_ended(facts: Facts, index: int) -> Iterator[list[LabelRecord]]:
-    """Yields the answers of a round at each moment when it had all that it needed.
+    """Yields the answers of a round, as they were each time that it had enough of them.
 
-    `query.csv` is written at such a moment; later answers do not change it.
+    `query.csv` is written at such a time; later answers do not change it.
     """
     yield asked_in(facts, index)
     told = [answer for answer in facts.answers if answer.round == index]

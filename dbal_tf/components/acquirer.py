@@ -1,4 +1,4 @@
-"""Selection of the query by the scores."""
+"""Selection of the query from the scores."""
 
 import dataclasses
 from collections.abc import Callable
@@ -38,19 +38,19 @@ class Acquirer:
     def run(self, scores: Scores, seed: int, samples: Samples | None = None) -> Query:
         """Returns the query, best first, ties broken by the seed.
 
-        The first `acquisition_size` items are the query, up to as many more its
+        The first `acquisition_size` items are the query; up to as many more are its
         reserve.
 
         Args:
             scores: Finite scores of all items.
-            seed: Seed for breaking ties, and of the noise and draws of a batch.
-            samples: Gives the posterior samples of the best items; batches that
-                look at more than the scores need it.
+            seed: Seed for breaking ties, and for the noise and draws of a batch.
+            samples: Returns the posterior samples of the best items; needed by
+                batches that use more than the scores.
         """
-        # The reserve is as large as the query: even if every item of it is skipped, the
-        # round gets its labels without another training.
+        # The reserve is as large as the query: even if every item of the query is skipped,
+        # the round gets its labels without training again.
         count = min(2 * self.acquisition_size, len(scores.ids))
-        # A pool that is used up has nothing to draw samples of.
+        # An empty pool has no items to draw samples for.
         name = self.batch if count else "top_k"
         choose = batch_function(name, self.stochastic, self.temperature)
         values, ids = scores.values, scores.ids
@@ -58,7 +58,7 @@ class Acquirer:
             if samples is None:
                 raise ValueError(f"batch={self.batch} needs the samples of its candidates.")
             screened = top_k(values, min(max(self.candidates, count), len(ids)), seed)
-            # In the order of the pool: stored images are then read in long stretches.
+            # In pool order, so that stored images are read in long stretches.
             screened = np.sort(screened)
             probs_ntc = samples(ids[screened])
             chosen = screened[choose(values[screened], ids[screened], probs_ntc, count, seed)]

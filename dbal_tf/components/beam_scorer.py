@@ -23,8 +23,8 @@ _SHARDS = "train-*.tfrecord"
 class BeamScorer(PoolScorer):
     """Scores the shards of the pool on Beam's workers; see the flags of the same names.
 
-    The model of the round is exported, the pipeline of `dbal_tf.scaleout` scores all
-    training shards by it, and the scores of the unlabelled items are read back. A
+    The round's model is exported, the pipeline of `dbal_tf.scaleout` scores all
+    training shards with it, and the scores of the unlabelled items are read back. A
     sample is the same function on every worker, so the scores are those of `PoolScorer`
     up to rounding.
 
@@ -41,7 +41,7 @@ class BeamScorer(PoolScorer):
         """Builds the component from the settings.
 
         Raises:
-            InputError: Apache Beam is not installed, or would take a folder's name for
+            InputError: Apache Beam is not installed, or would read a folder's name as
                 a pattern.
         """
         check_installed()
@@ -63,7 +63,7 @@ class BeamScorer(PoolScorer):
         from dbal_tf.scaleout.scoring import Ranking
 
         folder = pathlib.Path(self.run_dir, scaleout_folder(model.num_labels)).absolute()
-        # What a stopped process has left of this round.
+        # A process that was stopped may have left files of this round.
         shutil.rmtree(folder, ignore_errors=True)
         exported = folder / "model"
         self._export(model, posterior, seed, exported)
@@ -71,7 +71,7 @@ class BeamScorer(PoolScorer):
             str(exported),
             (str(pathlib.Path(self.data_dir).expanduser().absolute() / _SHARDS),),
             str(folder),
-            # The run makes the query of the scores, as it does of its own.
+            # The job's query, of one item, is not used: the run selects it from the scores.
             1,
             Ranking(self.acquisition, num_samples, seed),
             tuple(model.network.input_shape[1:]),
@@ -97,8 +97,8 @@ class BeamScorer(PoolScorer):
 
 
 def _check_path(name: str, folder: pathlib.Path) -> None:
-    # Beam can be told to take them as they are, [ as [[], but then it lists all files that
-    # are anywhere below the folder above, each time.
+    # The characters could be escaped, [ as [[], but then Beam would list all files below the
+    # parent folder each time.
     path = str(folder.absolute())
     if found := sorted({*"[*?"} & {*path}):
         raise InputError(
@@ -112,6 +112,6 @@ def scorer_for(config: Config) -> Any:
     """Returns the scorer that `--scorer` names.
 
     Raises:
-        InputError: Apache Beam is not installed, and needed.
+        InputError: Apache Beam is needed but not installed.
     """
     return (BeamScorer if config.scorer == "beam" else PoolScorer).from_config(config)

@@ -17,7 +17,7 @@ from dbal_tf.store.layout import PICTURES_DIR, TO_LABEL_CSV
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CsvOracle(FileOracle):
-    """Writes what waits to `to_label.csv`, and reads what was filled in there.
+    """Writes the query to `to_label.csv`, and reads the answers that are filled in there.
 
     See the flags of the same names.
     """
@@ -25,7 +25,7 @@ class CsvOracle(FileOracle):
     def told(self) -> None:
         """Puts the file aside once the run has all answers that are in it.
 
-        Left there, it would undo corrections that are given elsewhere meanwhile.
+        Left in place, it would undo corrections that are made elsewhere in the meantime.
         """
         path = pathlib.Path(self.run_dir, TO_LABEL_CSV)
         if path.exists() and not len(self._new(read_query(path))):
@@ -35,7 +35,7 @@ class CsvOracle(FileOracle):
         """Returns the answers in the file that the run does not have yet.
 
         Raises:
-            AnswersAwaited: There is none. The file then has the query's items.
+            AnswersAwaited: There are none. The file then has the query's items.
             InputError: The file cannot be used; it is left as it is.
         """
         folder, asked = pathlib.Path(self.run_dir), query.ids.tolist()
@@ -46,7 +46,7 @@ class CsvOracle(FileOracle):
                 return labels
             if [line.item for line in lines] == asked:
                 raise AnswersAwaited(len(asked), str(path))
-            # Only now: the run has all answers that are in it.
+            # Here the run has all answers that are in the file.
             if any(line.text for line in lines):
                 put_aside(path)
         images = [self._picture(item, number) for number, item in enumerate(asked, 1)]
@@ -58,7 +58,7 @@ class CsvOracle(FileOracle):
         return new_answers(pathlib.Path(self.run_dir), answered, self.dataset.class_names)
 
     def _picture(self, item: str, number: int) -> str:
-        """Returns the path of an item's picture, which is written if there is no file."""
+        """Returns the path of an item's picture; writes it unless the item is a file."""
         if self.dataset.name == "image_folder":
             return str(pathlib.Path(self.data_dir).expanduser().absolute() / item)
         pixels = DatasetSource(self.dataset).pixels(item)

@@ -23,7 +23,7 @@ class Evaluator:
         return cls(config.posterior, config.num_samples)
 
     def run(self, model: Model, dataset: Dataset, seed: int) -> Evaluation:
-        """Returns the model's evaluation by the posterior and without dropout.
+        """Returns the model's evaluation with the posterior, and without dropout.
 
         Without test items, all measures are NaN.
         """

@@ -1,4 +1,4 @@
-"""Loading of a data set by its name, and its split."""
+"""Loading and splitting of a data set."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ from dbal_tf.store.layout import STORE_FILE
 
 _FOLDER = "image_folder"
 _MOST_TESTS = 1000
-# One test set for all seeds and repetitions, as data sets have that bring their own.
+# One test set for all seeds and repetitions, as in data sets that come with one.
 _TEST_SEED = 2017
 
 
@@ -44,17 +44,18 @@ class ExampleGen:
         validation_size: Number of items in the validation set.
         classes: Names of the classes to keep; empty: all.
         pool_size: Largest size of the pool; 0: no limit.
-        pool_counts: Most items of each class in the pool, such as `cat:900`; empty:
-            no limit.
-        pool_copies: How often each image stands in the pool.
-        copy_noise: Noise of the copies, as a share of the range of pixel values.
+        pool_counts: Largest number of items of each class in the pool, such as
+            `cat:900`; empty: no limit.
+        pool_copies: How often each image occurs in the pool.
+        copy_noise: Standard deviation of the copies' noise, as a fraction of the
+            range of pixel values.
         folder: How a folder of images is read; None for other data sets.
-        test_size: Number of items held out for the test, from a data set that has
-            no test items; 0: a fifth, at most 1000.
-        test_counts: Number of each class in their place, such as `cat:100`.
-        folds: Number of parts of which one is held out in their place; 0: none.
-        fold: That part.
-        fold_seed: Seed of the parts.
+        test_size: Number of test items to hold out from a data set that has none;
+            0: a fifth, at most 1000.
+        test_counts: Number of test items of each class instead, such as `cat:100`.
+        folds: Number of folds, of which one is held out instead; 0: none.
+        fold: The fold that is held out.
+        fold_seed: Seed of the folds.
         initial_counts: Number of items of each class in the initial set, if not
             `initial_per_class`.
         asks_person: Whether a person labels, so that labels may be unknown.
@@ -81,7 +82,7 @@ class ExampleGen:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        # Repetitions that divide the images alike test on one part after the other.
+        # Repetitions with the same division test on one fold after the other.
         division, fold = divmod(config.repetition, max(1, config.folds))
         return cls(
             config.dataset,
@@ -127,10 +128,10 @@ class ExampleGen:
         train, hidden = source.train, Labels(source.train.ids, source.train_classes)
         if self.pool_counts:
             counts = self._counts("pool_counts", source)
-            # The split's own seed would pair both choices.
+            # With the split's own seed, the two choices would depend on each other.
             own_seed = seed_for(seed, 0, 0, "pool_counts")
             splits = hard_pools.of_counts(splits, hidden, counts, own_seed)
-        # `train` is the union of the splits, so what the pool leaves out goes from it, too.
+        # `train` is the union of the splits, so items that the pool leaves out go too.
         if self.pool_size or self.pool_counts:
             used = (splits.initial_ids, splits.validation_ids, splits.pool_ids)
             ids = train.ids[np.isin(train.ids, np.concatenate(used))]
@@ -173,7 +174,7 @@ class ExampleGen:
         return source.hold_out(size, _TEST_SEED)
 
     def _is_test(self, source: Source) -> np.ndarray:
-        """Marks the items of a fold, or those that `test_counts` asks for."""
+        """Marks the test items: those of a fold, or those that `test_counts` asks for."""
         classes, count = source.train_classes, len(source.train)
         groups = np.arange(count) if source.groups is None else source.groups
         if self.folds:
@@ -262,7 +263,7 @@ def check_data(config: Config, dataset: Dataset) -> None:
         ImageGraph.from_config(config).check(dataset)
 
 
-# One data set at a time: experiments use one, and images take up to gigabytes.
+# One data set at a time: an experiment uses only one, and images may take gigabytes.
 @functools.lru_cache(maxsize=1)
 def _load(dataset: str, data_dir: str, folder: FolderOptions | None) -> tuple[Source, str]:
     source = LOADERS[dataset](data_dir, *([folder or FolderOptions()] * (dataset == _FOLDER)))
@@ -271,7 +272,7 @@ def _load(dataset: str, data_dir: str, folder: FolderOptions | None) -> tuple[So
 
 def _check_pool(config: Config, dataset: Dataset) -> None:
     pool = len(dataset.splits.pool_ids)
-    # A run that has begun has asked for these, whatever it was told of them.
+    # A run that has begun has already asked for these, whatever the answers were.
     has_begun = pathlib.Path(config.run_dir, STORE_FILE).exists()
     first = 0 if has_begun else Start.from_config(config).from_pool(dataset)
     wanted = first + config.rounds * config.acquisition_size

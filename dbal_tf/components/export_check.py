@@ -1,4 +1,4 @@
-"""Check of a SavedModel in a process that has TensorFlow alone, without Keras.
+"""Check of a SavedModel in a process that has TensorFlow but not Keras.
 
     python -P export_check.py FOLDER < expected.npz
 
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 if __name__ == "__main__":
-    # A served model has no Keras. TensorFlow imports it if it is there, which is a large
-    # part of the time of this process.
+    # A model server has no Keras. TensorFlow imports it if it is installed, which takes a
+    # large part of this process's time.
     sys.modules["keras"] = None  # type: ignore[assignment]
 
 import tensorflow as tf
@@ -43,7 +43,7 @@ def problems(folder: str, expected: Mapping[str, np.ndarray]) -> Iterator[str]:
     names = [name.decode() for name in found]
     if names != expected["class_names"].tolist():
         yield f"its class names are {names}"
-    # Batches of two sizes below: a graph may have fixed the number of images.
+    # Two batch sizes, because a graph may have fixed the number of images.
     for serving, scores in _KINDS.items():
         dtype = np.uint8 if serving.endswith("uint8") else np.float32
         images = expected["images"].astype(dtype)
@@ -67,7 +67,7 @@ def _scores_problems(
         if np.shape(answers[-1]) == probs.shape:
             gap = np.abs(answers[-1] - probs).max()
             if not gap <= _TOLERANCE:
-                yield f"its probabilities are off those of the trained model by {gap:.2g}"
+                yield f"its probabilities differ from those of the trained model by {gap:.2g}"
     stochastic = (expected["probs"][0] != expected["probs"][-1]).any()
     if stochastic and np.array_equal(answers[0], answers[-1]):
         yield "it answers the same whatever the seed"
@@ -85,8 +85,8 @@ def _problems_of(
         if not np.isfinite(values).all():
             yield f"{name} is not finite"
         if not np.array_equal(values, again[name]):
-            yield f"{name} is another when it is called again"
-    # Own networks may compute them in bfloat16, which has three digits.
+            yield f"{name} changes when it is called again"
+    # A user's network may compute them in bfloat16, which has three digits.
     if not np.allclose(one["probs"].sum(axis=-1), 1, atol=1e-2):
         yield "its probabilities do not sum to 1"
 

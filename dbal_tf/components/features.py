@@ -23,23 +23,23 @@ from dbal_tf.core import InputError, Say
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 
-_BLOCK = 256  # images in a file: what a stopped process may have to do again
+_BLOCK = 256  # images in a file: the most that a stopped process has to compute again
 _SECONDS = 10  # between two lines of progress
-_SMALLEST = 1e-12  # share of the largest variance, below which a feature is constant
+_SMALLEST = 1e-12  # fraction of the largest variance below which a feature is constant
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Puts features in the place of images, if the network has a frozen trunk.
+    """Replaces images by features if the network has a frozen trunk.
 
-    The network that is trained is then a small head on the features; models are
-    exported as trunk and head in one, from pixel values to probabilities. For any
-    other network this component changes nothing.
+    The network that is trained is then a small head on the features. Exported models
+    contain trunk and head, from pixel values to probabilities. For any other network
+    this component changes nothing.
 
     On disk: `<cache>/<digest>/<block>.npz` with the arrays `ids` `[n]` and `features`
     `[n, d]`, float32, as the trunk gives them. The digest is that of data, trunk and
     weights, so that all runs on the same data share the features; a block is named by
-    the digest of its ids. Images that are flipped have a folder for each way.
+    the digest of its ids. Flipped images have a folder for each way of flipping.
 
     Attributes:
         model: See the flag of the same name.
@@ -85,8 +85,8 @@ class Features:
         """Returns the data set with features as images, float32 `[n, 1, 1, d]`.
 
         Ids, splits and checksum are those of the data set. Each feature has mean 0 and
-        variance 1 over all training images, labelled or not. Features of flips are
-        computed when they are read: of few images, as only labelled ones are flipped.
+        variance 1 over all training images, labelled or not. Features of flipped images
+        are computed when they are read: they are few, as only labelled ones are flipped.
 
         Args:
             dataset: Holds the images.
@@ -113,7 +113,7 @@ class Features:
 
         Args:
             model: A model trained on the result of `run`.
-            dataset: What `run` was given.
+            dataset: The data set that `run` was given.
         """
         if not self.is_frozen:
             return model
@@ -124,24 +124,24 @@ class Features:
         return dataclasses.replace(model, network=applications.joined(scaled, model.network))
 
     def _features(self, dataset: Dataset, say: Say) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the features of training and test items, `[n, d]`, as they are kept."""
+        """Returns the features of training and test items, `[n, d]`, as stored."""
         kept, items = self._kept(dataset), (dataset.train, dataset.test)
         progress = _Progress(sum(len(kept.missing(examples)) for examples in items), say)
         train, test = (kept.of(examples, progress.add) for examples in items)
         return train, test
 
     def _kept(self, dataset: Dataset, axes: tuple[int, ...] = ()) -> "_Kept":
-        """Returns the features that are kept of images flipped along some axes."""
+        """Returns the stored features of images flipped along some axes."""
         trunk, digest = self.trunk(dataset)
-        # Shapes and names are in the digests of weights and data, save for the
-        # preprocessing, which goes with the application.
+        # The digests of weights and data cover shapes and names, but not the
+        # preprocessing, which depends on the application.
         text = f"{dataset.checksum} {dataset.image_shape} {self.model} {digest}"
         text += f" flipped {axes}" * bool(axes)
         return _Kept(self.cache / hashlib.sha256(text.encode()).hexdigest(), trunk, axes)
 
 
 class _Kept:
-    """The features that a trunk gives of images flipped in one way, kept on disk."""
+    """A trunk's features of images flipped in one way, stored on disk."""
 
     def __init__(self, folder: pathlib.Path, trunk: keras.Model, axes: tuple[int, ...]) -> None:
         self._folder, self._trunk, self._axes = folder, trunk, axes
@@ -151,11 +151,11 @@ class _Kept:
         return dict(_read_all(self._folder))
 
     def missing(self, examples: Examples) -> np.ndarray:
-        """Returns the ids of the items whose features are not kept yet."""
+        """Returns the ids of the items whose features are not stored yet."""
         return examples.ids[[item not in self._known for item in examples.ids.tolist()]]
 
     def of(self, examples: Examples, done: Callable[[int], None]) -> np.ndarray:
-        """Returns the features of items, `[n, d]`; computes and keeps what is missing.
+        """Returns the features of items, `[n, d]`; computes and stores missing ones.
 
         Args:
             examples: The items, at least one.
@@ -208,7 +208,7 @@ class FlippedFeatures:
 
 
 def origin(config: Config, dataset: Dataset, network: NetworkFactory) -> dict[str, str]:
-    """Returns what a model that is not of this package is made of, for the lineage.
+    """Returns the provenance of a model that is not from this package, for the lineage.
 
     Args:
         config: The settings.
@@ -228,7 +228,8 @@ def origin(config: Config, dataset: Dataset, network: NetworkFactory) -> dict[st
     return {"model": f"{config.model} {digest}"}
 
 
-# Outside of any strategy's scope, because it is not trained; one, because it may be large.
+# Built outside any strategy's scope, because it is not trained. Only one is kept, because it
+# may be large.
 @functools.lru_cache(maxsize=1)
 def _built(
     trunk: applications.Trunk, image_shape: tuple[int, int, int], seed: int
@@ -243,9 +244,9 @@ def _default_cache() -> pathlib.Path:
 
 
 def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # In double precision: float32 sums of many equal values differ from their mean.
+    # In double precision: in float32, the mean of many equal values may differ from them.
     variance = features.var(axis=0, dtype=np.float64)
-    # A unit that no training image excites must not blow up at the first that does.
+    # A unit that no training image activates would become huge for the first image that does.
     variance[variance <= _SMALLEST * variance.max()] = 1
     mean = features.mean(axis=0, dtype=np.float64)
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
@@ -258,7 +259,7 @@ def _examples(ids: np.ndarray, features: np.ndarray) -> Examples:
 def _computed(trunk: keras.Model, examples: Examples, axes: tuple[int, ...] = ()) -> np.ndarray:
     """Returns the features of images flipped along some axes, float32 `[n, d]`."""
     step, images = chunk_size(examples.images.shape[1:]), examples.images
-    # By calls, because `predict` would run under the run's strategy, once a replica.
+    # Called directly, because `predict` would run under the run's strategy, once per replica.
     return np.concatenate(
         [
             trunk(

@@ -1,4 +1,4 @@
-"""What oracles have in common whose answers a person writes into a file."""
+"""The base class of oracles whose answers a person writes into a file."""
 
 import contextlib
 import dataclasses
@@ -14,8 +14,8 @@ from dbal_tf.labelling.answer_files import check_names
 class FileOracle:
     """A person who answers in files between two starts of the program.
 
-    `run` reads the answers, or writes the files and says that they wait. See the flags
-    of the same names.
+    `run` reads the answers, or writes the files and raises `AnswersAwaited`. See the
+    flags of the same names.
     """
 
     annotator: ClassVar[str] = "person"
@@ -41,6 +41,6 @@ class FileOracle:
         """Does nothing: an export can be read again."""
 
     def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
-        """Does nothing: the files are there between two starts of the program."""
+        """Does nothing: a person answers between two starts of the program."""
         del say
         return contextlib.nullcontext()

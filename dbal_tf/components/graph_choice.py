@@ -28,7 +28,7 @@ class ImageGraph:
 
     Attributes:
         neighbors: Number of nearest images that each is joined to; 0: all.
-        scale: Width of the kernel, in the distance of images with pixels 0 to 1;
+        scale: Width of the kernel, as a distance between images with pixels 0 to 1;
             0: the median length of an edge.
     """
 
@@ -104,7 +104,7 @@ class GraphChooser:
 
         Within the query, each chosen item is given the class that the solution
         predicts: no label is used before it is acquired. The reserve holds the best
-        of the other items, each judged by itself.
+        of the other items, each scored on its own.
 
         Args:
             model: Not used: the graph needs no network.
@@ -135,8 +135,8 @@ class GraphChooser:
         size = min(self.acquisition_size, len(candidates))
         chosen = mbr.query(size, seed, candidates)
         others = candidates[~np.isin(candidates, chosen)]
-        # Rounded, so that the seed breaks ties, and not the rounding of the solution. Judged
-        # one by one, not greedily: the reserve would cost as much as the query.
+        # Rounded, so that the seed breaks ties and not rounding errors of the solution. Scored
+        # one by one: chosen greedily, the reserve would cost as much as the query.
         levels_m = np.round(falls_n[others], _DECIMALS)
         best = others[top_k(levels_m, min(size, len(others)), seed)]
         ranked = np.concatenate([chosen, best])

@@ -20,7 +20,7 @@ from dbal_tf.store.reader import RunReader
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelStudioOracle(FileOracle):
-    """Writes what waits as Label Studio's tasks, and reads its exports.
+    """Writes the query as Label Studio tasks, and reads Label Studio's exports.
 
     To import: `labelling_config.xml`, once, and `to_label.json`. The export is put
     into the run's folder as `labelled.json` or `labelled.csv`. See the flags of the
@@ -31,7 +31,7 @@ class LabelStudioOracle(FileOracle):
         """Returns the answers in the exports that the run does not have yet.
 
         Raises:
-            AnswersAwaited: There is none. The tasks are then those of the query.
+            AnswersAwaited: There are none. The tasks are then those of the query.
             InputError: An export cannot be used.
         """
         folder, names = pathlib.Path(self.run_dir), self.dataset.class_names
@@ -55,7 +55,7 @@ class LabelStudioOracle(FileOracle):
         return label_studio.tasks(asked, images, probs, self.dataset.class_names, version)
 
     def _picture(self, item: str) -> str:
-        """Returns an item's picture as a data URL: nothing needs to be served."""
+        """Returns an item's picture as a data URL, so that no server is needed."""
         source: PixelSource = DatasetSource(self.dataset)
         if self.dataset.name == "image_folder":
             source = FolderSource(pathlib.Path(self.data_dir).expanduser(), decode)

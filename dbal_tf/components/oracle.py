@@ -1,4 +1,4 @@
-"""Oracles: whoever answers queries. The data set's own labels are read here alone."""
+"""Oracles, which answer queries. Only this module answers with the data set's own labels."""
 
 import contextlib
 import dataclasses
@@ -39,7 +39,7 @@ class DatasetOracle:
         """Does nothing: the data set keeps its labels."""
 
     def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
-        """Does nothing: the answers are there."""
+        """Does nothing: the answers are already there."""
         del say
         return contextlib.nullcontext()
 
@@ -60,7 +60,7 @@ def make_oracle(config: Config, dataset: Dataset) -> Oracle:
 
 
 def unknown_ids(dataset: Dataset, ids: np.ndarray) -> np.ndarray:
-    """Returns those of some training items whose class the data set does not know."""
+    """Returns the ids of those training items whose class the data set does not know."""
     return ids[dataset.hidden.select(ids).classes < 0]
 
 
@@ -69,7 +69,7 @@ def known_validation_labels(dataset: Dataset, told: Labels) -> Labels:
 
     Args:
         dataset: The data set, which may know their classes.
-        told: What a person has said of some of them, which counts more.
+        told: A person's labels for some of them, which take precedence.
     """
     return _known(dataset.hidden.select(dataset.splits.validation_ids), told)
 
@@ -79,7 +79,7 @@ def with_known_test_items(dataset: Dataset, told: Labels) -> Dataset:
 
     Args:
         dataset: The data set, which may know their classes.
-        told: What a person has said of some of them, which counts more.
+        told: A person's labels for some of them, which take precedence.
     """
     labels = _known(dataset.test_labels, told)
     if len(labels) == len(dataset.test) and not len(told):
@@ -90,7 +90,7 @@ def with_known_test_items(dataset: Dataset, told: Labels) -> Dataset:
 
 
 def _known(labels: Labels, told: Labels) -> Labels:
-    """Returns the labels, as they were told where they were, without unknown ones."""
+    """Returns the known labels; `told` takes precedence."""
     classes = dict(zip(labels.ids.tolist(), labels.classes.tolist(), strict=True))
     classes |= dict(zip(told.ids.tolist(), told.classes.tolist(), strict=True))
     known = {item: label for item, label in classes.items() if label >= 0}

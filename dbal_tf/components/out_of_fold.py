@@ -1,4 +1,4 @@
-"""Predictions of labelled items by networks that were not trained on them."""
+"""Predictions for labelled items by networks that were not trained on them."""
 
 import contextlib
 import dataclasses
@@ -15,8 +15,8 @@ from dbal_tf.config import Config
 from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
 from dbal_tf.store.layout import out_of_fold_file, predictions_file
 
-_LEAST = 20  # labels; networks of fewer say too little
-# The files are of use, not needed: what cannot be read is made anew.
+_LEAST = 20  # labels; networks trained on fewer say too little
+# The files are useful but not needed: one that cannot be read is made anew.
 _DAMAGE = *BROKEN_ARRAYS, KeyError
 
 _Rows = dict[str, tuple[int, np.ndarray]]
@@ -28,8 +28,8 @@ class OutOfFold:
     """Predicts labels in folds, each by a network trained on the others.
 
     A network that was trained on a wrong label has learned it, and disagrees with it
-    less than one that was not. A person corrects labels by these predictions; no image
-    is bought by them. See the flags of the same names.
+    less than one that was not. These predictions help a person to correct labels;
+    queries do not depend on them. See the flags of the same names.
     """
 
     run_dir: str
@@ -52,12 +52,12 @@ class OutOfFold:
         index: int,
         seed: Callable[[str], int],
     ) -> bool:
-        """Predicts the next fold of a round that is due; returns whether there was one.
+        """Predicts the next fold that is due in a round; returns whether there was one.
 
-        The round's file holds `ids`, `[n]`, `probs`, float32 `[n, c]`, and the `rounds`
-        whose networks they are of, `[n]`. What is not due yet is there from earlier
-        rounds: their folds, and what they predicted before an item had a label. So the
-        work can be given up at any time, and goes on from the file.
+        The round's file holds `ids`, `[n]`, `probs`, float32 `[n, c]`, and `rounds`,
+        `[n]`: the rounds of the networks that predicted them. Until a fold is predicted,
+        it has predictions from earlier rounds: of their folds, and from before an item
+        had a label. So the work can be stopped at any time, and goes on from the file.
 
         Args:
             fit: Returns a network trained on labels, with a seed.
@@ -88,7 +88,7 @@ class OutOfFold:
         return False
 
     def _earlier(self, labels: Labels, index: int) -> _Rows:
-        """Returns what networks of earlier rounds said that were not trained on a label."""
+        """Returns earlier rounds' predictions of labels by networks not trained on them."""
         paths = [pathlib.Path(self.run_dir, out_of_fold_file(i)) for i in range(index)]
         rows = next((found for path in reversed(paths) if (found := _read(path))), {})
         if index:
@@ -96,11 +96,14 @@ class OutOfFold:
         return {item: rows[item] for item in labels.ids.tolist() if item in rows}
 
     def _before_they_had_labels(self, index: int, count: int) -> _Rows:
-        """Returns what a round's model, the last before `count` labels, said of them."""
+        """Returns what a round's model predicted for items that it was not trained on.
+
+        Empty if it was trained on less than half of `count` labels.
+        """
         path = pathlib.Path(self.run_dir, predictions_file(index))
         with contextlib.suppress(*_DAMAGE), np.load(path, allow_pickle=False) as arrays:
             trained = arrays["trained"]
-            # A model of far fewer labels says less than one that has learned the wrong ones.
+            # A model trained on far fewer labels says less than one trained on wrong labels.
             if 2 * trained.sum() >= count:
                 ids, probs = arrays["ids"][~trained], arrays["probs"][~trained]
                 return {item: (index, p) for item, p in zip(ids.tolist(), probs, strict=True)}
@@ -108,10 +111,10 @@ class OutOfFold:
 
 
 def fold_of(classes_n: np.ndarray, folds: int) -> np.ndarray:
-    """Returns the fold of each label, `[n]`; -1: none, the only label of its class.
+    """Returns the fold of each label, `[n]`; -1 (no fold) for the only label of a class.
 
-    The labels of a class take turns, so that each class is left in the rest, and a
-    label keeps its fold when others come.
+    The labels of a class are dealt to the folds in turn, so that the other folds always
+    have each class, and a label keeps its fold when labels are added.
 
     >>> fold_of(np.array([0, 0, 1, 0, 2, 1]), 2).tolist()
     [0, 1, 1, 0, -1, 0]

@@ -1,4 +1,4 @@
-"""The page where a person labels, in a process of its own."""
+"""The page where a person labels, in a separate process."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError, Say
 
 _LOOK_EVERY = 0.2  # seconds between two looks at the answers
-_SHOW_END = 3.0  # seconds for which the page says that the run has ended
+_SHOW_END = 3.0  # seconds for which the page shows that the run has ended
 _CANNOT_SERVE = 2  # the exit status of a page whose flags cannot be used
 
 
@@ -67,7 +67,7 @@ class PageOracle:
         threading.Thread(target=tell_of_its_end, daemon=True).start()
         try:
             yield
-            # The page asks every second, and shows the end before it has gone.
+            # The page polls every second: this gives it time to show that the run has ended.
             time.sleep(_SHOW_END)
         finally:
             is_over.set()
@@ -75,7 +75,7 @@ class PageOracle:
             process.wait()
 
     def run(self, query: Query) -> Labels:
-        """Waits a moment; the answers are found in the store. Returns no labels.
+        """Waits a moment and returns no labels: the page writes the answers to the store.
 
         Raises:
             InputError: The page could not be served, so that nobody can answer.
@@ -83,8 +83,8 @@ class PageOracle:
         del query
         if self._is_refused.is_set():
             raise InputError(
-                "The page could not be served, for the reason that it gave above; mend that, "
-                "or take another --oracle."
+                "The page could not be served, for the reason that it gave above; fix that, "
+                "or use another --oracle."
             )
         time.sleep(_LOOK_EVERY)
         return Labels.from_answers({})

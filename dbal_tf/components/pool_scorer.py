@@ -23,7 +23,7 @@ from dbal_tf.config import JOINT_ACQUISITIONS, Config
 from dbal_tf.core import AcquisitionFunction
 from dbal_tf.seeds import seed_for
 
-# Probabilities of samples in memory at most, 64 MB; fewer parts draw the samples less often.
+# Most probabilities in memory at once, 64 MB. In larger parts, samples are drawn less often.
 _PROBS = 2**24
 
 
@@ -58,7 +58,7 @@ class PoolScorer:
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
         """Returns a score for each unlabelled item, or for each candidate among them.
 
-        With `pool_subset`, the candidates are a random subset of so many items. With
+        With `pool_subset`, the candidates are a random subset of that size. With
         `refine`, they are the items that the fast posterior scores best, and are
         scored again with `refine_samples` exact samples. The targets of epig are
         a random sample of all unlabelled items.
@@ -83,7 +83,7 @@ class PoolScorer:
             screening = screening_posterior(model.network)
             screened = self._scores(model, unlabelled, screening, self.num_samples, seed)
             best = top_k(screened.values, self.refine, seed)
-            # In the order of the pool: stored images are then read in long stretches.
+            # In pool order, so that stored images are read in long stretches.
             unlabelled = unlabelled.select(screened.ids[np.sort(best)])
         return self._scores(model, unlabelled, *self._last_pass, seed)
 
@@ -103,7 +103,7 @@ class PoolScorer:
     ) -> np.ndarray | None:
         """Returns the standard errors of a few items' scores; None if there are none.
 
-        Exact scores have none, and of two samples they cannot be told.
+        Exact scores have none, and two samples are too few to estimate them.
 
         Args:
             model: The round's model.
@@ -117,8 +117,8 @@ class PoolScorer:
         predictor = predictor_for(model.network, posterior)
         if predictor.num_samples(num_samples) < 3:
             return None
-        # The same seed gives the same samples: these are the errors of the scores that the
-        # choice was made by. Only a few items, because all samples are in memory.
+        # The same seed gives the same samples, so these are the errors of the scores that
+        # decided the choice. Only a few items, because all samples are in memory.
         probs_ntc = predictor.probs(chosen.images, num_samples, seed)
         if self.acquisition in JOINT_ACQUISITIONS:
             targets = self._targets(unlabelled, seed)
@@ -136,7 +136,7 @@ class PoolScorer:
 
     @property
     def _last_pass(self) -> tuple[str, int]:
-        """The posterior that the query is chosen by, and its number of samples."""
+        """The posterior that the query is chosen with, and its number of samples."""
         if self.refine:
             return "mc_dropout", self.refine_samples
         return self.posterior, self.num_samples
@@ -152,7 +152,7 @@ class PoolScorer:
     def _joint_scores(
         self, model: Model, items: Examples, targets: Examples, seed: int
     ) -> Scores:
-        """Returns the scores by epig, which needs each sample's probabilities."""
+        """Returns the EPIG scores, which need each sample's probabilities."""
         predictor = predictor_for(model.network, self.posterior)
         targets_mtc = predictor.probs(targets.images, self.num_samples, seed)
         own_n = _places(items.ids, targets.ids)
@@ -166,14 +166,14 @@ class PoolScorer:
     def _parts(
         self, predictor: Predictor, items: Examples, size: int, seed: int
     ) -> Iterator[np.ndarray]:
-        """Yields the samples of some items at a time, `size` probabilities an item."""
+        """Yields the samples of some items at a time, `size` probabilities per item."""
         step = max(1, _PROBS // size)
         for start in range(0, len(items), step):
             yield predictor.probs(items.images[start : start + step], self.num_samples, seed)
 
     def _targets(self, unlabelled: Examples, seed: int) -> Examples:
         """Returns the items whose labels epig is to predict."""
-        # A seed of its own: a subset of the pool is drawn by the other.
+        # Another seed, because `seed` draws the subset of the pool.
         drawn = random_subset(len(unlabelled), self.targets, seed_for(seed, 0, 0, "targets"))
         return unlabelled.select(unlabelled.ids[drawn])
 
@@ -190,7 +190,7 @@ class PoolScorer:
 
 
 def _places(ids: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Returns the position of each id among others, int64 `[n]`, -1 where it is not."""
+    """Returns the position of each id among others, int64 `[n]`, -1 where it is missing."""
     order = np.argsort(among)
     places = order[np.searchsorted(among, ids, sorter=order).clip(max=len(among) - 1)]
     return np.where(among[places] == ids, places, -1)

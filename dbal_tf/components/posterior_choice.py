@@ -38,8 +38,8 @@ class PosteriorChooser:
             lambda ids: self.scorer.samples(model, unlabelled.select(ids), masks),
         )
         size = self.acquirer.acquisition_size
-        # The reserve separately: sums over another number of images round differently, and
-        # the errors of the query should not depend on whether there is a reserve.
+        # Query and reserve separately: sums over another number of images round differently,
+        # and the errors of the query should not depend on whether there is a reserve.
         parts = [unlabelled.select(ids) for ids in (query.ids[:size], query.ids[size:])]
         errors = [
             self.scorer.standard_errors(model, part, unlabelled, masks)

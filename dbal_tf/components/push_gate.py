@@ -40,17 +40,16 @@ class PushGate:
 
         Args:
             evaluation: The evaluation of the round's model.
-            curve: The rounds before.
+            curve: The earlier rounds.
             index: The round.
-            is_last: Whether no round follows, though there might be more: the pool is
-                used up.
+            is_last: Whether no round follows, for example because the pool is used up.
 
         Returns:
             The evaluation, with `blessed` set if there is a threshold; whether to
             export; and a sentence on why the model is not blessed, empty if it is
             or if there is no threshold.
         """
-        # A run without any export would leave its user nothing to serve.
+        # Without this, a run could end with no model to serve.
         last = (is_last or index == self.rounds) and self.export_every >= 0
         due = bool(self.export_every > 0 and index and index % self.export_every == 0)
         if not (last or due) or not self.bless_max_error:

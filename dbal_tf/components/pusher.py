@@ -53,7 +53,7 @@ class Pusher:
         """Writes `<folder>/<version>/`; returns its path.
 
         The export is written and checked under another name, gets its marker
-        `complete.json`, and is then renamed: a reader never sees a part of it.
+        `complete.json`, and is then renamed: a reader never sees a partial export.
 
         Args:
             model: The model; `serving_archive` describes its signatures.
@@ -86,7 +86,7 @@ class Pusher:
         return self._put_in_place(partial, version)
 
     def _put_in_place(self, partial: pathlib.Path, version: int) -> pathlib.Path:
-        # On the disk before the rename, or a loss of power could leave a number without files.
+        # Synced before the rename: a power loss could otherwise leave a version without files.
         sync(*partial.rglob("*"), partial)
         self.discard(version)
         target = self.folder / str(version)
@@ -103,7 +103,7 @@ class Pusher:
             shutil.rmtree(old)
 
     def clean(self) -> None:
-        """Removes what is left of exports that were interrupted."""
+        """Removes what interrupted exports have left."""
         for kind in ("partial", "old"):
             for left in self.folder.glob(f".*.{kind}"):
                 shutil.rmtree(left)

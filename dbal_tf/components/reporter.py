@@ -26,7 +26,7 @@ from dbal_tf.store.writer import Store
 class Reporter:
     """Shows the contents of a run's store; a context manager.
 
-    Its files can be lost and are written again from the store, except TensorBoard's
+    If its files are lost, they are written again from the store, except TensorBoard's
     events, which are append-only.
 
     Args:
@@ -83,8 +83,8 @@ class Reporter:
             labels = [{label for _, label in group if label} for group in found.near_copies]
             if several := sum(len(one) > 1 for one in labels):
                 self.say(
-                    f"{several} of these groups have images of several classes: of an image "
-                    f"and its copy one label may be wrong; see {path}"
+                    f"{several} of these groups have images of several classes, so some of "
+                    f"their labels may be wrong; see {path}"
                 )
 
     def write_curve(self) -> None:
@@ -94,7 +94,7 @@ class Reporter:
 
     def show_point(self, point: CurvePoint, scores: Scores | None) -> None:
         """Shows the evaluation of a round's model, before the round is committed."""
-        # Before the commit: a kill in between shows a point twice, not never.
+        # Before the commit: after a kill in between, a point is shown twice, not never.
         logging.debug("phase: report")
         self._log.write_point(point, scores)
 
@@ -147,7 +147,7 @@ class Reporter:
         self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
 
     def _seconds_left(self, point: CurvePoint) -> float:
-        """Estimates the time left: rounds like the last one, training for more steps."""
+        """Estimates the time left: rounds like the last one, but with more training steps."""
         rounds = self._config.rounds - point.round
         labels = point.labels + (rounds + 1) / 2 * self._config.acquisition_size
         now, later = (expected_steps(self._config, n) for n in (point.labels, labels))

@@ -10,7 +10,7 @@ from dbal_tf.acquisition import ACQUISITIONS, acquisition_function
 from dbal_tf.bayesian.posteriors import POSTERIORS
 from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 
-# Samples at once in the exported program: its memory does not grow with num_samples.
+# Samples that an export computes at once, so that memory does not grow with num_samples.
 _TILE = 25
 _ENDPOINTS = {
     ("serving_default", "scores"): tf.float32,
@@ -38,7 +38,7 @@ def serving_archive(
     *   `scores(images, num_samples, seed)`, float32 and int64 scalars: `probs`
         and a score `[n]` for each acquisition function, by its name.
     *   `serving_uint8`, `scores_uint8`: the same for uint8 images, as they come
-        from a decoder. A signature has one type, and JSON has no uint8.
+        from a decoder. A signature takes one type only, and JSON has no uint8.
     *   `class_names()`: `class_names`, strings `[c]`, in the order of `probs`.
 
     Args:
@@ -73,7 +73,7 @@ def serving_archive(
 def _traced(function: Callable[..., Any], inputs: list[tf.TensorSpec]) -> Any:
     """Returns the graph of a function, which all endpoints share.
 
-    Endpoints are traced twice each; this takes seconds.
+    Keras traces each endpoint twice, which would take seconds for the whole function.
     """
     return tf.function(function, inputs, autograph=False).get_concrete_function()
 
@@ -128,7 +128,7 @@ class _Scoring:
         def more(start: tf.Tensor, sums: Sums) -> tuple[tf.Tensor, Sums]:
             return start + _TILE, sums.plus(probs(start))
 
-        # The first tile before the loop, which needs the shapes of its state.
+        # The first tile is computed before the loop, which needs the shapes of its state.
         zero = tf.constant(0, tf.int64)
         state = (zero + _TILE, Sums.from_probs(probs(zero)))
         return tf.while_loop(lambda start, _: start < total, more, state)[1].statistics()

@@ -14,10 +14,10 @@ _TO_MEASURE = 20  # items of a split that are labelled before the first model
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Chooses what is labelled before the first model, at random.
+    """Chooses the items to label before the first model, at random.
 
-    Nothing if the data set answers: it has an initial set, and its test items have
-    classes.
+    There are none if the data set answers: it has an initial set, and its test items
+    have classes.
 
     See the flags of the same names.
     """
@@ -51,7 +51,8 @@ class Start:
             return None
         splits, test = dataset.splits, dataset.test_labels
         parts = [(splits.pool_ids, self.from_pool(dataset))]
-        # Without any, the first model could not be measured; the others come while it trains.
+        # Without test labels the first model could not be evaluated; the other test items can
+        # be labelled while it trains.
         parts.append((test.ids[test.classes < 0], _TO_MEASURE))
         if self.weight_decay == "auto":
             parts.append((unknown_ids(dataset, splits.validation_ids), _TO_MEASURE))

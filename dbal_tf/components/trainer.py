@@ -23,9 +23,10 @@ from dbal_tf.config import Config
 from dbal_tf.core import Images, InputError
 
 WEIGHT_DECAYS: tuple[float, ...] = (0.5, 1.0, 2.5, 5.0, 10.0)
-# Seldom, because a choice costs one training for each candidate.
+# Rarely, because a choice trains one network per candidate.
 _CHOOSE_AGAIN = 5  # times as many labels
-# Those of vat see as many unlabelled images as MNIST has, five times; 700 would see few twice.
+# In 5000 steps vat draws about five times as many unlabelled images as MNIST has; in 700 steps
+# it would draw fewer than MNIST has.
 _AUTO_STEPS = {"supervised": 700, "vat": 5000}
 
 
@@ -34,7 +35,7 @@ def _least_steps(steps: str, trainer: str) -> int:
 
 
 def expected_steps(config: Config, labels: float) -> float:
-    """Returns about how many steps the training on so many labels takes."""
+    """Returns the approximate number of steps of training on a number of labels."""
     return max(
         _least_steps(config.steps, config.trainer), config.epochs * labels / config.batch_size
     )
@@ -107,10 +108,11 @@ class Trainer:
         )
 
     def check(self, dataset: Dataset) -> None:
-        """Checks that the network can be built for the images, and has the posterior.
+        """Checks that the network can be built for the images, and supports the posterior.
 
         Raises:
-            InputError: It cannot, as where they are too small, or has not.
+            InputError: It cannot be built, as for images that are too small, or does
+                not support the posterior.
         """
         shape = dataset.image_shape
         try:
@@ -125,7 +127,7 @@ class Trainer:
                 f"The network cannot be built for images of {shape[0]} x {shape[1]} pixels in "
                 f"{shape[2]} channels: {reason} Use other images, --image_size or --model."
             ) from error
-        # Laplace's is made by a fit; what it needs of the network can be seen before.
+        # The Laplace posterior is made by a fit, but its requirements can be checked before.
         if self.posterior == "laplace":
             laplace.check(network)
         else:
@@ -143,7 +145,7 @@ class Trainer:
         consistency = None
         if self.trainer == "vat":
             splits = dataset.splits
-            # Images alone, with the labelled ones; never those of validation or test.
+            # Images without labels, those of labelled items too, but not validation or test.
             ids = np.concatenate([splits.initial_ids, splits.pool_ids])
             images = dataset.train.select(ids).images
             consistency = Consistency(images, self.vat_epsilon, self.unlabelled_batch)
@@ -189,19 +191,19 @@ class Trainer:
             fitter: The result of `fitter`.
             dataset: Holds the images.
             labels: The labels to train on.
-            weight_decay: The c of the penalty c/N.
+            weight_decay: The weight-decay constant c of the penalty c/N.
             seed: Seed of initial weights, order and dropout.
-            check: Called every few steps; what it raises ends the training.
-            validation: Labels that nothing is trained on. For `--steps=auto` they say when
-                training ends; it goes on to the end with none of them, with a `check`, or
-                if the learning rate falls: the last weights are then the best.
-                For the laplace posterior they choose the prior.
+            check: Called every few steps; an exception from it ends the training.
+            validation: Labels that are not trained on. With `--steps=auto` they decide
+                when training ends. Training goes on to the end if there are none, if
+                there is a `check`, or if the learning rate falls, as the last weights
+                are then the best. For the laplace posterior they choose the prior.
         """
         images, classes = self._with_flips(dataset, labels)
         weights = None
         if self.class_weights == "balanced":
             weights = balanced_weights(classes, len(dataset.class_names))
-        # N of the penalty c/N counts the labels: a flip tells nothing new.
+        # N of the penalty c/N counts the labels: a flip adds no information.
         decay = weight_decay * len(classes) / len(labels)
         held_out, stopping = self._held_out(dataset, validation), None
         may_stop = self.steps == "auto" and not self._rate_falls
@@ -211,7 +213,7 @@ class Trainer:
         with stopping or contextlib.nullcontext():
             fitter.fit(images, classes, self.epochs, decay, seed, steps, weights, check)
         if self.posterior == "laplace":
-            # Without flips, which tell nothing new and would count as more images.
+            # Without flips, which add no information but would count as more images.
             laplace.fit(fitter.network, dataset.train.select(labels.ids).images, held_out)
         return Model(fitter.network, len(labels), weight_decay, seed)
 
@@ -248,10 +250,10 @@ class Trainer:
         seed: int,
         before: float | None = None,
     ) -> float:
-        """Returns the c of `WEIGHT_DECAYS` that is best on the validation set.
+        """Returns the weight-decay constant c of `WEIGHT_DECAYS` that validates best.
 
         The best c has the lowest negative log likelihood of the posterior's mean
-        probabilities: with 100 images, the error is too coarse to choose by.
+        probabilities on the validation set. With 100 images, the error is too coarse.
 
         Args:
             fitter: The result of `fitter`.
@@ -259,8 +261,8 @@ class Trainer:
             labels: The labels to train on.
             validation: The labels to choose by.
             seed: Seed of each training.
-            before: The c of fewer labels: it and its neighbours alone are tried,
-                which costs three trainings at most; None: all are.
+            before: The c that was chosen for fewer labels: only it and its neighbours
+                are tried, in at most three trainings; None: all are.
 
         Raises:
             InputError: There are no validation labels.
@@ -273,7 +275,7 @@ class Trainer:
         images = dataset.train.select(validation.ids).images
 
         def validation_nll(weight_decay: float) -> float:
-            # One seed for all: the candidates differ in c, not in weights and masks.
+            # One seed for all: the candidates differ in c, not in initial weights and masks.
             model = self.run(fitter, dataset, labels, weight_decay, seed, validation=validation)
             predictor = predictor_for(model.network, self.posterior)
             statistics = predictor.statistics(images, self.num_samples, seed)
@@ -287,7 +289,7 @@ class Trainer:
 
 
 def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:
-    """Returns weights that make the labels of each class count the same, shape `[c]`.
+    """Returns class weights that make the classes count equally, shape `[c]`.
 
     n / (c * n_k) for n labels of c classes, n_k of them of class k, as in
     scikit-learn; 0 for a class without labels. The mean over the labels is 1.
@@ -301,7 +303,7 @@ def balanced_weights(classes: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def is_choice_due(num_initial: int, num_before: int | None, num_now: int) -> bool:
-    """Says whether the weight decay is to be chosen (again) in this round.
+    """Returns whether the weight decay is to be chosen (again) in this round.
 
     It is chosen in the first round and whenever the number of labels has grown
     fivefold: from 20 labels, at 100 and 500.

@@ -22,5 +22,5 @@ LOADERS: dict[str, Callable[..., Source]] = {
 }
 """From the name of a data set to the function that loads it from `--data_dir`.
 
-`image_folder` takes `image_folder.FolderOptions` besides.
+The function for `image_folder` also takes `image_folder.FolderOptions`.
 """

@@ -13,7 +13,7 @@ from dbal_tf.core import InputError
 
 _ID_COLUMNS = ("id", "image_id", "image", "path", "file", "filename")
 _DELIMITERS = (",", ";", "\t")
-# Excel's way to say what separates the columns, in a line before their names.
+# Excel names the delimiter in a line before the header.
 _EXCELS_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[\r\n]')
 
 
@@ -30,7 +30,7 @@ class CsvColumn:
     names: tuple[str, ...]
 
     def of_images(self, path: str, ids: Collection[str]) -> tuple[dict[str, str], list[str]]:
-        """Returns the value of each image that has one, and what names no image.
+        """Returns the value of each image that has one, and the names that match no image.
 
         `read` and `match` describe the arguments and the errors.
         """
@@ -40,10 +40,10 @@ class CsvColumn:
         """Returns the value of each id in a CSV file; ids without a value are left out.
 
         The first line names the columns, among them `id` and one of `names`, in any
-        order. If several columns may hold the ids, the one that names the most images
-        in full counts. Columns are separated by commas, semicolons or tabs, or by what
-        a first line such as `sep=|` names. The file is UTF-8, with or without a byte
-        order mark, with the line ends of any system.
+        order. If there are several columns for ids, the one that names the most images
+        in full is used. Columns are separated by commas, semicolons or tabs, or by the
+        character that a first line such as `sep=|` names. The file is UTF-8, with or
+        without a byte order mark, and with any line endings.
 
         Args:
             path: The file.
@@ -72,11 +72,11 @@ class CsvColumn:
     def match(
         self, values: dict[str, str], ids: Iterable[str], path: str
     ) -> tuple[dict[str, str], list[str]]:
-        """Returns the value of each image that has one, and what names no image.
+        """Returns the value of each image that has one, and the names that match no image.
 
-        A file may name an image by its id, or shorter where only one image is meant:
-        without the ending, without the folders, or without both. Names are compared as
-        `normal` writes them.
+        A file may name an image by its id, or by a shorter name if that fits only one
+        image: without the ending, without the folders, or without both. Names are
+        compared in the form that `normal` returns.
 
         Args:
             values: From `read`.
@@ -84,8 +84,8 @@ class CsvColumn:
             path: The CSV file, for messages.
 
         Raises:
-            InputError: A name is that of several images, or two names of one image
-                have two values.
+            InputError: A name fits several images, or two names of one image have
+                different values.
         """
         meant: dict[str, list[str]] = {}
         whole: dict[str, list[str]] = {}
@@ -148,7 +148,7 @@ class CsvColumn:
             raise InputError(f"--{self.flag}={path} is not UTF-8; save it as UTF-8.") from error
 
     def _columns(self, path: str, header: list[str], names: tuple[str, ...]) -> list[int]:
-        """Returns the columns with one of some names, in the order of the names."""
+        """Returns the positions of the columns with given names, in the order of the names."""
         if found := [header.index(name) for name in names if name in header]:
             return found
         raise InputError(
@@ -191,8 +191,7 @@ GROUPS = CsvColumn("groups_csv", ("group", "patient"))
 def normal(text: str) -> str:
     """Returns a text in the form in which texts are compared.
 
-    An accent may be a letter with the one or a character of its own, as macOS writes
-    the names of files.
+    An accented letter may be one character or two; macOS writes two in file names.
     """
     return unicodedata.normalize("NFC", text)
 

@@ -18,11 +18,11 @@ MOST_PIXELS = 100_000_000
 
 RESIZES = ("pad", "crop", "stretch")
 
-# Pillow warns at a limit of its own, below the one that is checked here.
+# Pillow warns at a lower limit than the one that is checked here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 
-# Modes whose one channel is grey; P, a palette, is looked into.
+# Modes whose one channel is grey. For P, the palette decides.
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _WHITE = (255, 255, 255, 255)
@@ -48,9 +48,9 @@ def decode(content: bytes) -> np.ndarray:
     """Returns the pixels of an image file as a person would see them.
 
     The orientation in the EXIF data is applied. Values of 16 bits are divided by
-    257, so that 65535 becomes 255; of colour images with 16 bits Pillow keeps the
-    upper eight. Transparent pixels are composed on white, CMYK and palettes become
-    RGB, and of several frames the first is taken.
+    257, so that 65535 becomes 255; for 16-bit colour images, Pillow keeps the upper
+    eight bits. Transparent pixels are composed on white, CMYK and palettes become
+    RGB, and only the first of several frames is used.
 
     Args:
         content: A whole file: JPEG, PNG, BMP, GIF, WebP or TIFF.
@@ -74,7 +74,7 @@ def decode(content: bytes) -> np.ndarray:
         return _from_8_bits(image, is_grey)
     except DecodeError:
         raise
-    except Exception as error:  # Pillow raises nearly every kind for a broken file.
+    except Exception as error:  # Pillow raises nearly every exception for broken files.
         raise DecodeError(_reason(error)) from error
 
 
@@ -103,9 +103,9 @@ def resize(
     Args:
         image: Pixel values, uint8, shape `[h, w, k]`, k 1 or 3.
         height_width: Height and width to return.
-        how: `stretch`: each side by itself. `crop`: the largest part of the wanted
-            proportions, from the centre. `pad`: the whole image in the centre of
-            black, which is what `keras.layers.Resizing` pads with.
+        how: `stretch` scales each side by itself. `crop` takes the largest part with
+            the wanted proportions, from the centre. `pad` centres the whole image on
+            black, as `keras.layers.Resizing` does.
         channels: 1 or 3. Grey is the luma of ITU-R BT.601.
 
     Returns:
@@ -132,7 +132,7 @@ def _resized(image: Image.Image, size: tuple[int, int], how: str) -> Image.Image
 
 
 def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    # As `ImageOps.pad`, which fails for a line of pixels: one of its sides would be 0.
+    # Like `ImageOps.pad`, which fails for a line of pixels: one of its sides would be 0.
     width, height = size
     if image.width * height > image.height * width:
         height = max(1, round(image.height / image.width * width))
@@ -206,7 +206,7 @@ def _from_8_bits(image: Image.Image, is_grey: bool) -> np.ndarray:
 
 def _from_16_bits(image: Image.Image, is_negative: bool) -> np.ndarray:
     values = np.asarray(image).astype(np.uint32)
-    if is_negative:  # 0 is white; Pillow turns such values of 8 bits only.
+    if is_negative:  # 0 is white; Pillow inverts only 8-bit values itself.
         values = _SCALE * 255 - values
     if (transparent := image.info.get("transparency")) is not None:
         values[values == transparent] = _SCALE * 255

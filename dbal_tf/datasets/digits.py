@@ -81,7 +81,7 @@ def _is_test(ids: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Marks the test items: evenly spaced in the order of classes and hashes.
 
     Evenly spaced items of sorted classes are stratified. Hashes of the ids
-    take no random generator, whose numbers a new version of NumPy may change.
+    need no random generator, whose numbers a new version of NumPy may change.
     """
     hashes = [hashlib.sha256(f"{_TEST_SEED}/{item}".encode()).hexdigest() for item in ids]
     by_class = np.lexsort((np.array(hashes), classes))

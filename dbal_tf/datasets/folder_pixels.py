@@ -1,4 +1,4 @@
-"""Decodes the image files of a folder, those that the cache does not have."""
+"""Decodes the image files of a folder that are not in the cache."""
 
 import concurrent.futures
 import dataclasses
@@ -34,7 +34,7 @@ def load_pixels(
     Args:
         folder: The folder of the files.
         files: The files, at least one.
-        height_width: Height and width to resize to; None: the images'.
+        height_width: Height and width to resize to; None: those of the images.
         how: How to resize; see `decoding.resize`.
 
     Returns:
@@ -46,7 +46,8 @@ def load_pixels(
     """
     cache = PixelCache.of(folder, height_width, how)
     index, old = cache.read()
-    # What the system refused to read is tried again: permissions have no time of change.
+    # Files that the system refused to read are tried again: a change of permissions may not
+    # show in their times.
     places = {
         key: row
         for row, key in enumerate(_keys(index))
@@ -83,7 +84,7 @@ def _keys(index: Index) -> list[tuple[Any, ...]]:
 def _begun(
     folder: pathlib.Path, files: list[ImageFile], old: Index, known: np.ndarray
 ) -> Index:
-    """Returns an index with the shapes that the headers of new files tell."""
+    """Returns an index with the shapes in the headers of new files."""
 
     def look(row: int) -> tuple[tuple[int, int, int], str]:
         if known[row] >= 0:
@@ -110,8 +111,8 @@ def _target(
 ) -> tuple[int, int, int]:
     """Returns height, width and channels of all images.
 
-    What decides is decoded first, because a damaged file may have a header that is none
-    of a good image. Notes such files in the index.
+    The files that decide it are decoded first, because the header of a damaged file may
+    be wrong. Notes such files in the index.
     """
 
     @functools.cache

@@ -7,18 +7,18 @@ import numpy as np
 from dbal_tf.artifacts import Examples, Labels, Splits
 from dbal_tf.datasets.splits import draw_counts
 
-_BLOCK = 4096  # images; their noise takes eight bytes a pixel.
+_BLOCK = 4096  # images; their noise takes eight bytes per pixel.
 
 
 def of_counts(splits: Splits, hidden: Labels, counts: Sequence[int], seed: int) -> Splits:
-    """Returns splits whose pool holds so many items of each class.
+    """Returns splits whose pool holds given numbers of items of each class.
 
     Args:
         splits: The splits.
         hidden: The classes of all training items.
-        counts: Number of items of each class in the pool, shape `[c]`; where the pool has
+        counts: Number of items of each class in the pool, shape `[c]`; if the pool has
             fewer, it keeps them all.
-        seed: Decides which.
+        seed: Decides which items are kept.
     """
     ids = splits.pool_ids
     rows = draw_counts(hidden.select(ids).classes, np.arange(len(ids)), counts, seed)
@@ -28,7 +28,7 @@ def of_counts(splits: Splits, hidden: Labels, counts: Sequence[int], seed: int) 
 def repeat(
     train: Examples, splits: Splits, hidden: Labels, copies: int, noise: float, seed: int
 ) -> tuple[Examples, Splits, Labels]:
-    """Repeats each image of the pool, each time with Gaussian noise of its own.
+    """Repeats each image of the pool, and adds other Gaussian noise to each copy.
 
     Repeated MNIST: Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019, section 4.1.
     The other splits stay as they are.
@@ -37,13 +37,13 @@ def repeat(
         train: All training items.
         splits: Their splits.
         hidden: Their classes.
-        copies: How often each image stands in the pool.
-        noise: Standard deviation of the noise, as a share of the range of pixel values.
+        copies: How often each image occurs in the pool.
+        noise: Standard deviation of the noise, as a fraction of the range of pixel values.
         seed: Seed of the noise.
 
     Returns:
-        Training items, splits and classes. Copies of `a` have the ids `a#1`, `a#2` and so
-        on, next to each other in the pool, which replace it.
+        Training items, splits and classes. The image `a` is replaced by copies with the
+        ids `a#1`, `a#2` and so on, next to each other in the pool.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     pool = train.select(splits.pool_ids)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dbal_tf.store.layout import BEGUN_FILE, FLAGS_FILE, STORE_FILE
 
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-# Files that hold images, so that whoever has them should know that they are not used.
+# Image formats that are not supported: the user is told that such files are not used.
 _OTHER_FORMATS = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".eps", ".dcm")
 SUFFIXES = ", ".join(_SUFFIXES)
 
@@ -21,8 +21,8 @@ class ImageFile(NamedTuple):
         id: Path relative to the folder, with `/` on all systems.
         size: Bytes.
         mtime_ns: Time of the last change of the content, nanoseconds.
-        ctime_ns: Time of the last change of the file, its name included. Two files of
-            equal size and `mtime_ns` that have changed places differ by it.
+        ctime_ns: Time of the last change of the file, its name included. It shows that
+            two files of equal size and `mtime_ns` have changed places.
         inode: Number of the file in its file system.
     """
 
@@ -36,9 +36,9 @@ class ImageFile(NamedTuple):
 def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
     """Returns the image files below a folder, sorted by id, and what is set aside.
 
-    Hidden files and folders, files whose names are not those of images, and
-    sub-folders with runs of this program, whose figures are images, are passed over.
-    Links to folders are not followed.
+    Skips hidden files and folders, files without an image's suffix, and sub-folders
+    with runs of this program, whose figures are images. Does not follow links to
+    folders.
 
     Args:
         folder: The folder, without links in its own path.
@@ -81,7 +81,7 @@ def find_images(folder: pathlib.Path) -> tuple[list[ImageFile], dict[str, str]]:
 
 
 def _is_run(folder: pathlib.Path) -> bool:
-    """Tells whether a folder is that of a run, or of several, which are below it."""
+    """Returns whether a folder is that of a run, or of several runs in folders below it."""
     if not (folder / FLAGS_FILE).is_file():
         return False
     return any(next(folder.rglob(name), None) for name in (STORE_FILE, BEGUN_FILE))

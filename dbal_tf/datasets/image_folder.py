@@ -40,7 +40,7 @@ class FolderOptions:
         labels_csv: CSV file with the columns id and label; empty: sub-folders.
         class_names: Names of the classes in order; empty: those of the labels.
         height_width: Height and width of all images; None: their own.
-        resize: How other proportions get that size; see `decoding.resize`.
+        resize: How images of other proportions get that size; see `decoding.resize`.
         strict: Whether an image that cannot be read is an error.
         near_copies: Whether near copies are looked for and grouped.
         groups_csv: CSV file with the columns id and group; empty: none.
@@ -134,7 +134,7 @@ def _find(data_dir: str) -> tuple[pathlib.Path, list[ImageFile], dict[str, str]]
 def _unreadable(
     index: Index, set_aside: dict[str, str], data_dir: str, strict: bool
 ) -> tuple[tuple[str, str], ...]:
-    """Returns path and reason of all that cannot be used; an error if that is too much."""
+    """Returns path and reason of unusable files; an error if `strict` or if all are broken."""
     reasons = zip(index.ids.tolist(), index.reasons.tolist(), strict=True)
     broken = [(item, reason) for item, reason in reasons if reason]
     unreadable = tuple(sorted([*set_aside.items(), *broken]))
@@ -150,7 +150,7 @@ def _unreadable(
 def _labels(
     ids: list[str], data_dir: str, options: FolderOptions
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Returns the labels that are known, and what there is to say about them."""
+    """Returns the known labels, and notes about them for the user."""
     if not (path := options.labels_csv):
         folders = {item: item.split("/")[0] for item in ids if "/" in item}
         if not options.class_names:
@@ -180,7 +180,7 @@ def _values(
 
 
 def _check_parts(ids: list[str], data_dir: str) -> None:
-    """Raises InputError if the sub-folders are a data set's parts, which have the classes."""
+    """Raises InputError if the sub-folders seem to be splits, such as train and test."""
     tops = sorted({item.split("/")[0] for item in ids if "/" in item})
     has_folders = any(item.count("/") > 1 for item in ids)
     if tops and has_folders and {name.lower() for name in tops} <= _PARTS:
@@ -194,7 +194,7 @@ def _check_parts(ids: list[str], data_dir: str) -> None:
 
 
 def _as_named(labels: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    """Returns labels as `names` writes them; others as the first of its kind is written."""
+    """Returns labels spelled as in `names`; others as at their first occurrence."""
     forms = {normal(name): name for name in names}
     return {item: forms.setdefault(normal(label), label) for item, label in labels.items()}
 
@@ -220,7 +220,7 @@ def _class_names(
 def _listed(
     ids: np.ndarray, groups: np.ndarray, labels: dict[str, str]
 ) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Returns ids and labels of each group of more than one."""
+    """Returns ids and labels of each group that has more than one item."""
     members: dict[int, list[tuple[str, str]]] = {}
     for item, group in zip(ids.tolist(), groups.tolist(), strict=True):
         members.setdefault(group, []).append((item, labels.get(item, "")))

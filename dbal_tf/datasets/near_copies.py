@@ -1,7 +1,7 @@
 """Near copies among images: re-encoded, resized, brighter, or in other colours.
 
-A pair of near copies on both sides of a split would let a test score what was
-learned by heart. Mirrored, turned and cropped copies are not found.
+With near copies on both sides of a split, a test would measure what was memorised.
+Mirrored, rotated and cropped copies are not found.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ def group_near_copies(thumbnails: np.ndarray) -> np.ndarray:
     """Returns a group for each image, the same for near copies and for their near copies.
 
     Two images are near copies if the correlation of their thumbnails is at least
-    0.97, and that of the differences between neighbouring pixels at least 0.94:
-    both do not depend on brightness and contrast, and the second tells apart what
-    is alike in rough outline only, such as two moles in the middle of skin. Images
+    0.97, and that of the differences between neighbouring pixels at least 0.94.
+    Neither depends on brightness and contrast. The second tells apart images that
+    are alike only in rough outline, such as two moles in the middle of skin. Images
     without any structure are near copies if their thumbnails are equal.
 
     Candidates are found on block means of 8x8 cells, 256 images against all others
-    by one product of matrices: about n² x 64 multiplications and n x 256 values.
+    in one matrix product: about n² x 64 multiplications and n x 256 values.
 
     Args:
         thumbnails: Grey images of 32x32 pixels, uint8, shape `[n, 32, 32]`.
@@ -107,7 +107,7 @@ def _differences(flat: np.ndarray) -> np.ndarray:
 
 
 def _correlations(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    # In parts: millions of pairs are gigabytes of thumbnails.
+    # In parts, because the thumbnails of millions of pairs take gigabytes.
     step = 2**14
     parts = [
         np.einsum("ij,ij->i", rows[left[at : at + step]], rows[right[at : at + step]])

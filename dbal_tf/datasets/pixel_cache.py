@@ -4,8 +4,8 @@
         index.npz           files with sizes and times of change, shapes, thumbnails
         pixels-<token>.npy  pixel values, memory-mapped
 
-The index is written last and names its pixels. A folder that cannot be written to,
-or is full, is no error: the images are kept in memory then.
+The index is written last and names its pixels. If the folder cannot be written to, or
+the disk is full, the images are kept in memory instead.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ class MappedImages:
 
     Args:
         pixels: All images, uint8, shape `[m, h, w, k]`.
-        rows: Those that are meant, int64, shape `[n]`.
+        rows: Rows of the images that this object holds, int64, shape `[n]`.
     """
 
     dtype = np.dtype(np.uint8)
@@ -70,7 +70,7 @@ class Index:
 
     Attributes:
         ids: As in `image_files.ImageFile`, shape `[n]`.
-        states: The other numbers there, int64, `[n, 4]`.
+        states: The other fields of `image_files.ImageFile`, int64, `[n, 4]`.
         shapes: Shapes of the decoded files, int64, `[n, 3]`; 0 where unreadable.
         reasons: Why a file cannot be read, empty if it can, shape `[n]`.
         thumbnails: Grey, uint8, `[n, 32, 32]`.
@@ -103,13 +103,13 @@ class PixelCache:
     def of(cls, images: pathlib.Path, *options: object) -> Self:
         """Returns the cache of a folder of images, read with some options."""
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        # Another version of the decoder may round otherwise.
+        # Another version of the decoder may round differently.
         parts = (_FORMAT, PIL.__version__, os.fspath(images), *map(str, options))
         name = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
         return cls(pathlib.Path(base, "dbal_tf", name[:32]))
 
     def read(self) -> tuple[Index, np.ndarray | None]:
-        """Returns the index and the pixels, mapped; of nothing if there is none."""
+        """Returns the index and the memory-mapped pixels; if none, an empty index and None."""
         try:
             with np.load(self.folder / _INDEX, allow_pickle=False) as file:
                 index = Index(**{name: file[name] for name in file.files if name != "pixels"})
@@ -133,7 +133,7 @@ class PixelCache:
         described = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(header, described)
         try:
-            # Written, not mapped: on a full disk a mapped page kills the process.
+            # Written, not mapped: on a full disk, writing to a mapped page kills the process.
             with open(path, "wb") as file:
                 size = len(header.getvalue()) + int(np.prod(shape))
                 os.posix_fallocate(file.fileno(), 0, max(1, size))
@@ -149,7 +149,7 @@ class PixelCache:
         return path.name
 
     def open_pixels(self, name: str) -> np.ndarray:
-        """Returns the images of a file, mapped."""
+        """Returns the images of a file, memory-mapped."""
         return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
 
     def write_index(self, index: Index) -> None:
@@ -162,7 +162,7 @@ class PixelCache:
         np.savez(content, allow_pickle=False, **vars(index))
         write_atomically(self.folder / _INDEX, content.getvalue())
         for path in self.folder.glob("pixels-*.npy"):
-            # Mapped ones live until they are closed.
+            # A file that is still mapped lives until it is closed.
             if path.name != index.pixels:
                 with contextlib.suppress(OSError):
                     path.unlink()

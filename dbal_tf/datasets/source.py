@@ -76,9 +76,9 @@ class Source:
         """Returns the source with a test set drawn from the training items, by group.
 
         Args:
-            size: Number of items; fewer if no group is left that fits. Of less than
-                half as many, a note of the findings says why.
-            seed: Decides which.
+            size: Number of items; fewer if no group is left that fits. If fewer than
+                half are drawn, a note in the findings says why.
+            seed: Decides which items are drawn.
 
         Raises:
             InputError: No group fits.
@@ -111,7 +111,7 @@ class Source:
         """Returns the source with some of its training items as test items.
 
         Args:
-            is_test: Which, bool, shape `[n]`.
+            is_test: Marks the test items, bool, shape `[n]`.
         """
         return dataclasses.replace(
             self,
@@ -125,7 +125,7 @@ class Source:
     def checksum(self) -> str:
         """Returns the SHA-256 of all ids, images and classes, hexadecimal.
 
-        It covers shapes and dtypes, too, and is the same on all machines.
+        It also covers shapes and dtypes, and is the same on all machines.
         """
         digest = hashlib.sha256()
         for examples, classes in (

@@ -29,14 +29,14 @@ def make_splits(
         classes: Class indices, int64, shape `[n]`; -1 where unknown.
         num_classes: Number of classes c; every class must be present.
         initial_per_class: Number of items of each class in the initial set: one
-            for all, which balances it, or one for each.
+            number for all classes, which balances the set, or one for each.
         validation_size: Number of items in the validation set, of any class.
         seed: Seed of the split.
         pool_size: Largest size of the pool, a random subset of the remaining
             items; 0: no limit.
-        groups: Equal numbers for items of which the validation set has all or
-            none, shape `[n]`; None: each item is alone.
-        class_names: What messages call the classes; empty: by their indices.
+        groups: Equal numbers for items that are in the validation set together or
+            not at all, shape `[n]`; None: each item is alone.
+        class_names: Names of the classes in messages; empty: their indices.
 
     Returns:
         Disjoint splits, which hold all ids unless `pool_size` leaves some out.
@@ -67,7 +67,7 @@ def split_around(
     pool_size: int = 0,
     groups: np.ndarray | None = None,
 ) -> Splits:
-    """Splits the items that a given initial set leaves, such as one that was bought.
+    """Splits the items outside a given initial set, such as one that was bought.
 
     Args:
         ids: Item ids, shape `[n]`.
@@ -79,7 +79,7 @@ def split_around(
         groups: As for `make_splits`.
 
     Returns:
-        Splits as those of `make_splits`, the initial ids in their given order.
+        Splits like those of `make_splits`, the initial ids in their given order.
 
     Raises:
         InputError: Too few items remain for the validation set or the pool.
@@ -100,7 +100,7 @@ def split_unlabelled(
     pool_size: int = 0,
     groups: np.ndarray | None = None,
 ) -> Splits:
-    """Splits items of which few or none have a label, which a person will give.
+    """Splits items of which few or none have a label, for a person to label.
 
     The validation set is drawn first, from all items. Of the others, those with a
     label are the initial set, which may be empty, and the rest is the pool.
@@ -137,7 +137,7 @@ def draw_groups(order: np.ndarray, groups: np.ndarray, size: int) -> np.ndarray:
     Args:
         order: Positions of items, whole groups in any order.
         groups: The group of each position.
-        size: Most items to return. A group that does not fit is passed over.
+        size: Largest number of items to return. A group that does not fit is skipped.
 
     Returns:
         Positions, group by group, in the order of the groups' first items.
@@ -164,7 +164,7 @@ def stratified_folds(
 
     Args:
         classes: Class indices, int64, shape `[n]`; -1 where unknown.
-        groups: Equal numbers for items of which a fold has all or none, `[n]`.
+        groups: Equal numbers for items that must be in the same fold, `[n]`.
         folds: Number of folds.
         seed: Decides which items share a fold.
 
@@ -176,15 +176,15 @@ def stratified_folds(
     _, first, inverse, sizes = np.unique(
         groups[order], return_index=True, return_inverse=True, return_counts=True
     )
-    num_classes = int(classes.max(initial=-1)) + 2  # One more, for what is unknown.
+    num_classes = int(classes.max(initial=-1)) + 2  # One more, for unknown classes.
     counts_gc = np.zeros((len(sizes), num_classes))
     np.add.at(counts_gc, (inverse, classes[order] + 1), 1)
-    # In shares of its class, so that an item of a rare class weighs more.
+    # An item counts as a fraction of its class, so that one of a rare class weighs more.
     weights_c = np.maximum(counts_gc.sum(axis=0), 1.0) ** -2
     held_fc, fold_g = np.zeros((folds, num_classes)), np.zeros(len(sizes), np.int64)
     for group in np.lexsort((first, -sizes)).tolist():
         load_f = held_fc @ (weights_c * counts_gc[group])
-        # The last key counts first: the classes, then the size, then the number.
+        # lexsort sorts by the last key first: by classes, then by size, then by number.
         fold_g[group] = np.lexsort((held_fc.sum(axis=1), load_f))[0]
         held_fc[fold_g[group]] += counts_gc[group]
     fold_n = np.empty(len(classes), np.int64)
@@ -195,22 +195,22 @@ def stratified_folds(
 def draw_counts(
     classes: np.ndarray, groups: np.ndarray, counts: Sequence[int], seed: int
 ) -> np.ndarray:
-    """Returns the positions of so many items of each class, whole groups only.
+    """Returns the positions of given numbers of items per class, whole groups only.
 
-    A group that does not fit is passed over, so there may be fewer of a class.
+    A group that does not fit is skipped, so there may be fewer items of a class.
 
     Args:
         classes: Class indices, int64, shape `[n]`; -1 where unknown.
-        groups: Equal numbers for items of which all are drawn or none, `[n]`.
+        groups: Equal numbers for items that are drawn together or not at all, `[n]`.
         counts: Number of items of each class, shape `[c]`.
-        seed: Decides which.
+        seed: Decides which items are drawn.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(len(classes))
     members: dict[int, list[int]] = {}
     for row in order.tolist():
         members.setdefault(int(groups[row]), []).append(row)
-    # The last is of what is unknown.
+    # The last number is for unknown classes, of which none is drawn.
     left, drawn = np.array([*counts, 0]), list[int]()
     for rows in members.values():
         taken = np.bincount(classes[rows] % len(left), minlength=len(left))
@@ -229,10 +229,10 @@ def _split_rest(
     rng: np.random.Generator,
     groups: np.ndarray | None,
 ) -> Splits:
-    """Splits the items beside the initial ones; `rest`: those of them with a label."""
+    """Splits the items that are not initial; `rest` are those of them with a label."""
     labelled = len(rest)
     if groups is not None:
-        # Whole groups only: none that has an initial item, or one without a label.
+        # Whole groups only, and none with an initial item or an item without a label.
         others = np.setdiff1d(np.arange(len(ids)), rest)
         free = rest[~np.isin(groups[rest], groups[others])]
         rest = draw_groups(free, groups, validation_size)
@@ -280,7 +280,7 @@ def _pool(n: int, taken: np.ndarray, size: int, rng: np.random.Generator) -> np.
 
 
 def _is_among_first(classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Marks the first items of each class, so many as `counts` says, shape `[c]`."""
+    """Marks the first `counts[k]` items of each class k."""
     marks = np.zeros(len(classes), dtype=bool)
     for index, count in enumerate(counts):
         marks[np.flatnonzero(classes == index)[:count]] = True

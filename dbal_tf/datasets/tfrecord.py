@@ -142,7 +142,7 @@ def _paths(folder: pathlib.Path, split: str) -> list[pathlib.Path]:
 def _read_shard(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Reads a shard and checks its CRCs; returns the features of its records.
 
-    Of images, only the lengths are kept.
+    For images, only their lengths are kept.
     """
     try:
         # Batches of bounded size, if records are about as large as the first one.
@@ -189,7 +189,7 @@ def record_id(stem: str, number: int) -> str:
 
 
 def _ids(path: pathlib.Path, stored: np.ndarray) -> np.ndarray:
-    """Returns the ids of a shard's records, made up where none is stored."""
+    """Returns the ids of a shard's records, generated where none is stored."""
     try:
         ids = [
             item.decode() if item else record_id(path.stem, number)

@@ -1,4 +1,4 @@
-"""The active learning loop: the only room that knows the order of components."""
+"""The active learning loop: the only package that knows the order of the components."""
 
 from dbal_tf.loop.asking import Run, run
 

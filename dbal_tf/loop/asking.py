@@ -40,8 +40,8 @@ from dbal_tf.store.writer import Store
 def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
     """Runs one technique once, or resumes the run in its folder.
 
-    `--oracle` says who answers the queries; in the paper's experiments, the data
-    set's own labels do. Arguments and errors are those of `Run.open`.
+    `--oracle` says who answers the queries; in the paper's experiments, these are the
+    data set's own labels. Arguments and errors are those of `Run.open`.
 
     Returns:
         The learning curve, one point per round.
@@ -110,8 +110,8 @@ class Run:
             say: Called with each line for the user.
 
         Raises:
-            InputError: The folder is in use, or it or the data do not fit the
-                settings.
+            InputError: The folder is in use, or the folder or the data do not fit
+                the settings.
         """
         if model is not None:
             config = config.replace(model=model_name(model))
@@ -128,14 +128,14 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(lock.hold(folder))
             if is_chief(strategy):
-                check_run_dir(config)  # Another run may have begun here meanwhile.
+                check_run_dir(config)  # Another run may have begun here in the meantime.
             config = config.replace(run_dir=run_dir)
             store = stack.enter_context(_opened(config, folder))
             made_by = _made_by(config, dataset, trainer, strategy.num_replicas_in_sync)
             oracle, start = DatasetOracle(dataset), _start(config, dataset)
             begin_or_resume(store, config, dataset, oracle, made_by, say, start)
             state = from_chief(strategy, store.snapshot())
-            if not is_chief(strategy):  # Its steps must be those of the chief.
+            if not is_chief(strategy):  # It must do the same steps as the chief.
                 store.restore(state)
             reporter = stack.enter_context(Reporter(config, dataset, store, say))
             reporter.show_run(made_by)
@@ -160,9 +160,9 @@ class Run:
     def ask(self) -> Query | None:
         """Returns the items to label next, best first, or None if the budget is spent.
 
-        If a person labels, these are at first what the first model needs: items of the
-        pool and of the test set at random.
-        While a round waits for answers, returns the items that lack one, without any
+        If a person labels, the first query is what the first model needs: random items
+        of the pool and of the test set.
+        While a round waits for answers, returns the items that have none, without any
         training. The next best item replaces one that was skipped or left unsure.
 
         Raises:
@@ -186,10 +186,10 @@ class Run:
         return None
 
     def use_wait(self) -> None:
-        """Does a part of what is of use while a person answers on the page, if any is left.
+        """Does one step of the search for wrong labels while a person answers on the page.
 
-        Call it now and then until the answers are there. It changes nothing of the run but
-        the list of labels that the model disagrees with.
+        Call it repeatedly until the answers have come; it returns at once if no step is
+        left. It changes only the list of labels that the model disagrees with.
         """
         self._learner.use_wait()
 
@@ -204,12 +204,12 @@ class Run:
 
         Args:
             labels: The answers; see `Labels.from_answers`.
-            annotator: Name of whoever gave those that `labels` has no name for.
+            annotator: Name of whoever gave the answers for which `labels` has no name.
             seconds: Time spent on all of them together, if known.
 
         Raises:
             InputError: An item was not asked for or is given twice, or a class is
-                out of range. Nothing is committed then.
+                out of range. Then nothing is committed.
         """
         reader, last = self._store.reader, self._store.reader.last_round()
         check_answers(reader, labels, len(self.dataset.class_names))
@@ -223,15 +223,16 @@ class Run:
 
 
 def _check_network(config: Config, dataset: Dataset, trainer: Trainer) -> None:
-    # After a cluster is joined, which cannot be done once a network was built, and before a
-    # folder belongs to flags that cannot work. A trunk is checked with the data.
+    # Called after the cluster is joined, which is impossible once a network was built, and
+    # before the flags are written, so that a folder does not keep flags that cannot work.
+    # `check_data` checks a trunk.
     is_new = not pathlib.Path(config.run_dir, layout.FLAGS_FILE).exists()
     if is_new and not Features.from_config(config).is_frozen:
         trainer.check(dataset)
 
 
 def _opened(config: Config, folder: pathlib.Path) -> Store:
-    # Before the store: `check_run_dir` refuses a folder with files but no flags.
+    # Before the store, because `check_run_dir` refuses a folder with files but no flags.
     if not (folder / layout.FLAGS_FILE).exists():
         write_atomically(folder / layout.FLAGS_FILE, config.to_flags())
     return Store(folder)
@@ -243,5 +244,5 @@ def _start(config: Config, dataset: Dataset) -> Query | None:
 
 
 def _made_by(config: Config, data: Dataset, trainer: Trainer, replicas: int) -> dict[str, str]:
-    """What determines the numbers: versions, devices, a model that is not of this package."""
+    """Returns what determines the results: versions, devices, a model that is not built in."""
     return versions() | {"replicas": str(replicas)} | origin(config, data, trainer.network)

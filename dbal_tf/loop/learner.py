@@ -39,12 +39,12 @@ from dbal_tf.store.writer import Store
 
 
 class _Answered(Exception):
-    """Nothing is waited for any more."""
+    """The round has all its answers."""
 
 
 @dataclasses.dataclass(eq=False)
 class Learner:
-    """Does the rounds of a run, each from training to the committed query."""
+    """The rounds of a run, each from training to the committed query."""
 
     config: Config
     dataset: Dataset
@@ -83,7 +83,7 @@ class Learner:
     def show_state(self) -> None:
         """Shows what the run is doing, before its first round in this process.
 
-        A process that was killed after a commit may have left what it did before.
+        A process that was killed after a commit may have left an outdated state.
         """
         reader = self.store.reader
         is_asking = len(reader.pending(self.config.acquisition_size)) > 0
@@ -102,7 +102,7 @@ class Learner:
             # A finished run with more --rounds repeats its last round, now with a query.
             if len(self._unlabelled()):
                 return done - 1
-            # What was left of the pool may have been labelled while the last round trained.
+            # The rest of the pool may have been labelled while the last round trained.
             has_more = len(reader.labels()) > reader.curve()[-1].labels
             return done if has_more else None
         return done
@@ -155,11 +155,11 @@ class Learner:
         self.reporter.show_state("done" if query is None else "asking", index)
 
     def _fix_labels(self, index: int) -> None:
-        """Fixes the labels that a round learns from: those that are there now.
+        """Fixes the labels that a round learns from: all that have been given so far.
 
-        What a person answers later is for the next round, also if this one is killed.
+        Later answers are for the next round, even if this one is killed and repeated.
         """
-        # Before that: a round that can learn from nothing must not be fixed to nothing.
+        # Checked first, so that a round is not fixed to a state without labels.
         if lacking := self._lacking(None):
             raise InputError(f"{lacking}, and give the same command again.")
         self.store.begin(index)
@@ -167,7 +167,7 @@ class Learner:
             self.store.begin(index, anew=True)
 
     def _lacking(self, before: int | None) -> str:
-        """Returns what a person is to do before a model can be trained; empty: nothing."""
+        """Returns what a person must do before a model can be trained; empty if nothing."""
         reader = self.store.reader
         if not len(reader.labels(before)):
             return (
@@ -184,7 +184,7 @@ class Learner:
     def _choose(
         self, clock: Clock, model: Model, labels: Labels, index: int
     ) -> tuple[Scores | None, Query | None, dict[str, str]]:
-        """Scores the pool and chooses what to ask for; None where no round follows."""
+        """Scores the pool and chooses the query; both are None if no round follows."""
         config, ids = self.config, self._unlabelled()
         # Skipped items may use up the pool before the last round.
         if index == config.rounds or not len(ids):
@@ -201,9 +201,9 @@ class Learner:
         return scores, query, artifacts
 
     def use_wait(self) -> None:
-        """Uses the time while a person answers: predicts a fold of the labels, if one is due.
+        """Predicts a fold of the labels while a person answers, if one is due.
 
-        It ends as soon as nothing is waited for. What is bought does not depend on it.
+        Stops as soon as the round has all its answers. Queries do not depend on it.
         """
         config, reader, index = self.config, self.store.reader, self.store.reader.last_round()
         on_page = config.oracle == "web" and config.disagreement_folds > 0
@@ -228,24 +228,24 @@ class Learner:
             try:
                 more = self._out_of_fold.run(fit, self._seen, labels, index, seed)
             except ArithmeticError as error:
-                # The round's own model was trained: the run goes on without these.
-                logging.warning("No network to look for wrong labels by: %s", error)
+                # The round's own model is already trained, so the run can go on.
+                logging.warning("No network could be trained to find wrong labels: %s", error)
                 more = False
             if not more:
                 self.checked = index
 
     def _measured(self, index: int) -> Dataset:
-        """Returns the data set with those test items whose class is known."""
+        """Returns the data set with only the test items whose class is known."""
         told = self.store.reader.labels(before=index, use=TEST)
         return with_known_test_items(self._seen, told)
 
     def _predict(
         self, clock: Clock, model: Model, labels: Labels, asked: np.ndarray, index: int
     ) -> dict[str, str]:
-        """Writes what the model predicts of the items that a person sees."""
+        """Writes what the model predicts for the items that a person sees."""
         if self.config.oracle == "dataset":
             return {}
-        # The test items, too, of which the person may have a wrong label.
+        # Test items too: the person may have labelled some of them wrongly.
         ids = np.union1d(asked, self.store.reader.answered_ids())
         return clock(
             "score",
@@ -276,7 +276,7 @@ class Learner:
         )
 
     def _validation(self, before: int | None) -> Labels:
-        """Returns the labels of those validation items whose class is known."""
+        """Returns the labels of the validation items whose class is known."""
         told = self.store.reader.labels(before, VALIDATION)
         return known_validation_labels(self.dataset, told)
 
@@ -290,7 +290,7 @@ class Learner:
             self.store.record_event("refusal", refusal)
             self.reporter.say(refusal)
         if not wanted:
-            # Of this round, if it was done before it was killed or given more rounds.
+            # This round may have an export from before it was killed or given more rounds.
             self._pusher.discard(index)
             return evaluation, {}
         whole = self._features.whole(model, self.dataset)

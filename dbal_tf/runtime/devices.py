@@ -104,6 +104,6 @@ def _multi_worker() -> tf.distribute.Strategy:
         raise InputError(
             f"--strategy=multi_worker got no cluster; expected {_CLUSTER} in the environment, "
             'such as {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", '
-            '"index": 0}}, an index for every process; set it or use --strategy=mirrored.'
+            '"index": 0}}, another index in each process; set it or use --strategy=mirrored.'
         )
     return tf.distribute.MultiWorkerMirroredStrategy()

@@ -13,8 +13,8 @@ _LITTLE = 2**20  # bytes; if fewer are free, a failed write means a full disk
 def sentence(error: Exception, run_dir: str) -> str:
     """Returns one sentence that says what happened and what to do.
 
-    Recognizes a full disk and a folder that cannot be written, for which
-    Python, SQLite and TensorFlow each raise errors of their own.
+    Recognizes a full disk and a folder that cannot be written. Python, SQLite
+    and TensorFlow raise different errors for these.
 
     Args:
         error: The error that ended the run.

@@ -11,7 +11,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _state = {"shields": 0, "asked": 0}
 
 
-# A BaseException, as KeyboardInterrupt is: `except Exception` in a library lets it pass.
+# A BaseException, like KeyboardInterrupt: `except Exception` in a library does not catch it.
 class Interrupted(BaseException):
     """The user or the system asked the program to stop.
 
@@ -34,7 +34,7 @@ def _handle(number: int, frame: Any) -> None:
 
 @contextlib.contextmanager
 def raising() -> Iterator[None]:
-    """Raises SIGINT and SIGTERM as `Interrupted` inside the block."""
+    """Turns SIGINT and SIGTERM into `Interrupted` inside the block."""
     _state["asked"] = 0
     previous = {number: signal.signal(number, _handle) for number in _SIGNALS}
     try:
@@ -47,10 +47,10 @@ def raising() -> Iterator[None]:
 
 @contextlib.contextmanager
 def finish_first() -> Iterator[None]:
-    """Delays signals until the block ends; of nested blocks, the outermost.
+    """Delays signals until the block ends; if blocks are nested, the outermost one.
 
-    `Interrupted` is raised at the end of the block. A signal from before the block
-    counts, too: a callback in a library may have swallowed its exception.
+    `Interrupted` is raised at the end of the block. A signal that came before the
+    block counts too, because a library's callback may have swallowed its exception.
     """
     _state["shields"] += 1
     try:

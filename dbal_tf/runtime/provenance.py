@@ -24,8 +24,8 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """Returns the git commit of the package's checkout.
 
-    With a `+` if tracked files have uncommitted changes; empty if there is no
-    checkout or no git.
+    It ends with `+` if tracked files have uncommitted changes. It is empty if
+    there is no checkout or no git.
     """
     root = pathlib.Path(__file__).parents[2]
 
@@ -35,8 +35,8 @@ def commit() -> str:
             command, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    # git would search the folders above: an installed package may lie in a checkout
-    # of something else.
+    # git would also search the parent folders, where an installed package may be
+    # inside the checkout of another project.
     if not (root / ".git").exists():
         return ""
     try:

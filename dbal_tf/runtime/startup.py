@@ -1,7 +1,7 @@
 """Importing TensorFlow, with oneDNN and without its start-up messages.
 
-Keras imports matplotlib and scikit-learn, if they are there, for galleries and wrappers
-that are not used here: a third of the time of a start. They are hidden from it.
+If matplotlib and scikit-learn are installed, Keras imports them for galleries and wrappers
+that are not used here. This takes a third of the start-up time, so they are hidden from Keras.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def _no_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hidden(packages: Sequence[str]) -> Iterator[None]:
-    """Makes packages look as if they were not installed, unless they are imported already."""
+    """Makes packages look as if they were not installed, unless already imported."""
     hidden = [name for name in packages if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:

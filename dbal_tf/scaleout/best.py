@@ -13,8 +13,8 @@ _NONE = Ranked(np.empty(0, object), np.empty(0), np.empty(0), np.empty(0))
 class Best(beam.CombineFn):
     """Keeps the items with the highest ranks of any number of blocks.
 
-    The result does not depend on how items are divided into blocks, nor on the order
-    in which these come: ranks are decided by scores and ids alone.
+    The result depends neither on how items are divided into blocks nor on the order of
+    the blocks: ranks are decided by scores and ids alone.
 
     Args:
         count: How many items to keep.
@@ -24,26 +24,27 @@ class Best(beam.CombineFn):
         self._count = count
 
     def create_accumulator(self) -> list[Ranked]:
-        """Returns the parts of no items."""
+        """Returns an empty list of parts."""
         return []
 
     def add_input(self, parts: list[Ranked], block: Ranked) -> list[Ranked]:
-        """Returns the parts with a block more; drops items that cannot be among the best."""
+        """Returns the parts and one more block; drops items that cannot be among the best."""
         parts.append(block)
-        # Seldom, as sorting takes longer than adding; never more than twice what is kept.
+        # Rarely, because sorting takes longer than adding: once there are twice as many items
+        # as are kept, and another block.
         if sum(len(part.ids) for part in parts) > 2 * self._count + len(block.ids):
             parts = self.compact(parts)
         return parts
 
     def merge_accumulators(self, accumulators: Iterable[list[Ranked]]) -> list[Ranked]:
-        """Returns the best of several workers' parts."""
+        """Returns the best items of several workers' parts."""
         merged: list[Ranked] = []
         for parts in accumulators:
             merged = self.compact(merged + parts)
         return merged
 
     def compact(self, parts: list[Ranked]) -> list[Ranked]:
-        """Returns the best of the parts as one part."""
+        """Returns the best items of the parts as one part."""
         return [Ranked.joined(parts).best(self._count)] if parts else []
 
     def extract_output(self, parts: list[Ranked]) -> Ranked:

@@ -1,7 +1,7 @@
 """What passes between the steps of the pipeline: blocks of items, not single ones.
 
-A step costs microseconds for each element, which for single images of 28 x 28 pixels
-would be as much as their scores.
+Each element costs a step microseconds. For single images of 28 x 28 pixels this would be
+as much as scoring them.
 """
 
 import dataclasses
@@ -14,8 +14,8 @@ class Bad(NamedTuple):
     """A record or a file that could not be scored.
 
     Attributes:
-        place: Its file, and its number in it if it is a record.
-        reason: What is wrong, the same words for the same reason.
+        place: Its file, and for a record its number in the file.
+        reason: What is wrong, in the same words whenever the cause is the same.
     """
 
     place: str
@@ -35,14 +35,14 @@ class Block:
     images: np.ndarray
 
     def select(self, wanted: frozenset[str]) -> "Block":
-        """Returns those of the items whose ids are wanted."""
+        """Returns the items whose ids are wanted."""
         rows = [row for row, item in enumerate(self.ids) if item in wanted]
         return Block(tuple(self.ids[row] for row in rows), self.images[rows])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ranked:
-    """Items with what they are ranked by: highest `keys` first, of equal ones highest `ties`.
+    """Items with their sort keys: highest `keys` first, then highest `ties`.
 
     Attributes:
         ids: Their ids, `[n]`.
@@ -63,6 +63,6 @@ class Ranked:
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields))
 
     def best(self, count: int) -> "Ranked":
-        """Returns the items with the highest ranks, at most so many, best first."""
+        """Returns the items with the highest ranks, at most `count`, best first."""
         order = np.lexsort((-self.ties, -self.keys))[:count]
         return Ranked(*(getattr(self, f.name)[order] for f in dataclasses.fields(self)))

@@ -1,4 +1,4 @@
-"""Whether what this room needs, an extra, is installed."""
+"""Check that Apache Beam, an optional dependency, is installed."""
 
 import importlib.util
 

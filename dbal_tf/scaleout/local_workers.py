@@ -1,9 +1,9 @@
-"""Worker processes on this machine, watched.
+"""Worker processes on this machine, restarted when one is lost.
 
-A cluster gives a lost worker's bundle to another one. Beam's local runner ends the
-pipeline with an error, or waits for the lost one for ever. So a pipeline with local
-workers runs in a process of its own, which ends when one of them does, and is started
-again. It has written nothing then: files get their names at the end.
+A cluster gives a lost worker's bundle to another worker. Beam's local runner ends the
+pipeline with an error, or waits for the lost worker for ever. So a pipeline with local
+workers runs in a separate process, which ends when a worker does, and is started again.
+Until then it has written no outputs: files get their names at the end.
 """
 
 import dataclasses
@@ -27,20 +27,20 @@ from dbal_tf.runtime import startup
 ATTEMPTS = 4  # As often as most runners try a bundle.
 _PROCESSES = "multi_processing"
 _QUIETLY = "--default_sdk_harness_log_level=ERROR"
-# What Beam says of a worker process that has ended.
+# Beam's messages about a worker process that has ended.
 _LOST = ("Worker subprocess exited", "Channel closed prematurely")
 
 
 def run(job: Any, arguments: Sequence[str]) -> None:
-    """Runs the pipeline, again if local workers are lost.
+    """Runs the pipeline; repeats it if local workers are lost.
 
     Args:
         job: The `pipeline.Job`.
         arguments: Beam's flags.
 
     Raises:
-        InputError: Workers are lost in each of `ATTEMPTS`, or the pipeline fails in its
-            process, which has said why.
+        InputError: A worker is lost in each of `ATTEMPTS` attempts, or the pipeline
+            fails; its process has then printed why.
     """
     from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
@@ -58,7 +58,7 @@ def run(job: Any, arguments: Sequence[str]) -> None:
         for left in pathlib.Path(job.output).glob("beam-temp-*"):
             shutil.rmtree(left, ignore_errors=True)
     raise InputError(
-        "a worker was lost in each attempt, perhaps for want of memory; use fewer "
+        "a worker was lost in each attempt, perhaps for lack of memory; use fewer workers "
         f"(--direct_num_workers) or less than --batch_size={job.batch_size}."
     )
 
@@ -74,9 +74,9 @@ def _pipeline(job: Any, arguments: Sequence[str]) -> None:
 
 
 def _attempt(job: Any, arguments: Sequence[str]) -> int:
-    """Returns the status of the process, -SIGKILL if a worker was lost."""
+    """Runs the pipeline in a process; returns its status, -SIGKILL if a worker was lost."""
     command = [sys.executable, "-m", __name__, json.dumps(dataclasses.asdict(job)), *arguments]
-    # Nothing is written to the standard input: it closes when this process ends.
+    # Nothing is written to its standard input, which closes when this process ends.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     try:
         return process.wait()
@@ -101,14 +101,14 @@ def _end_with_worker(failed: threading.ExceptHookArgs) -> None:
 
 
 def quieten() -> None:
-    """Keeps Beam's warnings back, which do not concern who runs a program of this room."""
+    """Hides Beam's warnings, which do not concern users of this package."""
     python_logging.getLogger().setLevel(python_logging.ERROR)
-    # What this package says goes on being shown.
+    # Messages of this package are still shown.
     python_logging.getLogger("absl").setLevel(python_logging.WARNING)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs a job, as JSON the first argument, for as long as standard input is open."""
+    """Runs the job in the first argument, as JSON, for as long as standard input is open."""
     quieten()
     threading.excepthook = _end_with_worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
     for name in ("patterns", "image_shape"):
         facts[name] = tuple(facts[name])
     try:
-        # The caller's flags come later, and count.
+        # The caller's flags come later and take precedence.
         _pipeline(Job(**facts), [_QUIETLY, *arguments[1:]])
     except RuntimeError as error:
         if any(text in str(error) for text in _LOST):

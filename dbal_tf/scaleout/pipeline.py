@@ -1,4 +1,4 @@
-"""The pipeline: images are read, scored, written, and the best of them asked for."""
+"""The pipeline: reads images, scores them, and writes the scores and the query."""
 
 import csv
 import dataclasses
@@ -30,14 +30,14 @@ _SCHEMA = pa.schema([("id", pa.string()), ("score", pa.float64())])
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What the pipeline does; see the program's flags of the same names.
+    """The settings of a pipeline; see the program's flags of the same names.
 
     Attributes:
         ranking: How items are scored and ranked.
         image_shape: Height, width and channels that the model takes.
         refine: How many of the best are scored again; 0: none.
-        refine_samples: Posterior samples of that.
-        folder: Folder whose files' ids are paths below it.
+        refine_samples: Posterior samples for scoring again.
+        folder: Folder that the ids of image files are relative to.
     """
 
     model: str
@@ -82,7 +82,7 @@ def build(pipeline: beam.Pipeline, job: Job) -> None:
 
 
 def _read(paths: Any, job: Job, name: str, wanted: Any) -> tuple[Any, Any]:
-    """Returns the blocks of all files, and what is bad."""
+    """Returns the blocks of all files, and what cannot be scored."""
     side = [] if wanted is None else [wanted]
     if all(pattern.endswith(SHARD) for pattern in job.patterns):
         reader: beam.DoFn = ReadShard(job.image_shape, job.batch_size)

@@ -17,7 +17,7 @@ from dbal_tf.scaleout.records import parse, records
 BAD = "bad"
 """Name of the output for what cannot be scored."""
 SHARD = ".tfrecord"
-# In the words of a decoder: numbers of bytes, addresses, and bytes of the file.
+# What varies in a decoder's messages: addresses, numbers, and bytes of the file.
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+|b'[^']*'|b\"[^\"]*\"")
 
 
@@ -33,10 +33,10 @@ class ReadShard(beam.DoFn):
         self._image_shape, self._size = image_shape, size
 
     def process(self, path: str, wanted: frozenset[str] | None = None) -> Iterator[Any]:
-        """Yields blocks, and `Bad` to the output of that name.
+        """Yields blocks, and `Bad` items to the output `BAD`.
 
         Args:
-            path: Of the shard.
+            path: Path of the shard.
             wanted: Ids of the items to yield; None: all.
         """
         stem = os.path.basename(path).removesuffix(SHARD)
@@ -65,7 +65,7 @@ class ReadImages(beam.DoFn):
     Args:
         image_shape: Height, width and channels that the model takes.
         how: See `datasets.decoding.resize`.
-        folder: The folder; ids are whole paths where a file is not below it.
+        folder: The folder; the id of a file that is not below it is its whole path.
     """
 
     def __init__(self, image_shape: tuple[int, ...], how: str, folder: str) -> None:
@@ -73,7 +73,7 @@ class ReadImages(beam.DoFn):
         self._above = folder.rstrip("/") + "/"
 
     def process(self, paths: list[str], wanted: frozenset[str] | None = None) -> Iterator[Any]:
-        """Yields a block of the images, and `Bad` to the output of that name."""
+        """Yields a block of the images, and `Bad` items to the output `BAD`."""
         height, width, channels = self._image_shape
         ids, images, bad = [], [], []
         for path in paths:
@@ -85,7 +85,7 @@ class ReadImages(beam.DoFn):
                     path, compression_type=CompressionTypes.UNCOMPRESSED
                 ) as file:
                     pixels = resize(decode(file.read()), (height, width), self._how, channels)
-            # One file that has gone meanwhile does not end the job.
+            # A file that was removed in the meantime does not end the job.
             except (ValueError, OSError) as error:
                 bad.append(Bad(item, _reason(error)))
                 continue
@@ -96,7 +96,7 @@ class ReadImages(beam.DoFn):
 
 
 def _reason(error: ValueError | OSError) -> str:
-    """Returns the same words for the same reason, without paths and numbers."""
+    """Returns the reason without paths and numbers, so that equal causes are counted as one."""
     if isinstance(error, OSError):
         return (
             f"it cannot be read ({error.strerror})" if error.strerror else "it cannot be read"
@@ -107,7 +107,7 @@ def _reason(error: ValueError | OSError) -> str:
 
 def _outputs(block: Block, bad: list[Bad], wanted: frozenset[str] | None) -> Iterator[Any]:
     if wanted is not None:
-        # Of a second reading, the first has told of what is bad.
+        # This is the second reading; the first has reported what is bad.
         block, bad = block.select(wanted), []
     if block.ids:
         yield block

@@ -1,8 +1,8 @@
-"""Reads TFRecord shards of which some records are damaged.
+"""Reads TFRecord shards in which some records are damaged.
 
 Beam's and TensorFlow's own readers stop at the first damaged record. Here it is set
-aside, and reading goes on with the next one, as long as the lengths between the
-records can be trusted.
+aside, and reading goes on with the next one, unless the stored length of a record is
+damaged.
 """
 
 import struct
@@ -53,7 +53,7 @@ def _masked(data: bytes) -> int:
 def parse(
     contents: list[bytes], numbers: list[int], stem: str, image_shape: tuple[int, ...]
 ) -> tuple[Block, list[Bad]]:
-    """Returns the items of records, and those records that hold none.
+    """Returns the items of records, and the records that hold no item.
 
     Args:
         contents: Data of one or more records.
@@ -68,7 +68,7 @@ def parse(
     if len(contents) == 1:
         place = f"{stem}, record {numbers[0]}"
         return Block((), np.empty((0, *image_shape), np.uint8)), [Bad(place, reason)]
-    # Half by half: few of the records are bad, and those are found in a few steps.
+    # By bisection: few of the records are bad, and these are found in a few steps.
     half = len(contents) // 2
     blocks, bad = zip(
         *(
@@ -82,7 +82,7 @@ def parse(
 
 
 class _Unusable(ValueError):
-    """One of some records holds no item; the message is the reason."""
+    """One of several records holds no item; the message is the reason."""
 
 
 def _parse_all(
@@ -97,7 +97,7 @@ def _parse_all(
         with tf.device("CPU:0"):
             columns = tf.io.parse_example(tf.constant(contents), FEATURES)
     except (tf.errors.InvalidArgumentError, UnicodeDecodeError) as error:
-        # TensorFlow's message quotes the record, and that need not be text.
+        # TensorFlow's message quotes the record, which may not be text.
         raise _Unusable(NO_EXAMPLE) from error
     try:
         ids = tuple(

@@ -47,7 +47,7 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--acquisition", default="bald", help="a score that the model has")
     add("--top", type=_positive, default=1000, help="items in the query")
     add("--num_samples", type=_positive, default=100, help="posterior samples")
-    add("--seed", type=_from_zero, default=0, help="of samples, ties and noise")
+    add("--seed", type=_from_zero, default=0, help="seed of samples, ties and noise")
     add("--batch", choices=("top_k", "stochastic"), default="top_k", help="see dbal_tf.main")
     add("--stochastic", choices=_KINDS, default="power", help="what the noise is added to")
     add("--temperature", type=float, default=1.0, help="scale of the noise")
@@ -57,7 +57,7 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         default=0,
         help="how many of the best to score again; 0: none",
     )
-    add("--refine_samples", type=_positive, default=2000, help="posterior samples of that")
+    add("--refine_samples", type=_positive, default=2000, help="samples for --refine")
     add("--batch_size", type=_positive, default=1000, help="images that are scored at once")
     add("--resize", choices=RESIZES, default="pad", help="of image files, see dbal_tf.main")
     return parser.parse_known_args(arguments)
@@ -112,7 +112,7 @@ def _job(options: argparse.Namespace) -> Any:
         options.resize,
         options.refine,
         options.refine_samples,
-        # The part of the pattern before the first folder that is one.
+        # The folders of the pattern before the first *.
         options.input.split("*")[0].rpartition("/")[0],
     )
 
@@ -153,7 +153,7 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
 
     if not any(match.metadata_list for match in FileSystems.match(list(job.patterns))):
         raise InputError(f"--input={job.patterns[0]} matches no file; correct the pattern.")
-    # Of another number of shards, Beam would leave them beside the new ones.
+    # Beam would leave earlier files beside the new ones if the number of shards differs.
     earlier = FileSystems.match([job.path(pattern) for pattern in pipeline.SHARDS_WRITTEN])
     if paths := [one.path for match in earlier for one in match.metadata_list]:
         FileSystems.delete(paths)

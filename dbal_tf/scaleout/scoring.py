@@ -1,4 +1,4 @@
-"""The step of the pipeline that scores blocks by an exported model."""
+"""The step of the pipeline that scores blocks with an exported model."""
 
 import dataclasses
 import hashlib
@@ -20,9 +20,9 @@ class Ranking:
     """How items are scored and ranked; see the program's flags of the same names.
 
     Attributes:
-        acquisition: A score of the model's signature.
+        acquisition: Name of a score in the model's signature.
         num_samples: Posterior samples.
-        seed: Of the samples, of ties and of the noise.
+        seed: Seed of the samples, ties and noise.
         temperature: Scale of the noise; 0: ranked by score alone.
         kind: What the noise is added to: `power`, log scores; `softmax`, scores.
     """
@@ -34,7 +34,7 @@ class Ranking:
     kind: str = "softmax"
 
     def ranked(self, ids: Sequence[str], scores_n: np.ndarray) -> Ranked:
-        """Returns items with what they are ranked by, as `acquisition.stochastic` ranks.
+        """Returns items with their sort keys, which are those of `acquisition.stochastic`.
 
         Raises:
             ArithmeticError: A score is not finite.
@@ -49,7 +49,7 @@ class Ranking:
 
 
 class SavedModelHandler(ModelHandler[Block, Ranked, Any]):
-    """Scores blocks by the signature `scores_uint8` of an export, for Beam's RunInference.
+    """Scores blocks with the signature `scores_uint8` of an export, for Beam's RunInference.
 
     A worker process loads the model once; its threads share it.
 
@@ -81,7 +81,7 @@ class SavedModelHandler(ModelHandler[Block, Ranked, Any]):
             yield self._ranking.ranked(block.ids, answers[self._ranking.acquisition].numpy())
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
-        """Returns that an element, which is a block already, is a batch."""
+        """Returns a batch size of 1, because an element is already a block."""
         return {"min_batch_size": 1, "max_batch_size": 1}
 
 
@@ -89,7 +89,7 @@ def image_shape(folder: str, acquisition: str) -> tuple[int, ...]:
     """Returns height, width and channels that an export takes.
 
     Raises:
-        InputError: The folder holds no export of this program with such a score.
+        InputError: The folder holds no export of this program, or one without the score.
     """
     try:
         signature = tf.saved_model.load(folder).signatures["scores_uint8"]

@@ -17,11 +17,11 @@ def check_answers(reader: RunReader, labels: Labels, num_classes: int) -> None:
         num_classes: Number of classes.
 
     Raises:
-        InputError: Nothing was asked for yet; or an item was not asked for, has
-            no answer to correct and is of no test or validation set, is given
-            twice, or has a class that is out of range.
+        InputError: Nothing was asked for yet; or an item is given twice; or its
+            class is out of range; or it was not asked for, has no answer to
+            correct, and is not in the test or validation set.
     """
-    # What any query has asked for: an annotator may still see an earlier one.
+    # The items of all queries, because an annotator may still see an earlier one.
     known = {row.item for row in reader.asked()}
     if not known and reader.last_round() is None:
         raise InputError("The run has asked for nothing yet; call ask() before tell().")

@@ -1,4 +1,4 @@
-"""The labels that an active learning run bought, for whoever learns from them too."""
+"""The labels that an active learning run bought, for other systems that train on them."""
 
 import dataclasses
 import json
@@ -20,15 +20,15 @@ from dbal_tf.store.rows import LABELLED
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bought:
-    """The labels of a run, and where they are from.
+    """The labels of a run, and where they come from.
 
     Attributes:
         labels: Those with a class, in the order in which they were asked for,
             the initial ones first.
         config: The run's settings.
         checksum: SHA-256 of its data set; empty in published results, which do
-            not say it.
-        class_names: One name per class; empty if the run does not say them.
+            not record it.
+        class_names: One name per class; empty if not recorded.
     """
 
     labels: Labels
@@ -58,7 +58,7 @@ def read_bought(run_dir: pathlib.Path) -> Bought:
     if not (run_dir / STORE_FILE).is_file():
         raise InputError(
             f"--labels_from={run_dir} holds no run; expected a folder with {STORE_FILE}, or "
-            f"published results with {PICKS_FILE}; name that of one run, such as bald/0."
+            f"published results with {PICKS_FILE}; name the folder of one run, such as bald/0."
         )
     try:
         reader = RunReader.open(run_dir)

@@ -1,4 +1,4 @@
-"""Times and seeds of the components of a round, for lineage and learning curve."""
+"""Times and seeds of the components of a round, for the lineage and the learning curve."""
 
 import time
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Clock:
         """
         seeds: dict[str, int] = {}
 
-        # Seeds are recorded as they are used, so the lineage cannot list one that was not.
+        # Seeds are recorded when they are used, so the lineage never lists an unused one.
         def take(purpose: str) -> int:
             seeds[purpose] = self._seed_for(purpose)
             return seeds[purpose]

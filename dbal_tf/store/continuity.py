@@ -80,7 +80,7 @@ def check_continuity(
             f"The classes are {', '.join(dataset.class_names)}, the run in {folder} began with "
             f"{', '.join(run.class_names)}; give it the same data or choose another --run_dir."
         )
-    # Digests, not seeds: another version of NumPy may split otherwise from the same seed.
+    # Digests, not seeds: another version of NumPy may split differently with the same seed.
     kept = reader.splits()
     for name, ids in dataset.ids_by_use().items():
         if kept and (name not in kept or kept[name].sha256 != ids_digest(ids)):
@@ -113,12 +113,12 @@ def _check_labels(reader: RunReader, config: Config, oracle: Oracle) -> None:
 def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[str]:
     """Yields a sentence about each change that may alter the results of a resumed run.
 
-    Such a change is no error: each round records the versions that produced it.
+    Such a change is not an error: each round records the versions that produced it.
 
     Args:
         reader: Reads the store of the run.
-        versions: The current versions of code and libraries, with the number of
-            `replicas`, and with the `model` if it is not of this package.
+        versions: The current versions of code and libraries, the number of
+            `replicas`, and the `model` if it is not from this package.
     """
     began = reader.run().versions
     devices = began.get("replicas"), versions.get("replicas")
@@ -130,5 +130,5 @@ def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[st
     if began.get("model") != versions.get("model"):
         yield (
             "The file that defines the model, or its weights, changed since the run began. If "
-            "the network has changed with it, the rounds from here on are of the new one."
+            "the network has changed with it, the rounds from here on use the new one."
         )

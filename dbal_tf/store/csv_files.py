@@ -30,10 +30,10 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
         curve: One point per round.
 
     Returns:
-        A header and one line per round: errors as shares 0 to 1, likelihoods
+        A header and one line per round: errors as fractions from 0 to 1, likelihoods
         in nats, seconds to the millisecond (0 for a phase that did not happen);
         AUC, sensitivity and the errors of a graph if every round has them. All numbers
-        but the seconds read back equal.
+        except the seconds read back equal.
     """
     evaluations = [point.evaluation for point in curve]
     measures = _MEASURES + tuple(

@@ -18,7 +18,7 @@ BROKEN_ARRAYS = (
 
 
 def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
-    """Writes a file under another name, then renames it: no reader sees half of it.
+    """Writes a file under another name, then renames it: no reader sees a partial file.
 
     Args:
         path: The file; its folder is created if it does not exist.
@@ -35,12 +35,12 @@ def write_atomically(path: pathlib.Path, content: bytes | str) -> None:
             with open(partial, "wb") as file:
                 file.write(data)
                 file.flush()
-                # First the data, then the name: after a loss of power the name could
-                # otherwise lead to an empty file.
+                # The data first, then the name: after a power loss the name could
+                # otherwise refer to an empty file.
                 os.fsync(file.fileno())
             os.replace(partial, path)
         except BaseException:
-            # On a full disk, the partial file would take up what is left.
+            # On a full disk, the partial file would take up the remaining space.
             with contextlib.suppress(OSError):
                 partial.unlink()
             raise

@@ -3,25 +3,24 @@
     flags.cfg               resolved settings
     metadata.db             the store: a run is resumed from it alone
     curve.csv, curve.png    the learning curve
-    rounds/0007/            query.csv, and scores.npz with --keep_scores
-                            and predictions.npz if a person labels, out_of_fold.npz
-                            if on the page
+    rounds/0007/            query.csv; scores.npz with --keep_scores; predictions.npz
+                            if a person labels; out_of_fold.npz if on the page
     state.json              what the run is doing, if a person labels
-    to_label.csv            what waits for a person with --oracle=csv, who fills it in;
-                            pictures of it are in to_label/
-    answered/               filled files that were read
-    to_label.json           what waits with --oracle=label_studio, to import there with
-                            labelling_config.xml; it exports labelled.json or labelled.csv
+    to_label.csv            the items to label with --oracle=csv, for a person to fill in;
+                            their pictures are in to_label/
+    answered/               filled-in files that were read
+    to_label.json           the items to label with --oracle=label_studio; import it with
+                            labelling_config.xml, export to labelled.json or labelled.csv
     tensorboard/            events
     unreadable.csv          image files that were set aside, and why
     near_copies.csv         groups of images that are near copies, and their labels
     export/<version>/       SavedModel, complete if it has complete.json
 
-A fit of a semi-supervised system has no store, but:
+A fit of a semi-supervised system has no store. It has:
 
-    begun.json              what it was begun with
-    checkpoints/            what it resumes from, until it has ended
-    result.json             what came of it; it has ended if it is there
+    begun.json              the facts that it began with
+    checkpoints/            what it resumes from; removed at the end
+    result.json             its result, written at the end
 
 Published results are `curve.csv`, `flags.cfg`, `picks.csv` (every item that was
 labelled) and `versions.json`.
@@ -82,7 +81,7 @@ def predictions_file(round_index: int) -> str:
 
 
 def out_of_fold_file(round_index: int) -> str:
-    """Returns the file of what networks predict of labels that they were not trained on."""
+    """Returns the file of predictions by networks that were not trained on the items."""
     return f"rounds/{round_index:04d}/out_of_fold.npz"
 
 

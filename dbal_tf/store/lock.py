@@ -39,7 +39,7 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
 
 
 def is_held(folder: pathlib.Path) -> bool:
-    """Says whether a process holds the lock on a folder, as far as can be known."""
+    """Returns whether a process holds the lock on a folder, as far as can be known."""
     try:
         with open(folder / LOCK_FILE, encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -52,15 +52,15 @@ def is_held(folder: pathlib.Path) -> bool:
 
 def _locked(path: pathlib.Path) -> TextIO:
     # flock, not the existence of the file: the system releases it however the process
-    # ends, so that a run that was killed leaves no stale lock behind.
+    # ends, so a killed run leaves no stale lock.
     attempts = 0
     while True:
-        # Appending, because "w" would erase the name of a holder.
+        # Mode "a+", because "w" would erase the holder's name.
         file = open(path, "a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # `is_held` of another process may have had it for this moment.
+            # `is_held` in another process may hold the lock for a moment.
             if (attempts := attempts + 1) < _ATTEMPTS:
                 file.close()
                 time.sleep(_PAUSE)

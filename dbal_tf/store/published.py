@@ -46,7 +46,7 @@ class PublishedRun:
 
 
 def is_published(run_dir: pathlib.Path) -> bool:
-    """Says whether a folder holds published results and no store."""
+    """Returns whether a folder holds published results and no store."""
     # Unlike pathlib, os.path raises no error for a name that is too long; such names are
     # reported by later checks.
     kept, store = run_dir / VERSIONS_FILE, run_dir / STORE_FILE

@@ -58,8 +58,8 @@ class RunReader:
         path = run_dir / STORE_FILE
         if not path.is_file() or not path.stat().st_size:
             raise InputError(f"{run_dir} has no {STORE_FILE}; expected the folder of a run.")
-        # A copy in memory: the reader sees one state of the store, though the run may go
-        # on, and holds no lock that the run would wait for.
+        # A copy in memory: the reader sees one state of the store even if the run goes on,
+        # and holds no lock that the run would wait for.
         memory = sqlite3.connect(":memory:", isolation_level=None)
         try:
             with contextlib.closing(schema.read_only(path)) as database:
@@ -75,7 +75,7 @@ class RunReader:
         return cls(memory)
 
     def has_begun(self) -> bool:
-        """Says whether the run has its initial labels."""
+        """Returns whether the run has its initial labels."""
         return not schema.is_empty(self._connection) and bool(self._all("SELECT 1 FROM runs"))
 
     def run(self) -> RunRecord:
@@ -97,7 +97,7 @@ class RunReader:
         """Returns all answers for a use, in the order in which they were given.
 
         Args:
-            use: `TRAIN`, or `TEST` or `VALIDATION`: of the items of that split.
+            use: `TRAIN`, or `TEST` or `VALIDATION` for the items of that split.
         """
         uses = self._uses
         return [row for row in self.answers_after(0) if uses.get(row.item, TRAIN) == use]
@@ -113,7 +113,7 @@ class RunReader:
         return [AnswerRecord(*row) for row in rows]
 
     def changes(self) -> tuple[int | None, ...]:
-        """Returns the last answer, round and row of a query; cheap, for whoever looks often."""
+        """Returns the numbers of the last answer, round and query row; cheap to poll."""
         (last,) = self._all(
             "SELECT (SELECT MAX(id) FROM answers), (SELECT MAX(round) FROM rounds),"
             " (SELECT MAX(rowid) FROM queries)"
@@ -122,7 +122,7 @@ class RunReader:
 
     @functools.cached_property
     def _uses(self) -> dict[str, str]:
-        """The use of the items that no model is trained on; a run never changes it."""
+        """The use of each test and validation item, which is fixed for a run."""
         splits = self.splits()
         return {
             item: use
@@ -139,8 +139,8 @@ class RunReader:
         """Returns the labels for a use, in the order in which they were asked for.
 
         Args:
-            before: Round whose model is trained: only answers from before its
-                training count; None, or a round that has not begun: all count.
+            before: Round whose model is trained: only answers from before its training
+                count; None, or a round that has not begun: all answers count.
             use: `TRAIN`, `TEST` or `VALIDATION`.
         """
         begun = self._all("SELECT round, last_answer FROM begun")
@@ -169,7 +169,7 @@ class RunReader:
         """Returns a round's query and its reserve, ranked; empty if it has no query.
 
         Args:
-            round_index: The round; None: what is asked for before the first model.
+            round_index: The round; None: the query before the first model.
         """
         rows = [row for row in self.asked() if row.round == round_index]
 
@@ -196,7 +196,7 @@ class RunReader:
         """
         last = self.last_round()
         query, states = self.query(last), self._states()
-        # Skipped items do not count, for which the reserve is there.
+        # Skipped items do not count: the reserve replaces them.
         labelled = sum(states.get(item) == LABELLED for item in query.ids.tolist())
         # The start has no reserve: all of it is asked for.
         wanted = len(query) if last is None else max(0, size - labelled)

@@ -60,8 +60,8 @@ def save_what_is_left(run_dir: pathlib.Path, problem: object) -> str:
 def _rows(path: pathlib.Path, table: str) -> Iterator[tuple[Any, ...]]:
     """Yields the rows of a table that can be read."""
     with contextlib.closing(read_only(path)) as database:
-        # A scan ends at the first damaged page: from both ends it reaches the rows before
-        # and behind it. NOT INDEXED, because an index may be what is damaged.
+        # A scan ends at the first damaged page; scans from both ends reach the rows before
+        # and after it. NOT INDEXED, because an index may be what is damaged.
         numbers: set[int] = set()
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
@@ -90,7 +90,7 @@ def _save(run_dir: pathlib.Path, text: str) -> pathlib.Path:
     number = 1
     while True:
         path = run_dir / ("recovered.csv" if number == 1 else f"recovered-{number}.csv")
-        # Every start of the run comes here: the same rows are saved only once.
+        # Called at every start of the run: the same rows are not saved again.
         if not path.exists():
             write_atomically(path, text)
         if path.read_bytes() == text.encode():

@@ -13,7 +13,7 @@ from dbal_tf.artifacts import LABEL_STATES, CurvePoint, Labels
 
 LABELLED = LABEL_STATES[0]
 WITHDRAWN = "withdrawn"
-"""The state of an answer that takes the one before it back: the item has none again."""
+"""The state of an answer that takes back the one before it: the item has none again."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """What answers are used for."""
@@ -48,7 +48,7 @@ class RoundRecord:
         labels_sha256: `labels_digest` of the labels that its model was trained
             on; None in published results.
         asked: When it was committed, UTC, ISO 8601; empty in published results.
-        last_answer: Id of the last answer that its model may know; None in
+        last_answer: Id of the last answer that its model may use; None in
             published results.
     """
 
@@ -61,10 +61,10 @@ class RoundRecord:
 
 @dataclasses.dataclass(frozen=True)
 class AskedRecord:
-    """An item of a round's query or of the reserve behind it.
+    """An item of a round's query or of its reserve.
 
     Attributes:
-        round: The round that asked; None: the start, before the first model.
+        round: The round that asked; None: the query before the first model.
         rank: From 0; the reserve follows the query.
         item: Its id.
         score: Its acquisition score; None at the start.
@@ -174,8 +174,8 @@ def known_before(
     Args:
         answers: All answers of a run, in the order in which they were given.
         round_index: The round; None: all answers count.
-        last_answer: Id of the last answer that counts; None: all from before the
-            round's query.
+        last_answer: Id of the last answer that counts; None: all answers from before
+            the round's query count.
     """
     first: dict[str, AnswerRecord] = {}
     last: dict[str, AnswerRecord] = {}
@@ -187,17 +187,17 @@ def known_before(
         if counts:
             first.setdefault(answer.item, answer)
             last[answer.item] = answer
-    # A correction keeps the place of the first answer: the seeded shuffle of the training
-    # then sees the images in the order that it would have without the correction.
+    # A correction keeps the place of the first answer, so that the seeded shuffle in
+    # training sees the images in the same order as without the correction.
     known = [last[one.item] for one in sorted(first.values(), key=_place)]
     return [answer for answer in known if answer.state != WITHDRAWN]
 
 
 def _place(answer: AnswerRecord) -> tuple[int, bool, int]:
     """Returns the sort key of an item among the labels: its round, then its rank."""
-    # By rank, not by time: whoever answers a query in another order trains the same model.
-    # What was known from the beginning has no rank and comes first; in a round, an item
-    # without one was answered although no query had asked for it.
+    # By rank, not by time: the order in which a query is answered does not change the model.
+    # Labels known from the beginning have no rank and come first; in a round, an item
+    # without a rank was answered although no query had asked for it.
     if answer.rank is None:
         return -1 if answer.round is None else answer.round, answer.round is not None, answer.id
     return -1 if answer.round is None else answer.round, answer.round is None, answer.rank
@@ -235,12 +235,12 @@ def label_records(
 
 
 def labels_digest(labels: Labels) -> str:
-    """Returns the SHA-256 of ids and classes, hexadecimal; their order counts."""
+    """Returns the SHA-256 of ids and classes, hexadecimal; it depends on their order."""
     return _sha256([labels.ids.tolist(), labels.classes.tolist()])
 
 
 def ids_digest(ids: Iterable[str]) -> str:
-    """Returns the SHA-256 of some ids, hexadecimal; their order does not count."""
+    """Returns the SHA-256 of some ids, hexadecimal, whatever their order."""
     return _sha256(sorted(ids))
 
 

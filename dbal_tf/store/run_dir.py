@@ -20,7 +20,7 @@ def check_run_dir(
     Args:
         config: The settings.
         free: Settings that may differ from those of the folder's flags.
-        beside: Names that a folder without flags may hold nevertheless.
+        beside: Names of files that a folder without flags may hold.
 
     Raises:
         InputError: The folder cannot be written, holds something else, or
@@ -40,7 +40,7 @@ def check_run_dir(
         )
     if existing is not folder:
         return
-    # Hidden files do not count: they may be left from a write that was cut off.
+    # Hidden files do not count: they may be left from an interrupted write.
     held = {path.name for path in folder.iterdir() if path.name[0] != "."}
     flags = folder / FLAGS_FILE
     if not flags.is_file():
@@ -65,11 +65,11 @@ def check_run_dir(
 
 
 def _is_there(path: pathlib.Path) -> bool:
-    return path.exists() or path.is_symlink()  # A broken link is there, too.
+    return path.exists() or path.is_symlink()  # A broken link counts too.
 
 
 def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ()) -> None:
-    """Checks that the flags of a run's folder are these settings.
+    """Checks that the flags of a run's folder match the settings.
 
     Args:
         config: The settings.
@@ -87,9 +87,10 @@ def check_flags(config: Config, flags: pathlib.Path, free: Collection[str] = ())
 
 
 def keep_grid_flags(config: Config) -> None:
-    """Writes the flags of a whole grid, by which it is reported and finished.
+    """Writes the flags of a whole grid, from which it can be finished and reported.
 
-    Of the whole, though only a part may be done here. Reports read those that are there.
+    `--only` and `--report_only` are left out. With `--report_only`, flags that are
+    already there are kept.
     """
     flags = pathlib.Path(config.run_dir, FLAGS_FILE)
     if not (config.report_only and flags.exists()):
@@ -97,6 +98,6 @@ def keep_grid_flags(config: Config) -> None:
 
 
 def current_flags(run_dir: pathlib.Path, reader: RunReader) -> str:
-    """Returns the flags that a run goes on with, which may not be those that it began with."""
+    """Returns the current flags of a run, which may differ from those it began with."""
     flags = run_dir / FLAGS_FILE
     return flags.read_text("utf-8", errors="replace") if flags.is_file() else reader.run().flags

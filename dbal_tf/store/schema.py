@@ -79,21 +79,21 @@ CREATE TABLE events (
 """
 
 
-# Not of the first stores of this version. An index changes nothing of what is stored, and
-# whoever does not know of it keeps it up to date, too: so it needs no other version.
+# The first stores of this version lack it. It needs no new version: an index does not change
+# what is stored, and SQLite keeps it up to date for older versions of this program too.
 _LATER_INDEX = "CREATE INDEX IF NOT EXISTS queries_item ON queries (item)"
 
 
 def read_only(path: pathlib.Path) -> sqlite3.Connection:
     """Opens a store for reading, without creating files beside it."""
-    # Without a write-ahead log nobody is writing, so the file can be opened as immutable:
-    # only then does SQLite need no files of its own, which a read-only folder refuses.
+    # Without a write-ahead log nobody is writing, so the file can be opened as immutable.
+    # Only then does SQLite need no other files, which a read-only folder would refuse.
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{alone}", uri=True)
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
-    """Says whether a database has no table yet."""
+    """Returns whether a database has no table yet."""
     return not connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
 
 

@@ -1,4 +1,4 @@
-"""The run's store: one SQLite file, from which alone a run is resumed.
+"""The run's store: one SQLite file. A run is resumed from it alone.
 
 A round is two transactions: `ask` commits its query, `tell` commits answers, all
 at once or in parts. Work that was not committed is repeated with the same result,
@@ -54,7 +54,7 @@ class Store:
 
     def __init__(self, run_dir: pathlib.Path) -> None:
         self._path = run_dir / STORE_FILE
-        # No isolation level: Python's module would otherwise begin transactions by itself.
+        # No isolation level: otherwise Python's module would begin transactions by itself.
         self._connection = sqlite3.connect(self._path, isolation_level=None)
         self._reader = RunReader(self._connection)
         self._versions = "{}"
@@ -62,7 +62,7 @@ class Store:
             schema.check(self._connection, self._path)
             schema.add_indexes(self._connection)
             # A write-ahead log: the audit and reports can read while the run writes, and
-            # a kill at any moment leaves the last commit whole.
+            # a kill at any moment leaves the last commit intact.
             self._connection.execute("PRAGMA journal_mode = WAL")
             # SQLite leaves foreign keys unchecked unless each connection asks for it.
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -101,8 +101,8 @@ class Store:
             run: The settings and data; its versions are recorded with every round.
             initial: The initial labels.
             annotator: Name of whoever gave them.
-            splits: Ids by split, for the audit; for `train`, which the others make
-                up, only the digest is kept.
+            splits: Ids by split, for the audit; for `train`, which follows from the
+                others, only the digest is kept.
             query: What is to be labelled before the first model; None: nothing.
 
         Raises:
@@ -136,14 +136,14 @@ class Store:
                 _insert_query(execute, query, None)
 
     def begin(self, round_index: int, anew: bool = False) -> None:
-        """Fixes the answers that a round may know: those that are there now.
+        """Fixes the answers that a round may use: all that have been given so far.
 
-        If the round has begun before, as in a process that was killed, nothing
-        changes: it then learns from the same labels as it did.
+        Does nothing if the round has already begun, as in a process that was killed:
+        it then learns from the same labels again.
 
         Args:
             round_index: The round, which is not committed yet.
-            anew: Whether to forget that it has begun before.
+            anew: Whether to fix them again if the round has already begun.
         """
         with finish_first(), self._transaction() as execute:
             if anew:
@@ -159,15 +159,15 @@ class Store:
     ) -> None:
         """Commits a round up to its query, in one transaction.
 
-        The last round has no query. If the run is given more rounds, it is done
-        again with one; answers that were given in between are kept. Items that
-        were answered while the query was chosen are left out of it.
+        The last round has no query. If the run is given more rounds, that round is
+        repeated with a query; answers given in between are kept. Items that were
+        answered while the query was chosen are left out of it.
 
         Args:
             point: The round's point on the learning curve.
             query: The query and its reserve; None in the last round.
             executions: The calls of components.
-            artifacts: What the round wrote: a path by kind.
+            artifacts: Paths of what the round wrote, by kind.
         """
         self.begin(point.round)
         trained_on = labels_digest(self._reader.labels(before=point.round))
@@ -178,7 +178,7 @@ class Store:
             *(json.dumps(point.seconds), self._versions),
         )
         with finish_first(), self._transaction() as execute:
-            # Updated, not replaced: answers may refer to the row of a round done again.
+            # Updated, not replaced: answers may refer to the row of a repeated round.
             done = execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (round) DO"
                 " UPDATE SET asked = excluded.asked, labels = excluded.labels,"
@@ -207,7 +207,7 @@ class Store:
 
         Args:
             labels: The answers.
-            annotator: Name of whoever gave those that the labels have no name for.
+            annotator: Name of whoever gave the answers for which `labels` has no name.
             seconds: Time spent on all of them together; None if not known.
         """
         with finish_first(), self._transaction() as execute:
@@ -216,13 +216,13 @@ class Store:
     def withdraw(
         self, items: Sequence[str], annotator: str, restored: Labels | None = None
     ) -> None:
-        """Takes the last answers to items back, in one transaction.
+        """Takes back the last answers to items, in one transaction.
 
         Args:
             items: Their ids; each has an answer. They are asked for again.
             annotator: Name of whoever takes them back.
-            restored: For some of them the answers, with names, that stand again: no kill
-                and no beginning of a round comes in between.
+            restored: Answers, with names, that become valid again for some of them, in
+                the same transaction: no kill and no new round comes in between.
         """
         none = np.full(len(items), -1), np.full(len(items), WITHDRAWN)
         with finish_first(), self._transaction() as execute:
@@ -319,7 +319,7 @@ def _insert_answers(
         names = [name or annotator for name in labels.annotators.tolist()]
     for (item, label, state), name in zip(labels.rows(), names, strict=True):
         (earlier,) = execute("SELECT MAX(id) FROM answers WHERE item = ?", (item,)).fetchone()
-        # A first answer belongs to the query that asked, though the next may be there by now.
+        # A first answer belongs to the query that asked, even if the next one exists by now.
         asked = execute("SELECT MAX(round), COUNT(*) FROM queries WHERE item = ?", (item,))
         in_round, count = asked.fetchone()
         round_index = in_round if count and not _has_answer(execute, item) else last
@@ -332,7 +332,7 @@ def _insert_answers(
 
 
 def _has_answer(execute: Any, item: str) -> bool:
-    """Says whether an item has an answer that was not withdrawn."""
+    """Returns whether an item has an answer that was not withdrawn."""
     row = execute(
         "SELECT state FROM answers WHERE item = ? ORDER BY id DESC LIMIT 1", (item,)
     ).fetchone()

@@ -83,8 +83,8 @@ def _expected():
         ("shape", "probs has shape (1, 2) for 4 images"),
         ("nan", "probs is not finite"),
         ("sum", "its probabilities do not sum to 1"),
-        ("moving", "probs is another when it is called again"),
-        ("off", "its probabilities are off those of the trained model by 0."),
+        ("moving", "probs changes when it is called again"),
+        ("off", "its probabilities differ from those of the trained model by 0."),
         ("seedless", "it answers the same whatever the seed"),
     ],
 )

@@ -234,8 +234,8 @@ def test_findings_are_said_and_written(config, toy, store, lines):
         f"1 of 9 images cannot be read and are set aside; see {folder / 'unreadable.csv'}",
         "4 images are near copies of each other, in 2 groups that no split divides; see "
         f"{folder / 'near_copies.csv'}",
-        "1 of these groups have images of several classes: of an image and its copy one label "
-        f"may be wrong; see {folder / 'near_copies.csv'}",
+        "1 of these groups have images of several classes, so some of their labels may be "
+        f"wrong; see {folder / 'near_copies.csv'}",
     ]
     assert (folder / "unreadable.csv").read_text() == 'path,reason\n"a, b.png",it is broken\n'
     assert (folder / "near_copies.csv").read_text() == (
