@@ -31,7 +31,7 @@ _LAYERS = 2  # number of last dense layers with uncertain weights
 class NormalDense(keras.layers.Dense):
     """A dense layer with independent, normally distributed weights.
 
-    Kernel and bias are the means of the weights; inference uses only the means.
+    Kernel and bias are the means of the weights. Calls outside of training use only these.
     """
 
     def __init__(self, units: int, **options: Any) -> None:
