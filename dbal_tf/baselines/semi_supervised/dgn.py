@@ -79,7 +79,7 @@ class Dgn:
 
     @classmethod
     def light(cls) -> "Dgn":
-        """Returns the paper's networks, with fewer steps at higher learning rates; half an hour."""
+        """Returns the paper's networks, fewer steps, higher learning rates; half an hour."""
         phase1 = Phase(50_000, 200, 1e-3, 1e-4)
         phase2 = Phase(40_000, 200, 1e-3, 1e-4)
         return cls((500, 500), (500,), 50, 0.1, phase1, phase2, 50)
