@@ -12,8 +12,8 @@ or, as a run that asks for labels and may wait for them:
         while query := run.ask():
             run.tell(dbal.Labels.from_answers({...}))
 
-Names are loaded when they are first used: the command line checks its flags
-before TensorFlow is imported, which takes seconds.
+Names are loaded on first use, because importing TensorFlow takes seconds: the command
+line checks its flags first.
 """
 
 import importlib
@@ -35,7 +35,7 @@ __all__ = [*_HOMES, *_ROOMS]
 
 def __getattr__(name: str) -> Any:
     if name == "Run":
-        # As the program starts it: processes that round otherwise buy other images.
+        # With the program's settings: a process that rounds differently may query other images.
         startup = importlib.import_module("dbal_tf.runtime.startup")
         startup.import_tensorflow(quietly=False)
     if name in _HOMES:

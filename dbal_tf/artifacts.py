@@ -1,8 +1,8 @@
 """The artifacts that components exchange.
 
-All are frozen. A variable's name ends in its axes: n item, c class, h/w/k image.
-An item is identified by its id, a string from the data set that never changes.
-Positions in an array are used within a function only.
+All are frozen. The name of an array ends in its axes: n items, c classes, h/w/k height,
+width and channels of images. An item is identified by its id, a string from the data set
+that never changes. Positions in an array are used only within a function.
 """
 
 import dataclasses
@@ -15,22 +15,22 @@ import numpy as np
 from dbal_tf.core import Findings, Images, InputError
 
 PHASES = ("train", "score", "evaluate", "label", "export")
-"""The phases that a round's time is recorded for, in the order of `curve.csv`."""
+"""The phases of a round whose times are recorded, in the order of `curve.csv`."""
 
 LABEL_STATES = ("labelled", "skipped", "unsure")
 """The possible states of an answer."""
 
 
 class _Lookup:
-    """Finds rows by id."""
+    """An index from ids to rows."""
 
-    # Not a dict, which takes some 100 bytes for an id, and an interpreted loop to read.
+    # Not a dict, which takes about 100 bytes per id and is read in a Python loop.
 
     def __init__(self, ids: np.ndarray) -> None:
         self._ids, self._order = ids, np.argsort(ids, kind="stable")
 
     def rows(self, wanted: np.ndarray) -> np.ndarray:
-        """Returns the row of each wanted id, -1 where there is none."""
+        """Returns the row of each wanted id, or -1 if it is unknown."""
         wanted = np.asarray(wanted, np.str_)
         if not len(self._ids):
             return np.full(len(wanted), -1)
@@ -47,7 +47,7 @@ class _Lookup:
 
 
 def _parts(artifact: Any, rows: np.ndarray | slice) -> list[Any]:
-    """Returns the values of an artifact's fields at some positions; None stays None."""
+    """Returns the rows of each of an artifact's fields; fields that are None stay None."""
     values = [getattr(artifact, field.name) for field in dataclasses.fields(artifact)]
     return [None if one is None else one[rows] for one in values]
 
@@ -60,7 +60,7 @@ class Examples:
         ids: Unique strings, shape `[n]`.
         images: Pixel values 0 to 255, uint8, shape `[n, h, w, k]`: an array, or an
             array-like that reads images when they are used. For a network with a
-            frozen trunk, features in their place, float32 `[n, 1, 1, d]`.
+            frozen trunk, features instead of images, float32 `[n, 1, 1, d]`.
     """
 
     ids: np.ndarray
@@ -85,15 +85,15 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labels:
-    """Answers for some items, in the order in which they were asked for.
+    """Answers for some items, in the order in which the items were queried.
 
     Attributes:
         ids: Item ids, shape `[n]`.
-        classes: Class indices, int64, shape `[n]`; -1 where there is none.
-        states: One of `LABEL_STATES` each, shape `[n]`; None if all are
-            `labelled`. Models are trained on those only; a skipped or unsure
-            item is not asked for again.
-        annotators: Names of whoever gave them, or empty, shape `[n]`; None: not known.
+        classes: Class indices, int64, shape `[n]`; -1 for an item without a class.
+        states: One of `LABEL_STATES` per item, shape `[n]`; None: all are
+            `labelled`. Models are trained only on these; a skipped or unsure
+            item is not queried again.
+        annotators: Name of each item's annotator, or empty, shape `[n]`; None: not known.
     """
 
     ids: np.ndarray
@@ -112,7 +112,7 @@ class Labels:
         array([ 2, -1])
         """
         for item, answer in answers.items():
-            # A bool is an int to Python; as a class it would be a mistake.
+            # bool is a subclass of int, but True is not a class index.
             is_class = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
             if not is_class and answer not in LABEL_STATES[1:]:
                 raise InputError(
@@ -138,11 +138,11 @@ class Labels:
         return Labels(*_parts(self, self._lookup.known_rows(ids)))
 
     def first(self, count: int) -> "Labels":
-        """Returns the labels that were asked for first."""
+        """Returns the first `count` labels."""
         return Labels(*_parts(self, slice(count)))
 
     def rows(self) -> Iterator[tuple[str, int | None, str]]:
-        """Yields the id, the class index (None if there is none) and the state of each."""
+        """Yields each item's id, class index (None if it has none) and state."""
         states = np.full(len(self), LABEL_STATES[0]) if self.states is None else self.states
         for item, label, state in zip(self.ids, self.classes, states, strict=True):
             yield str(item), int(label) if state == LABEL_STATES[0] else None, str(state)
@@ -150,12 +150,12 @@ class Labels:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:
-    """The split of the training items: disjoint, and together all of `Dataset.train`.
+    """The split of `Dataset.train` into three disjoint sets that cover it.
 
     Attributes:
         initial_ids: The balanced set that the first model is trained on.
         validation_ids: Items for choosing hyper-parameters; never asked for.
-        pool_ids: Items that may be asked for.
+        pool_ids: Items that may be queried.
     """
 
     initial_ids: np.ndarray
@@ -165,20 +165,20 @@ class Splits:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set, split.
+    """A data set with its splits.
 
     Attributes:
         name: The value of `--dataset`.
-        train: All items that may be trained on, whatever their split.
-        splits: The ids of `train`, split.
-        hidden: The classes of all of `train`, or -1. Only the oracle and the code that
-            splits may use them; everything else has to ask for labels.
+        train: All training items, whatever their split.
+        splits: The split of the ids of `train`.
+        hidden: The classes of all items of `train`, -1 where unknown. Only the oracle
+            and the code that splits may use them; everything else must query an oracle.
         test: Items for the evaluation, with `test_labels`; never asked for.
         test_labels: The classes of `test`, in its order; -1 where unknown.
         class_names: One name per class, in the order of the class indices.
-        checksum: `Source.checksum`, before `--classes` and `--pool_size` leave some out.
-        findings: What was found in a folder of images.
-        flips: Features of `train` in each way of `FLIPS`; empty for images.
+        checksum: `Source.checksum`, before `--classes` and `--pool_size` remove items.
+        findings: Problems found in a folder of images.
+        flips: Features of `train`, flipped in each way of `FLIPS`; empty for images.
     """
 
     name: str
@@ -198,12 +198,12 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an image; `(1, 1, d)` for features."""
+        """Height, width and channels of an image, or `(1, 1, d)` for features."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
     def unlabelled(self, answered: np.ndarray) -> np.ndarray:
-        """Returns the ids of the pool that are not among `answered`."""
+        """Returns the ids of the pool without those in `answered`."""
         rows = self._pool_lookup.rows(answered)
         return np.delete(self.splits.pool_ids, rows[rows >= 0])
 
@@ -223,13 +223,13 @@ class Dataset:
 class Model:
     """A trained network.
 
-    All rounds of a run share one network, so that it is compiled only once: the next
-    round overwrites its variables, and a `Model` is valid until then.
+    All rounds of a run share one network, so that it is compiled only once. The next
+    round overwrites its variables: a `Model` is valid until then.
 
     Attributes:
-        network: A built `keras.Model`; pixel values in, class probabilities out.
-        num_labels: Number of labels that it was trained on.
-        weight_decay: The c of the penalty c/N on its first dense layer.
+        network: A built `keras.Model`, from pixel values to class probabilities.
+        num_labels: Number of labels N that it was trained on.
+        weight_decay: Weight-decay constant c of the penalty c/N on its first dense layer.
         seed: Seed of its initial weights.
     """
 
@@ -243,9 +243,9 @@ class Model:
 class Evaluation:
     """The evaluation of a model on the test items.
 
-    `error`, `nll` and so on are those of the mean probabilities over posterior
-    samples, as in the paper; `deterministic_...` are those of one forward pass
-    without dropout, as in the authors' code.
+    `error`, `nll` and so on are computed from the mean probabilities over posterior
+    samples, as in the paper; `deterministic_...` from one forward pass without
+    dropout, as in the authors' code.
 
     Attributes:
         error: Share of misclassified items, 0 to 1.
@@ -255,7 +255,7 @@ class Evaluation:
         deterministic_error: `error` without dropout.
         deterministic_nll: `nll` without dropout.
         auc: See `metrics.auc`; None if all items are of one class.
-        reliability: Number of items, mean confidence and share right in each bin of `ece`.
+        reliability: Number of items, mean confidence and accuracy in each bin of `ece`.
         blessed: Whether the model is good enough, see `PushGate`; None: not decided.
         graph_error: `error` of the harmonic solution, if `--acquisition=mbr`.
         graph_mass_error: The same with class mass normalisation.
@@ -276,11 +276,11 @@ class Evaluation:
     sensitivity: float | None = None
 
     def __post_init__(self) -> None:
-        # JSON has lists only: evaluations from the store must equal those that went in.
+        # JSON has only lists; an evaluation read from the store must equal the original.
         object.__setattr__(self, "reliability", tuple(map(tuple, self.reliability)))
 
     def measures(self) -> dict[str, float]:
-        """Returns the measures that are numbers, by name."""
+        """Returns the measures that are set and are single numbers, by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, float)}
 
 
@@ -294,8 +294,8 @@ class Scores:
     Attributes:
         ids: Item ids, shape `[n]`.
         values: Acquisition scores, higher is better, float64, shape `[n]`.
-        entropies: Predictive entropies in nats, float64, shape `[n]`; None
-            where nothing was predicted.
+        entropies: Predictive entropies in nats, float64, shape `[n]`; None if
+            nothing was predicted.
     """
 
     ids: np.ndarray
@@ -312,10 +312,10 @@ class Query:
 
     Attributes:
         ids: Item ids, shape `[k]`.
-        scores: Their acquisition scores, float64, shape `[k]`.
+        scores: Acquisition scores, float64, shape `[k]`.
         standard_errors: Monte Carlo standard error of each score, over posterior
             samples, float64, shape `[k]`; None if the scores are exact.
-        entropies: Their predictive entropies in nats, shape `[k]`, or None.
+        entropies: Predictive entropies in nats, shape `[k]`, or None.
     """
 
     ids: np.ndarray
@@ -336,10 +336,10 @@ class CurvePoint:
     """One point of the learning curve: a row of `curve.csv`.
 
     Attributes:
-        round: Number of the round; round 0 has the initial set only.
-        labels: Number of labels that the model was trained on.
+        round: Number of the round; round 0 has only the initial set.
+        labels: Number of labels N that the model was trained on.
         evaluation: The evaluation of the model.
-        weight_decay: The c of the penalty c/N.
+        weight_decay: Weight-decay constant c of the penalty c/N.
         seconds: Wall time of each of `PHASES`.
     """
 

@@ -10,8 +10,8 @@
         store.tell(oracle.run(query), ...)                   # commits its labels y
         labels = store.reader.labels()
 
-`loop/` is this loop with resume and reporting. The last round has no query. A
-component is a frozen dataclass of its parameters with `from_config` and one method
+`loop/` implements this loop, with resume and reporting. The last round has no query. A
+component is a frozen dataclass of its parameters with `from_config` and one method,
 `run`; `artifacts.py` defines what components exchange.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-# For types only: every module imports this one, also before TensorFlow is imported.
+# For types only: this module is also used where TensorFlow is not imported.
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class InputError(ValueError):
-    """A flag, file or folder cannot be used.
+    """Raised when a flag, file or folder cannot be used.
 
     The message is one sentence for the user: what was given, what was expected,
     and what to do. The program prints only this sentence and exits with status 2.
@@ -38,13 +38,13 @@ class InputError(ValueError):
 
 
 class AnswersAwaited(Exception):
-    """A file waits for a person's answers; the run goes on at the next start.
+    """Raised when a run stops to wait for a person's answers in a file.
 
-    The program prints the message and exits with status 3.
+    The program prints the message and exits with status 3; the next start resumes the run.
 
     Args:
-        count: Number of images that wait.
-        file: Where they do.
+        count: Number of images to label.
+        file: The file that lists them.
     """
 
     def __init__(self, count: int, file: str) -> None:
@@ -54,17 +54,17 @@ class AnswersAwaited(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What was found in a folder of images, for the user.
+    """Problems found in a folder of images, to be shown to the user.
 
     On disk: `unreadable.csv` with the columns path and reason, and `near_copies.csv`
-    with the columns group, id and label; neither if there is nothing to say.
+    with the columns group, id and label. A file is written only if it has rows.
 
     Attributes:
         files: Number of image files.
-        unreadable: Path and reason of each that was set aside.
-        near_copies: Id and label of images that are near copies of each other, the label
-            empty where it is not known.
-        notes: Sentences about anything else.
+        unreadable: Path of each file that was left out, and the reason.
+        near_copies: Groups of near copies, each image as its id and its label; the
+            label is empty where it is not known.
+        notes: Other findings, one sentence each.
     """
 
     files: int = 0
@@ -77,7 +77,7 @@ class Findings:
 class Images(Protocol):
     """An array of images, or an array-like whose images are not in memory.
 
-    Indexing is cheap and may read nothing; `numpy.asarray` reads the images.
+    Indexing is cheap and need not read any image; `numpy.asarray` reads them.
 
     Attributes:
         shape: Number of images, height, width and channels.
@@ -89,13 +89,13 @@ class Images(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """The type of a pixel's values."""
+        """The data type of the pixel values."""
 
     def __len__(self) -> int:
         """Returns the number of images."""
 
     def __getitem__(self, rows: Any) -> Any:
-        """Returns the images of a slice or of an array of positions."""
+        """Returns the images at a slice or an array of positions."""
 
     def __array__(self, dtype: Any = None, /, *, copy: bool | None = None) -> "np.ndarray":
         """Returns pixel values, shape `[n, h, w, k]`."""
@@ -107,43 +107,42 @@ class Posterior(Protocol):
 
     A pass over the pool has three parts, so that no work is repeated: `features`
     runs once per item, `sample` once per set of posterior samples, and `probs` once
-    per pair of them. All three run inside a `tf.function` without AutoGraph: loops and
-    branches on tensors are `tf.while_loop`, `tf.map_fn` and `tf.cond`, not Python's.
+    per pair of them. All three run inside a `tf.function` without AutoGraph, so loops
+    and branches on tensors need `tf.while_loop`, `tf.map_fn` and `tf.cond`.
 
     Sample t depends only on (seed, t), not on the items, the batch, the device or
-    the order of calls; all items see the same sample, because a sample is one
-    function.
+    the order of calls. A sample is one function: all items see the same one.
     """
 
     def features(self, images: "tf.Tensor") -> Any:
         """Maps images `[n, h, w, k]` to features that do not depend on the sample."""
 
     def sample(self, indices: "tf.Tensor", seed: "tf.Tensor") -> Any:
-        """Draws the samples with these indices, int64 `[t]`, from a seed."""
+        """Draws the posterior samples with these indices, int64 `[t]`, from a seed."""
 
     def probs(self, features: Any, samples: Any) -> "tf.Tensor":
         """Returns class probabilities `probs_tnc`, float32 `[t, n, c]`."""
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number of samples to draw: `requested`, or as many as there are."""
+        """Returns the number of samples to draw: `requested`, unless it is fixed."""
 
 
 class AcquisitionFunction(Protocol):
-    """Scores items by how informative their labels would be: a(x) in the paper."""
+    """A score of how informative an item's label would be: a(x) in the paper."""
 
     def __call__(self, statistics: "PredictiveStatistics") -> Any:
         """Returns `scores_n`, float64 `[n]`; higher is better."""
 
 
 Say = Callable[[str], Any]
-"""Shows a line to the user."""
+"""A function that shows a line to the user."""
 
 SeedFor = Callable[[str], int]
-"""Maps a purpose, such as `"masks"`, to a round's seed for it."""
+"""A function from a purpose, such as `"masks"`, to a round's seed for it."""
 
 
 class Chooser(Protocol):
-    """Decides which items to label next: by a network's posterior, or by a graph."""
+    """A strategy that chooses the next query, by a network's posterior or by a graph."""
 
     def run(
         self, model: "Model", labels: "Labels", unlabelled: "Examples", seed_for: SeedFor
@@ -151,34 +150,34 @@ class Chooser(Protocol):
         """Returns a score for each candidate, and the query.
 
         The query is ranked, best first. Items beyond the acquisition size are a
-        reserve, which replaces items that cannot be labelled.
+        reserve: they replace items that cannot be labelled.
         """
 
     def evaluate(self, evaluation: "Evaluation", labels: "Labels") -> "Evaluation":
-        """Returns the evaluation, with the errors of the chooser's own classifier if any."""
+        """Returns the evaluation, with the errors of the chooser's classifier if it has one."""
 
 
 class Oracle(Protocol):
-    """Labels the items of a query: a data set, a file or a person.
+    """A source of labels for queried items: a data set, a file or a person.
 
     Attributes:
-        annotator: Its name in the store.
+        annotator: The oracle's name in the store.
     """
 
     annotator: ClassVar[str]
 
     def check(self) -> None:
-        """Checks before anything is trained that queries can be answered."""
+        """Checks that queries can be answered, before anything is trained."""
 
     def attend(self, say: Say) -> AbstractContextManager[None]:
-        """Returns a context in which queries are answered, such as one with a page."""
+        """Returns a context in which queries are answered: it may serve a web page."""
 
     def run(self, query: "Query") -> "Labels":
-        """Returns answers to some or all of the query's items; none if none is there yet.
+        """Returns the answers so far, for none, some or all of the query's items.
 
         Raises:
-            AnswersAwaited: None will be there before the program is started again.
+            AnswersAwaited: No answer can arrive before the program is started again.
         """
 
     def told(self) -> None:
-        """Is called when the answers of `run` are committed."""
+        """Is called after the answers of `run` have been committed."""

@@ -1,8 +1,8 @@
-"""All random numbers of a run are derived from one root seed, by purpose.
+"""Seeds for all random numbers of a run, derived from one root seed by purpose.
 
-Seeds are hashed, not drawn from a running stream: a run that was killed
-continues with the random numbers that it would have used, and techniques with
-the same root seed share their splits, initial weights and masks.
+Seeds are hashed, not drawn from a running stream. A resumed run therefore continues
+with the same random numbers as an uninterrupted one, and techniques with the same
+root seed share their splits, initial weights and masks.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ def seed_for(root: int, repetition: int, round_index: int, purpose: str) -> int:
         purpose: What the seed is for, such as `"fit"` or `"masks"`.
 
     Returns:
-        An int in [0, 2**31), equal on every machine and in every version.
+        An int in [0, 2**31), the same on every machine and in every version.
 
     >>> seed_for(0, 0, 0, "split")
     793259387
     """
     key = f"{root}/{repetition}/{round_index}/{purpose}".encode()
-    # Not Python's hash(), which is salted; without the highest bit, because some
+    # Not Python's hash(), which is salted. The highest bit is dropped, because some
     # libraries take signed 32-bit seeds.
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1

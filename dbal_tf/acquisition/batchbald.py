@@ -1,4 +1,4 @@
-"""BatchBALD: batches that tell most about the weights together."""
+"""BatchBALD: batches whose labels together are most informative about the weights."""
 
 import dataclasses
 import sys
@@ -9,16 +9,16 @@ import tensorflow as tf
 
 from dbal_tf.bayesian.statistics import entropy
 
-_VALUES = 2**20  # probabilities in a block at most, 4 MB in float32
+_VALUES = 2**20  # maximum probabilities in a block, 4 MB in float32
 
 
 def joint_bald(probs_ktc: np.ndarray) -> float:
-    """Mutual information I[y_1 .. y_k; w] of the labels of a batch and the weights.
+    """Returns the mutual information I[y_1 .. y_k; w] of a batch's labels and the weights.
 
-    H[y_1 .. y_k] - sum_i E H[y_i | w], in nats, exact: c^k configurations of
-    classes are enumerated. Labels are independent given the weights, so a copy of an
-    item adds nothing only if each sample is certain of its class; otherwise it
-    counts as a second, independent answer.
+    H[y_1 .. y_k] - sum_i E H[y_i | w], in nats. The result is exact: all c^k
+    configurations of classes are enumerated. Labels are independent given the weights,
+    so a copy of an item adds nothing only if each sample is certain of its class;
+    otherwise it counts as a second, independent answer.
 
     Args:
         probs_ktc: Class probabilities of the batch's samples, `[k, t, c]`.
@@ -39,21 +39,21 @@ def joint_bald(probs_ktc: np.ndarray) -> float:
 def batchbald(
     probs_ntc: np.ndarray, k: int, seed: int, num_configurations: int = 2000
 ) -> np.ndarray:
-    """Returns the positions of k items that are chosen greedily by `joint_bald`.
+    """Returns the positions of k items, chosen greedily by `joint_bald`.
 
-    Each item is the one whose label adds most to those before it,
+    The next item is the one whose label adds most to the labels chosen before it,
 
         I[y; w | y_1 .. y_b] = sum_y1..yb p(y_1 .. y_b) H[y | y_1 .. y_b] - E H[y | w] .
 
-    The sum is exact up to `num_configurations` configurations y_1 .. y_b. Beyond,
-    so many are drawn from p(y_1 .. y_b), by stratified resampling. This is the
-    paper's importance-sampling estimate without the term that all items share.
+    The sum is exact for up to `num_configurations` configurations y_1 .. y_b. If there
+    are more, that many are drawn from p(y_1 .. y_b) by stratified resampling. This is
+    the paper's importance-sampling estimate without the term that all items share.
 
-    What an item adds never grows with the batch (submodularity), so items whose
-    gain was below the best one's earlier are not computed again: the same choice in
-    less time, up to sampling error where configurations are drawn.
+    An item's gain never grows with the batch (submodularity), so an item is not
+    computed again if its earlier gain is below the best one (lazy greedy). This saves
+    time and makes the same choice, up to sampling error if configurations are drawn.
 
-    Memory, besides `probs_ntc`, is O(num_configurations t c).
+    Memory is O(num_configurations t c), besides `probs_ntc`.
     Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019; Minoux, "Accelerated
     greedy algorithms", 1978.
 
@@ -61,13 +61,13 @@ def batchbald(
         probs_ntc: Class probabilities of the candidates' samples, `[n, t, c]`.
         k: Number of positions, 0 to n.
         seed: Seed for breaking ties and for drawing configurations.
-        num_configurations: Configurations of the chosen items' classes at most.
+        num_configurations: Maximum number of configurations of the chosen items' classes.
 
     Returns:
         Positions, best first, int64 `[k]`.
 
     Raises:
-        ValueError: k is not in 0 to n, or the samples cannot be used.
+        ValueError: k is not in 0 to n, or the samples are not finite or not `[n, t, c]`.
 
     >>> batchbald(np.array([[[0.5, 0.5]] * 2, [[1, 0], [0, 1]]]), k=1, seed=0)
     array([1])
@@ -80,7 +80,7 @@ def batchbald(
 def _greedy(
     probs_ntc: np.ndarray, k: int, rng: np.random.Generator, num_configurations: int
 ) -> np.ndarray:
-    # Ties go to the first in a random order.
+    # Ties are broken by a random order.
     order = rng.permutation(len(probs_ntc))
     configurations = _Configurations.none(probs_ntc.shape[1], probs_ntc.dtype)
     bounds = np.full(len(order), np.inf)
@@ -102,13 +102,13 @@ def _best(
     order: np.ndarray,
     bounds: np.ndarray,
 ) -> int:
-    """Returns the place in `order` of the greatest gain; lowers the bounds to gains."""
+    """Returns the place in `order` of the largest gain; updates the upper bounds."""
     size = configurations.block(probs_ntc.shape[2])
     places = np.argsort(-bounds, kind="stable")
     best = -np.inf
     for start in range(0, len(places), size):
         block = places[start : start + size]
-        # Chosen items have a bound of -inf. An equal bound may still be a tie.
+        # Chosen items have a bound of -inf. An item with an equal bound may still tie.
         block = block[bounds[block] >= max(best, -_LEAST)]
         if not len(block):
             break
@@ -122,11 +122,11 @@ _LEAST = np.finfo(np.float64).max
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Configurations:
-    """Classes that a batch's labels may have: `m` configurations, b labels each.
+    """The possible labels of a batch: `m` configurations of b classes each.
 
     Attributes:
-        weights_m: Their probabilities, float64, which sum to 1.
-        posterior_mt: The samples' probabilities given each of them.
+        weights_m: Probability of each configuration, float64; they sum to 1.
+        posterior_mt: Posterior probabilities of the samples given each configuration.
     """
 
     weights_m: np.ndarray
@@ -134,15 +134,15 @@ class _Configurations:
 
     @classmethod
     def none(cls, samples: int, dtype: Any) -> Self:
-        """Returns the one configuration of no labels."""
+        """Returns the single configuration of an empty batch."""
         return cls(np.ones(1), np.full((1, samples), 1 / samples, dtype))
 
     def block(self, classes: int) -> int:
-        """Returns how many items to compute the gains of at a time."""
+        """Returns the number of items whose gains are computed at once."""
         return max(1, _VALUES // (len(self.weights_m) * classes))
 
     def gains(self, probs_btc: np.ndarray) -> np.ndarray:
-        """Returns I[y; w | configuration], averaged, float64 `[b]`."""
+        """Returns I[y; w | configuration], averaged over configurations, float64 `[b]`."""
         size = self.block(probs_btc.shape[2])
         weights = self.weights_m.astype(self.posterior_mt.dtype)
         parts = [
@@ -154,12 +154,12 @@ class _Configurations:
     def extended(
         self, probs_tc: np.ndarray, number: int, rng: np.random.Generator
     ) -> "_Configurations":
-        """Returns the configurations with one more label, those that can occur.
+        """Returns the configurations with one more label, without impossible ones.
 
         Args:
-            probs_tc: The new item's samples.
-            number: If more could occur, so many are drawn of them, with replacement.
-            rng: Draws them.
+            probs_tc: Class probabilities of the new item's samples.
+            number: If more configurations are possible, this many are drawn with replacement.
+            rng: Generator for drawing them.
         """
         probs_tc = probs_tc.astype(self.posterior_mt.dtype)
         weights = (self.weights_m[:, np.newaxis] * (self.posterior_mt @ probs_tc)).ravel()
@@ -168,18 +168,18 @@ class _Configurations:
         if len(occur) > number:
             drawn, counts = np.unique(_drawn(weights, number, rng), return_counts=True)
             occur, weights = occur[drawn], counts / number
-        # Only those that are kept, as there may be a thousand times as many.
+        # Computed only for those that are kept: there may be a thousand times as many.
         rows, classes = np.divmod(occur, probs_tc.shape[1])
         joint = self.posterior_mt[rows] * probs_tc.T[classes]
-        # Always normalised, because products of many small probabilities underflow.
+        # Normalised at each step, because products of many small probabilities underflow.
         return _Configurations(weights, joint / joint.sum(axis=1, keepdims=True))
 
 
 def _drawn(weights_m: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
     """Returns positions drawn in proportion to weights that sum to 1, int64 `[number]`."""
-    # Stratified: a point in each of so many equal intervals. With one offset for all of them
-    # (systematic resampling), parents whose weights are multiples of 1 / number, as they are
-    # once drawn, would all be extended at the same quantile of their own distributions.
+    # Stratified: one random point in each of `number` equal intervals. Systematic resampling
+    # uses the same offset in all intervals. Weights of drawn configurations are multiples of
+    # 1 / number, so all of them would be extended at the same quantile of their distributions.
     points = (np.arange(number) + rng.random(number)) / number
     return np.searchsorted(np.cumsum(weights_m), points).clip(max=len(weights_m) - 1)
 
@@ -190,11 +190,11 @@ def _gains(posterior_mt: tf.Tensor, weights_m: tf.Tensor, probs_btc: tf.Tensor) 
     columns = tf.reshape(tf.transpose(probs_btc, [1, 0, 2]), [shape[1], -1])
     given = tf.matmul(posterior_mt, columns)  # p(y | configuration)
     smallest = given.dtype.as_numpy_dtype(1e-37)
-    # As xlogy, 0 log 0 = 0, in half the time; summed over the configurations first.
+    # Like xlogy (0 log 0 = 0), in half the time; summed over the configurations first.
     terms = tf.matmul(weights_m[tf.newaxis], given * tf.math.log(tf.maximum(given, smallest)))
     conditional = -tf.reduce_sum(tf.reshape(terms, [shape[0], shape[2]]), axis=1)
-    # The mean over samples, as the configurations weigh them: 1/T each if none was left out,
-    # and else what keeps each configuration's gain an information, with far less noise.
+    # Samples are weighted by the configurations. The weights are 1/T if all configurations are
+    # kept. If some were drawn, each gain remains a mutual information, with far less noise.
     weights_t1 = tf.matmul(posterior_mt, weights_m[:, tf.newaxis], transpose_a=True)
     return conditional - tf.matmul(entropy(probs_btc), weights_t1)[:, 0]
 

@@ -1,12 +1,13 @@
 """Diverse batches: uncertain items whose predictions vary in different ways.
 
-k-means++ needs embeddings of items that are long where the network is uncertain.
-BADGE takes gradients of the last layer. Here they are the deviations of the
-samples' predictions from their mean, for all t and y, so that any posterior will do:
+k-means++ needs embeddings of items, with large norms where the network is uncertain.
+BADGE uses gradients of the last layer. This module uses the deviations of the samples'
+predictions from their mean, for all t and y, which any posterior can provide:
 
     e(x) = (p_t(y | x) - p(y | x)) / sqrt(T) .
 
-Products of them are the covariances of predictions, as in black-box batch learning.
+Inner products of these embeddings are covariances of predictions, as in black-box batch
+active learning.
 
 Ash, Zhang, Krishnamurthy, Langford and Agarwal, "Deep Batch Active Learning by
 Diverse, Uncertain Gradient Lower Bounds", ICLR 2020. Kirsch, "Black-Box Batch Active
@@ -26,23 +27,24 @@ def diverse(
 ) -> np.ndarray:
     """Returns the positions of k uncertain and different items, best first.
 
-    k-means++ as in BADGE: the first item has the highest score, each further one is
-    drawn in proportion to the squared distance of its embedding to the nearest chosen
-    one. Copies have the distance 0, and are chosen last, by their scores. References
-    are in the module's docstring.
+    k-means++ as in BADGE: the first item is the one with the highest score. Each further
+    item is drawn in proportion to the squared distance of its embedding to the nearest
+    chosen one. Copies of chosen items have a distance of 0; they come last, by score.
+    References are in the module's docstring.
 
     Args:
         scores_n: Finite scores, shape `[n]`.
         probs_ntc: Class probabilities of the posterior samples, `[n, t, c]`.
-        ids: Item ids, `n` strings, which address the draws.
+        ids: Item ids, `n` strings; an item's random numbers depend on its id.
         k: Number of positions, 0 to n.
-        seed: Seed of the draws, and for breaking ties.
+        seed: Seed for the draws and for breaking ties.
 
     Returns:
         Positions, int64, shape `[k]`.
 
     Raises:
-        ValueError: k is not in 0 to n, or scores or samples cannot be used.
+        ValueError: k is not in 0 to n, or scores or samples have a wrong shape or are
+            not finite.
 
     >>> copies = np.array([[[1.0, 0], [0, 1]], [[1, 0], [0, 1]], [[0, 1], [0.4, 0.6]]])
     >>> int(diverse(np.array([0.7, 0.7, 0.1]), copies, ["a", "b", "c"], 2, seed=0)[1])
@@ -53,13 +55,13 @@ def diverse(
     chosen: list[int] = [*ranking[:1]][:k]
     nearest = np.full(len(ranking), np.inf)
     while len(chosen) < k:
-        # Differences, not products: the distance of copies is then exactly 0.
+        # From differences, so that the distance between copies is exactly 0.
         nearest = np.minimum(nearest, np.square(flat - flat[chosen[-1]]).sum(axis=1))
         nearest[chosen] = 0
         if not nearest.any():
             left = ranking[~np.isin(ranking, chosen)]
             return np.array([*chosen, *left[: k - len(chosen)]], np.int64)
-        # The largest of log d + Gumbel noise is a draw in proportion to d.
+        # The argmax of log d + Gumbel noise is a draw in proportion to d.
         with np.errstate(divide="ignore"):
             drawn = np.log(nearest) + gumbel_noise(ids, seed, draw=len(chosen))
         chosen.append(int(drawn.argmax()))
@@ -69,7 +71,7 @@ def diverse(
 def _checked(
     scores_n: np.ndarray, probs_ntc: np.ndarray, k: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the positions by score, and the embeddings, `[n, t * c]`."""
+    """Returns the positions ranked by score, and the embeddings, `[n, t * c]`."""
     ranking = top_k(scores_n, len(np.asarray(scores_n)), seed)
     if not 0 <= k <= len(ranking):
         raise ValueError(f"k={k} is outside 0 to {len(ranking)}, the number of scores.")

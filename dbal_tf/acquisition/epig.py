@@ -1,42 +1,43 @@
-"""EPIG: how much an item's label tells about the predictions that matter."""
+"""EPIG: the information that an item's label gives about predictions of interest."""
 
 import numpy as np
 import tensorflow as tf
 
 from dbal_tf.bayesian.statistics import entropy
 
-_VALUES = 2**21  # joint probabilities in a block at most, 8 MB in float32
+_VALUES = 2**21  # maximum joint probabilities in a block, 8 MB in float32
 
 
 def epig(
     probs_ntc: np.ndarray, targets_mtc: np.ndarray, own_n: np.ndarray | None = None
 ) -> np.ndarray:
-    """Expected predictive information gain, E_x*[ I[y; y* | x, x*] ].
+    """Returns the expected predictive information gain, E_x*[ I[y; y* | x, x*] ].
 
-    BALD counts all that a label tells about the weights, EPIG only what it tells
-    about the labels y* of target inputs x*. In a pool with outliers or many
-    classes of no interest, BALD buys what no prediction needs. With T samples,
+    BALD measures all information that a label gives about the weights. EPIG measures
+    only the information about the labels y* of target inputs x*. In a pool with outliers
+    or many irrelevant classes, BALD queries items that no prediction needs. With T samples,
 
         p(y, y*) = (1/T) sum_t p_t(y | x) p_t(y* | x*)
         EPIG(x) = (1/m) sum_x* KL( p(y, y*) || p(y) p(y*) ) .
 
-    In nats, in [0, bald] (up to rounding), and exactly 0 where all samples of the
-    item are equal. Memory is bounded besides the arguments and the result.
+    Scores are in nats, in [0, bald] up to rounding, and exactly 0 if all samples of the
+    item are equal. Besides the arguments and the result, memory is bounded.
     Bickford Smith, Kirsch, Farquhar, Gal, Foster and Rainforth,
     "Prediction-Oriented Bayesian Active Learning", AISTATS 2023.
 
     Args:
         probs_ntc: Class probabilities of the items' samples, `[n, t, c]`.
-        targets_mtc: Those of the target inputs under the same samples, `[m, t, d]`.
-        own_n: Which target an item is itself, int `[n]`, -1: none. It does not count
-            there: an item tells most of its own label, which is no prediction any
-            more once it is known.
+        targets_mtc: Class probabilities of the target inputs under the same samples,
+            `[m, t, d]`.
+        own_n: Position of an item among the targets, int `[n]`; -1: it is no target. An
+            item is not its own target: once its label is known, there is nothing left
+            to predict.
 
     Returns:
         Scores, shape `[n]`, float64 if both arguments are, else float32.
 
     Raises:
-        ValueError: The shapes do not fit.
+        ValueError: The shapes do not match.
 
     >>> halves = np.array([[[1.0, 0.0], [0.0, 1.0]]])
     >>> epig(halves, halves)
@@ -53,7 +54,7 @@ def epig(
 
 
 def _scores(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
-    """Returns the mean information about all targets, `[n]`."""
+    """Returns the mean mutual information with all targets, `[n]`."""
     same = probs_ntc.dtype == targets_mtc.dtype == np.float64
     dtype = tf.float64 if same else tf.float32
     classes, samples = probs_ntc.shape[2], targets_mtc.shape[1]
@@ -69,7 +70,7 @@ def _scores(probs_ntc: np.ndarray, targets_mtc: np.ndarray) -> np.ndarray:
         for start in range(0, len(probs_ntc), step)
     ]
     is_equal = (probs_ntc == probs_ntc[:, :1]).all(axis=(1, 2))
-    # KL is not negative; a difference of rounded entropies may be.
+    # KL is not negative, but a difference of rounded entropies may be.
     return np.where(is_equal, 0, np.maximum(np.concatenate(scores), 0))
 
 
@@ -79,7 +80,7 @@ def _block(probs_btc: tf.Tensor, targets_ts: tf.Tensor, number: tf.Tensor) -> tf
     shape = tf.shape(probs_btc)
     rows = tf.reshape(tf.transpose(probs_btc, [0, 2, 1]), [-1, shape[1]])
     joint = tf.matmul(rows, targets_ts) / tf.cast(shape[1], probs_btc.dtype)
-    # As xlogy, 0 log 0 = 0, in half the time.
+    # Like xlogy (0 log 0 = 0), in half the time.
     terms = joint * tf.math.log(tf.maximum(joint, probs_btc.dtype.as_numpy_dtype(1e-37)))
     joint_entropy = -tf.reduce_sum(tf.reshape(terms, [shape[0], -1]), axis=1) / number
     return entropy(tf.reduce_mean(probs_btc, axis=1)) - joint_entropy

@@ -7,18 +7,19 @@ import numpy as np
 from dbal_tf.bayesian.statistics import PredictiveStatistics
 from dbal_tf.core import AcquisitionFunction
 
-# Each group needs all scores once more; ten give the error to about a quarter of itself.
+# Each group costs one more pass over all scores. With ten, the relative uncertainty of the
+# standard error is about a quarter.
 _GROUPS = 10
 
 
 def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.ndarray:
     """Returns the standard error of each item's score over posterior samples.
 
-    By `jackknife`.
+    Computed by `jackknife`.
 
     Args:
         score: The acquisition function.
-        probs_ntc: Class probabilities of the samples, `[n, t, c]`, t > 2.
+        probs_ntc: Class probabilities of the samples, `[n, t, c]`, t >= 3.
 
     Returns:
         Standard errors in the unit of the score, float64 `[n]`.
@@ -33,18 +34,18 @@ def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.nda
 
 
 def jackknife(score: Callable[[np.ndarray], np.ndarray], samples: int) -> np.ndarray:
-    """Returns the standard errors of scores that are computed from some of the samples.
+    """Returns the standard errors of scores, by the delete-a-group jackknife.
 
-    By the jackknife that deletes groups (Efron, 1982): the score is computed
-    again without each of g = 10 groups of samples, because scores such as BALD
-    are not means over samples, whose error would have a formula.
+    The scores are computed again without each of g = 10 groups of samples (Efron,
+    1982). Scores such as BALD are not means over samples, so the usual formula for the
+    error of a mean does not apply. With score_i the score without group i, the result is
 
-    sqrt((g - 1) / g * sum_i (score_i - mean score)^2), score_i without group i.
+        sqrt((g - 1) / g * sum_i (score_i - mean score)^2) .
 
     Args:
-        score: Maps the positions of samples to the scores `[n]` by these.
-        samples: Number of samples, at least 3: without one of two, no score would
-            be of samples that differ.
+        score: Maps positions of samples to the scores `[n]` computed from these samples.
+        samples: Number of samples, at least 3. Of two samples, each group would leave
+            only one, which has no disagreement to measure.
 
     Returns:
         Standard errors in the unit of the score, float64 `[n]`.

@@ -1,4 +1,4 @@
-"""Acquisition functions and batches by name, as the flags take them."""
+"""Acquisition functions and batch strategies, by the names that the flags accept."""
 
 from collections.abc import Callable
 
@@ -25,11 +25,11 @@ _VAR_RATIOS: dict[str, AcquisitionFunction] = {
 BatchFunction = Callable[[np.ndarray, np.ndarray, np.ndarray, int, int], np.ndarray]
 """Maps `scores_n`, ids `[n]`, `probs_ntc`, k and a seed to k positions, best first.
 
-Only batches of `config.JOINT_BATCHES` look at `probs_ntc`."""
+Only the strategies in `config.JOINT_BATCHES` use `probs_ntc`."""
 
 
 def acquisition_function(name: str, var_ratios: str = "mean") -> AcquisitionFunction:
-    """Returns the acquisition function with a name.
+    """Returns the acquisition function with this name.
 
     Args:
         name: A key of `ACQUISITIONS`.
@@ -40,12 +40,12 @@ def acquisition_function(name: str, var_ratios: str = "mean") -> AcquisitionFunc
 
 
 def batch_function(name: str, kind: str = "power", temperature: float = 1.0) -> BatchFunction:
-    """Returns the way to make a batch with a name of `config.BATCHES`.
+    """Returns the batch strategy with this name, one of `config.BATCHES`.
 
     Args:
         name: `"top_k"`, `"stochastic"`, `"batchbald"` or `"diverse"`.
-        kind: Of `"stochastic"` only; see there.
-        temperature: Of `"stochastic"` only; see there.
+        kind: Only for `"stochastic"`; see the function `stochastic`.
+        temperature: Only for `"stochastic"`; see the function `stochastic`.
     """
     batches: dict[str, BatchFunction] = {
         "top_k": lambda scores, ids, probs, k, seed: top_k(scores, k, seed),

@@ -7,7 +7,7 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
     """Returns the positions of the k highest scores, best first.
 
     Ties are broken at random: items with equal scores are drawn uniformly,
-    whatever their order in the pool.
+    regardless of their order in the pool.
 
     Args:
         scores_n: Finite scores, shape `[n]`.
@@ -29,7 +29,7 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
         raise ValueError(f"Scores of shape {scores_n.shape} were given; expected one per item.")
     if not 0 <= k <= len(scores_n):
         raise ValueError(f"k={k} is outside 0 to {len(scores_n)}, the number of scores.")
-    # Sorting would give NaN a rank, too.
+    # Without this check, sorting would rank NaN.
     if bad := int(np.count_nonzero(~np.isfinite(scores_n))):
         raise ValueError(f"{bad} of {len(scores_n)} scores are not finite; none can be ranked.")
     # A stable sort keeps the random order among equal scores.
@@ -38,7 +38,7 @@ def top_k(scores_n: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 
 def random_subset(n: int, size: int, seed: int) -> np.ndarray:
-    """Returns `size` of n positions at random, ascending; all n if `size` is 0 or n."""
+    """Returns `size` random positions of n, ascending; all n if `size` is 0 or n."""
     if not 0 < size < n:
         return np.arange(n)
     # Ascending, so that images in files are read in order.

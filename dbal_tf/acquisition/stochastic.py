@@ -1,4 +1,4 @@
-"""Stochastic batches: the best items by randomly perturbed scores."""
+"""Stochastic batches: the best items after random perturbation of the scores."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -8,15 +8,15 @@ import scipy.stats
 
 
 def gumbel_noise(ids: Iterable[str], seed: int, draw: int = 0) -> np.ndarray:
-    """Returns a standard Gumbel number for each item, which its id determines.
+    """Returns a standard Gumbel number for each item, determined by its id.
 
-    -log(-log u) with u from a hash of seed, draw and id. So an item's number does
-    not depend on the other items, their order, the machine or the process.
+    The number is -log(-log u), with u from a hash of seed, draw and id. It does not
+    depend on the other items, their order, the machine or the process.
 
     Args:
         ids: Item ids, `n` strings.
         seed: Seed, an int from 0 to 2**64 - 1.
-        draw: Number of the draw, for independent numbers under one seed.
+        draw: Number of the draw; draws under one seed are independent.
 
     Returns:
         Standard Gumbel numbers, float64 `[n]`.
@@ -27,7 +27,7 @@ def gumbel_noise(ids: Iterable[str], seed: int, draw: int = 0) -> np.ndarray:
     salt = seed.to_bytes(8, "big") + draw.to_bytes(8, "big")
     digests = [hashlib.blake2b(f"{one}".encode(), digest_size=8, salt=salt) for one in ids]
     bits = np.frombuffer(b"".join([digest.digest() for digest in digests]), ">u8")
-    # The 53 bits that a float64 holds; the half keeps u above 0 and below 1.
+    # 53 bits, as many as a float64 holds; adding 0.5 keeps u above 0 and below 1.
     uniform = ((bits >> 11) + 0.5) * 2.0**-53
     return -np.log(-np.log(uniform))
 
@@ -42,22 +42,22 @@ def stochastic(
 ) -> np.ndarray:
     """Returns the positions of the k highest perturbed scores, best first.
 
-    Use it in place of `top_k` for batches: the best items by score alone are often
-    alike. With r the rank of an item, from 1, and G Gumbel noise,
+    For batches, it is an alternative to `top_k`, whose items are often similar. With r
+    the rank of an item, from 1, and G Gumbel noise, the perturbed scores are
 
         power     log score + temperature G
         softmax   score + temperature G
         softrank  -log r + temperature G
 
-    which draws without replacement in proportion to score^(1/temperature),
-    exp(score / temperature) and r^(-1/temperature). With temperature 0 all three
-    are `top_k`. Items of score 0 come last under `power`. Kirsch, Farquhar,
+    This draws without replacement in proportion to score^(1/temperature),
+    exp(score / temperature) and r^(-1/temperature). With temperature 0 all three are
+    equivalent to `top_k`. With `power`, items of score 0 come last. Kirsch, Farquhar,
     Atighehchian, Jesson, Branchaud-Charron and Gal, "Stochastic Batch Acquisition",
     TMLR 2023 (first 2021).
 
     Args:
         scores_n: Finite scores, shape `[n]`; for `power`, none below 0.
-        ids: Item ids, `n` strings, which address the noise.
+        ids: Item ids, `n` strings; an item's noise depends on its id.
         k: Number of positions, 0 to n.
         seed: Seed of the noise.
         kind: `"power"`, `"softmax"` or `"softrank"`.
@@ -69,7 +69,7 @@ def stochastic(
 
     Raises:
         ValueError: k is not in 0 to n, the scores are not one finite number per
-            id, or one is negative under `power`.
+            id, a score is negative with `power`, or the kind is unknown.
 
     >>> stochastic(np.array([0.1, 0.7, 0.3]), ["a", "b", "c"], k=2, seed=0, temperature=0)
     array([1, 2])
@@ -78,7 +78,7 @@ def stochastic(
     noise = gumbel_noise(ids, seed)
     _check(scores_n, noise, k, kind)
     perturbed = _KINDS[kind](scores_n) + temperature * noise
-    # Where scores of 0 have equal logarithms of -inf, the noise decides.
+    # Scores of 0 all have the logarithm -inf; among them, the noise decides.
     return np.lexsort((-noise, -perturbed))[:k]
 
 
@@ -88,7 +88,7 @@ def _log(scores_n: np.ndarray) -> np.ndarray:
 
 
 def _minus_log_rank(scores_n: np.ndarray) -> np.ndarray:
-    # Equal scores share their best rank, so that their order in the pool does not matter.
+    # Equal scores share the best of their ranks, whatever their order in the pool.
     return -np.log(scipy.stats.rankdata(-scores_n, method="min"))
 
 

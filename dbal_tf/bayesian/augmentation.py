@@ -1,4 +1,4 @@
-"""Random changes of training images that leave their class as it is."""
+"""Data augmentation: random changes of training images that keep their class."""
 
 import math
 
@@ -8,26 +8,25 @@ import tensorflow as tf
 from dbal_tf.core import Images
 
 FLIPS = ((2,), (1,), (1, 2))
-"""Axes of images `[n, h, w, k]` that a flip reverses: left to right, upside down, both."""
+"""Axes of images `[n, h, w, k]` to flip: left to right, upside down, or both."""
 
 _SHIFT = 1 / 14  # of the height and the width: two pixels of 28
 _ANGLE = math.radians(10)
 
 
 def flipped(images: Images, axes: tuple[int, ...]) -> np.ndarray:
-    """Returns the images `[n, h, w, k]`, flipped along some axes; see `FLIPS`."""
+    """Returns the images `[n, h, w, k]`, flipped along the given axes; see `FLIPS`."""
     return np.flip(np.asarray(images), axes)
 
 
 def augment(images: tf.Tensor, kinds: tuple[str, ...], key: tf.Tensor) -> tf.Tensor:
-    """Returns the images, each with random changes of its own.
+    """Returns the images, each changed at random and independently.
 
     Args:
         images: Shape `[n, h, w, k]`, float32.
-        kinds: Which changes: `shift` by up to a fourteenth of height and width,
-            in whole pixels; `flip` left to right, of half of the images;
-            `rotate` by up to 10 degrees. What leaves the frame is lost, and its
-            edge is repeated on the other side.
+        kinds: The changes: `shift` by up to a fourteenth of height and width, in
+            whole pixels; `flip` half of the images left to right; `rotate` by up to
+            10 degrees. Uncovered pixels repeat the image's edge.
         key: Seed of the changes, int64 `[2]`.
 
     Returns:
@@ -42,7 +41,7 @@ def augment(images: tf.Tensor, kinds: tuple[str, ...], key: tf.Tensor) -> tf.Ten
     zeros = tf.zeros([count])
     down, right, angle, mirror = zeros, zeros, zeros, zeros + 1
     if "shift" in kinds:
-        # Whole pixels: between them an image is blurred. The 0.5 makes all shifts as likely.
+        # Whole pixels, because interpolation blurs. 0.499 makes all shifts equally likely.
         down = tf.round(uniform(0, round(height * _SHIFT) + 0.499))
         right = tf.round(uniform(1, round(width * _SHIFT) + 0.499))
     if "flip" in kinds:
@@ -55,11 +54,11 @@ def augment(images: tf.Tensor, kinds: tuple[str, ...], key: tf.Tensor) -> tf.Ten
 def _moved(
     images: tf.Tensor, down: tf.Tensor, right: tf.Tensor, angle: tf.Tensor, mirror: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the images mirrored if `mirror` is -1, turned about their middle, and moved."""
+    """Returns the images mirrored where `mirror` is -1, rotated about the centre, and moved."""
     height, width = images.shape[1], images.shape[2]
     x, y = (width - 1) / 2, (height - 1) / 2
     cos, sin = tf.cos(angle), tf.sin(angle)
-    # Where the pixel (column, row) of the new image comes from, as the operation wants it.
+    # The operation expects the inverse map: from a pixel of the result to its source.
     a, b, d, e = mirror * cos, mirror * sin, -sin, cos
     from_x, from_y = x + right, y + down
     c, f = x - a * from_x - b * from_y, y - d * from_x - e * from_y

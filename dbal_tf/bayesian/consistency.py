@@ -1,4 +1,4 @@
-"""Learning from unlabelled images: predictions that small changes do not change."""
+"""Consistency training on unlabelled images: small changes must not change predictions."""
 
 import dataclasses
 import functools
@@ -11,23 +11,23 @@ import tensorflow as tf
 from dbal_tf.bayesian.adversarial import adversarial, divergence
 from dbal_tf.core import Images
 
-_MOST_BYTES = 2**30  # of images in memory if the pool is not
+_MOST_BYTES = 2**30  # of a random subset, if the images are not in memory
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Consistency:
     """The loss of virtual adversarial training, for any network.
 
-    The mean over a batch of unlabelled images of KL(p(y|x) || p(y|x + r)), where r is
-    the change of length epsilon that changes the prediction most. Dropout is off in
-    both passes, and batch normalisation in inference mode: what is smoothed is the
+    The loss is the mean of KL(p(y|x) || p(y|x + r)) over a batch of unlabelled images.
+    The change r has length epsilon and is the one that changes the prediction most.
+    Both passes are in inference mode, without dropout, because the loss smooths the
     function around which the posterior's samples lie.
 
     Attributes:
-        images: Unlabelled images, pixel values 0 to 255, shape `[m, h, w, k]`. Of
-            images that are not in memory each fit learns from a random part, a
-            gigabyte at most.
-        epsilon: Length of r, L2, for pixel values 0 to 1.
+        images: Unlabelled images, pixel values 0 to 255, shape `[m, h, w, k]`. If they
+            are not in memory, each fit learns from a random subset of at most one
+            gigabyte.
+        epsilon: L2 norm of r, for pixel values 0 to 1.
         batch_size: Unlabelled images per training step.
     """
 
@@ -40,7 +40,7 @@ class Consistency:
         return _in_memory(self.images)
 
     def pool(self, seed: int) -> tf.Tensor:
-        """Returns the unlabelled images that a fit with a seed learns from, uint8."""
+        """Returns the unlabelled images that a fit with this seed learns from, uint8."""
         most = max(1, _MOST_BYTES // math.prod(self.images.shape[1:]))
         if isinstance(self.images, np.ndarray) or len(self.images) <= most:
             return self._all
@@ -48,7 +48,7 @@ class Consistency:
         return _in_memory(self.images[np.sort(rows)])
 
     def batch(self, pool: tf.Tensor, key: tf.Tensor, replicas: int) -> tf.Tensor:
-        """Returns a replica's random images of a step, pixel values 0 to 255, float32.
+        """Returns random images for one step of a replica, pixel values 0 to 255, float32.
 
         Args:
             pool: The result of `pool`.
@@ -62,9 +62,9 @@ class Consistency:
     def attack(
         self, network: keras.Model, images: tf.Tensor, key: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the logits `[n, c]` of images, and the images with their changes.
+        """Returns the logits `[n, c]` of images, and the changed images.
 
-        Both are constants to a gradient tape, as `loss` wants them.
+        Gradients do not flow through either; `loss` expects this.
         """
         noise = tf.random.stateless_normal(tf.shape(images), key)
         logits, change = adversarial(
@@ -73,20 +73,20 @@ class Consistency:
         return logits, images + 255 * change
 
     def loss(self, network: keras.Model, logits: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
-        """Returns the mean divergence of the predictions for changed images, in nats."""
+        """Returns the mean divergence of the predictions on changed images, in nats."""
         return tf.reduce_mean(divergence(logits, _logits(network, changed)))
 
 
 def _logits(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """Returns logarithms of probabilities: logits, up to a number for each image."""
-    # Own networks may give probabilities in bfloat16, which are too coarse to subtract.
+    """Returns log-probabilities: logits, up to a constant per image."""
+    # A user's network may output bfloat16, which is too coarse for differences.
     probs = tf.cast(network(images, training=False), tf.float32)
-    # 1e-30: the logarithm of a probability that is 0 in float32 is minus infinity.
+    # 1e-30, because a probability of 0 in float32 has the logarithm minus infinity.
     return tf.math.log(tf.maximum(probs, 1e-30))
 
 
 def _in_memory(images: Images) -> tf.Tensor:
-    # As bytes: as floats they take four times the memory. TensorFlow gathers bytes on the CPU
-    # alone, and would copy them all there at each step.
+    # As bytes: floats take four times the memory. On the CPU: TensorFlow gathers bytes only
+    # there, and would otherwise copy all of them at each step.
     with tf.device("CPU:0"):
         return tf.constant(np.asarray(images))

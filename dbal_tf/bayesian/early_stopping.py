@@ -1,4 +1,4 @@
-"""Early stopping: the weights whose loss on other images is the least.
+"""Early stopping: keeps the weights with the lowest loss on held-out images.
 
 Prechelt, "Early stopping - but when?", 1998.
 """
@@ -16,22 +16,21 @@ from dbal_tf.core import Images
 
 
 class Enough(Exception):
-    """The loss no longer falls."""
+    """Raised when the loss no longer falls."""
 
 
 class EarlyStopping:
-    """Keeps the best weights of a fit, and ends it.
+    """A context manager that stops a fit early and restores the best weights.
 
-    It is the `check` of a `Fitter.fit` inside its own context, which gives the network
-    its best weights at the end.
+    Pass the object to `Fitter.fit` as `check`, inside its own context. At the end, the
+    context sets the network's weights to the best ones.
 
     Args:
-        network: Is being trained.
-        loss: Returns the loss of the network as it is, of images that it is not
-            trained on.
-        every: Calls from one measurement to the next; the first call, before any
+        network: The network that is being trained.
+        loss: Returns the current loss of the network on held-out images.
+        every: Number of calls between two measurements; the first call, before any
             training, does not count.
-        patience: Measurements without a new best that end the fit.
+        patience: Number of measurements without a new minimum after which the fit ends.
 
     >>> network = keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
     >>> losses = iter([0.3, 0.4])
@@ -43,7 +42,7 @@ class EarlyStopping:
     dbal_tf.bayesian.early_stopping.Enough
 
     Raises:
-        ArithmeticError: By a call or at the end: the loss is not finite.
+        ArithmeticError: The loss is not finite, in a call or at the end of the context.
     """
 
     def __init__(
@@ -60,23 +59,23 @@ class EarlyStopping:
 
     @classmethod
     def by_likelihood(cls, network: keras.Model, images: Images, classes: np.ndarray) -> Self:
-        """Builds it for the negative log likelihood of images, shape `[n, h, w, k]`."""
+        """Returns early stopping by the negative log-likelihood of images `[n, h, w, k]`."""
 
         def loss() -> float:
-            # Without dropout: it is measured often, and only compared with itself.
+            # Without dropout, which is cheaper: the loss is only compared with itself.
             predictor = predictor_for(network, "deterministic")
             return metrics.nll(predictor.statistics(images, 1, 0).mean_probs, classes)
 
         return cls(network, loss)
 
     def __call__(self) -> None:
-        """Measures the loss, if it is time.
+        """Measures the loss on every `every`-th call.
 
         Raises:
-            Enough: It has had no new minimum for long, which ends the context.
+            Enough: The patience has run out. The context catches it and ends.
         """
         self._calls += 1
-        # Untrained weights are never the best: a few wrong labels may rate them so.
+        # Untrained weights are not measured: a few wrong labels may make them look best.
         if not self._calls or self._calls % self._every:
             return
         self._measure()

@@ -1,10 +1,9 @@
-"""Deep ensembles: networks of one form, trained from different initial weights.
+"""Deep ensembles: networks of one architecture, trained from different initial weights.
 
 Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty
-estimation using deep ensembles", NeurIPS 2017. The members are one Keras model, whose
-output is the mean of theirs, so that they are trained in one compiled loop, and saved,
-exported and resumed as any network is. They see the same batches; initial weights and
-dropout differ.
+estimation using deep ensembles", NeurIPS 2017. The members form one Keras model whose
+output is their mean. It is trained in one compiled loop, and saved, exported and resumed
+like any other network. Members see the same batches; initial weights and dropout differ.
 """
 
 from typing import Any
@@ -46,26 +45,26 @@ def ensemble(factory: NetworkFactory, size: int) -> NetworkFactory:
 
 
 def members(network: keras.Model) -> list[keras.Model]:
-    """Returns the members of an ensemble; of any other network, the network itself."""
+    """Returns the members of an ensemble, or a list of the network if it is not one."""
     if network.layers[-1].name != _MEAN:
         return [network]
     return [layer for layer in network.layers if isinstance(layer, keras.Model)]
 
 
 class Ensemble:
-    """A sample is one member's prediction, without dropout.
+    """The posterior of a deep ensemble: a sample is one member, without dropout.
 
     Args:
-        network: The result of a factory that `ensemble` returns.
+        network: A network built by a factory that `ensemble` returned.
 
     Raises:
-        InputError: It is another network.
+        InputError: The network is not such an ensemble.
     """
 
     def __init__(self, network: keras.Model) -> None:
         traced = tracing.trace(network)
         mean = traced.calls[-1]
-        # By its last operation: a trunk may come before it, and the ensemble be nested.
+        # Recognised by the last operation: the ensemble may be nested, after a trunk.
         if mean.layer.name != _MEAN:
             raise InputError(
                 f"Model '{network.name}' is no ensemble; build it with "
@@ -76,7 +75,7 @@ class Ensemble:
         self._outputs = [slot.index for slot in mean.inputs]
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number of members, whatever is requested: there are no others."""
+        """Returns the number of members, whatever is requested."""
         del requested
         return len(self._outputs)
 
@@ -86,7 +85,7 @@ class Ensemble:
         return tf.stack([tf.cast(values[index], tf.float32) for index in self._outputs])
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
-        """Returns the numbers of the members."""
+        """Returns the member indices, int64 `[t]`."""
         del seed
         return indices % len(self._outputs)
 

@@ -15,21 +15,22 @@ from dbal_tf.bayesian.networks import NetworkFactory
 from dbal_tf.bayesian.variational import NormalDense
 from dbal_tf.core import Images
 
-_SMALLEST_BATCH = 16  # a smaller last batch is merged into the one before
-_STEPS_BETWEEN = 20  # checks
+_SMALLEST_BATCH = 16  # a smaller last batch is merged into the previous one
+_STEPS_BETWEEN = 20  # training steps between two checks
 
 
 class Fitter:
-    """Trains one network repeatedly, each time from newly initialized weights.
+    """A trainer that fits one network repeatedly, each time from new initial weights.
 
-    The network, its optimizer and the compiled training loop are built once,
-    which takes seconds; a fit resets their variables, which takes milliseconds.
-    The loss is the mean cross-entropy plus (c/N) * sum of squares of the kernel
-    of the first dense layer; of an ensemble, the mean of its members' losses; with
-    uncertain weights see `variational`. The optimizer is Adam.
+    The network, its optimizer and the compiled training loop are built once, which
+    takes seconds. Each fit only resets their variables, which takes milliseconds.
+    The optimizer is Adam. The loss is the mean cross-entropy plus (c/N) times the sum of
+    squares of the first dense layer's kernel, where c is the weight-decay constant and N
+    the number of images. For an ensemble, it is the mean of the members' losses; for
+    uncertain weights, see `variational`.
 
-    With `consistency` the loss of unlabelled images is added, which needs a learning
-    rate that falls.
+    With `consistency`, the loss on unlabelled images is added. This needs a falling
+    learning rate.
 
     Args:
         factory: Builds the network from image shape, number of classes and seed.
@@ -38,11 +39,11 @@ class Fitter:
         learning_rate: Learning rate of Adam.
         batch_size: Images per training step.
         merge_remainder: Whether the last batch of an epoch is merged into the
-            one before if it has fewer than 16 images. The authors' code trains
-            on it alone, and the test error jumps where it has two or four.
+            previous one if it has fewer than 16 images. The authors' code trains
+            on it alone; the test error then jumps if it has only two or four images.
         dtype_policy: Keras dtype policy of the network's layers.
-        consistency: Loss of unlabelled images; None: labels are all there is.
-        augmentation: Random changes of the images of a step; see `augment`.
+        consistency: Loss on unlabelled images; None: only labelled images are used.
+        augmentation: Random changes of the images in each step; see `augment`.
         rate_falls: Whether the learning rate falls linearly to 0 over the second
             half of a fit.
     """
@@ -75,7 +76,7 @@ class Fitter:
         self._optimizer = keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self.network.trainable_variables)
         self._cross_entropy = keras.losses.SparseCategoricalCrossentropy()
-        # The signature makes one trace serve all numbers of images and epochs.
+        # With this signature, one trace serves any number of images and epochs.
         self._run = tf.function(
             self._all_epochs,
             input_signature=[
@@ -100,19 +101,18 @@ class Fitter:
         class_weights: np.ndarray | None = None,
         check: Callable[[], None] | None = None,
     ) -> float:
-        """Trains from the initial weights of a seed; returns the last epoch's mean loss.
+        """Trains from the seed's initial weights; returns the mean loss of the last epoch.
 
         Args:
             images: Pixel values 0 to 255, shape `[n, h, w, k]`.
             classes: Class indices, shape `[n]`.
             epochs: Number of passes over the images.
-            weight_decay: The c of the penalty (c/N) * sum of squares.
+            weight_decay: Weight-decay constant c of the penalty (c/N) * sum of squares.
             seed: Seed of the initial weights, the order of images and dropout.
-            steps: Least number of training steps: epochs are added until there
-                are so many.
+            steps: Minimum number of training steps; epochs are added to reach it.
             class_weights: Weight of each class in the cross-entropy, shape `[c]`;
                 None: all 1.
-            check: Called every few steps; what it raises ends the fit.
+            check: Called every few steps; an exception that it raises ends the fit.
 
         Raises:
             ArithmeticError: The loss is not finite.
@@ -140,10 +140,10 @@ class Fitter:
         """Resets weights, optimizer and dropout states to their initial values."""
         self.network.set_weights(self._make(seed).get_weights())
         for variable in self._optimizer.variables:
-            # Moments and the count of steps start at 0; the rate is a variable, too.
+            # Moments and the step count start at 0. The learning rate is also a variable.
             if variable is not self._optimizer._learning_rate:
                 variable.assign(tf.zeros_like(variable))
-        # Layers of one rate and shape would drop the same units with equal seeds.
+        # With equal seeds, layers of equal rate and shape would drop the same units.
         for offset, state in enumerate(masks.seed_states(self.network)):
             state.assign(np.array([seed + offset, 0], np.uint32))
 
@@ -157,7 +157,7 @@ class Fitter:
         weights: tf.Tensor,
         pool: tf.Tensor,
     ) -> tf.Tensor:
-        """Does the epochs from the first of `span` to the second, of the third in all."""
+        """Runs epochs `span[0]` to `span[1] - 1` of `span[2]`; returns the last mean loss."""
         count = tf.size(classes)
         batches = self._num_batches(count)
         loss = tf.constant(0.0)
@@ -167,7 +167,7 @@ class Fitter:
             loss = tf.constant(0.0)
             for batch in tf.range(batches):
                 start = batch * self._batch_size
-                # The last batch takes what is left, be it less or, merged, more.
+                # The last batch takes all remaining images: fewer, or more if merged.
                 end = tf.where(batch == batches - 1, count, start + self._batch_size)
                 step = epoch * tf.cast(batches, tf.int64) + tf.cast(batch, tf.int64)
                 if self._rate_falls:
@@ -184,7 +184,7 @@ class Fitter:
         alone = (rest >= self._smallest) | (whole == 0)
         return whole + tf.cast((rest > 0) & alone, tf.int32)
 
-    # As Keras's own step: it has no Python loop or branch on tensors to convert.
+    # Like Keras's own training step, it has no Python loop or branch on tensors to convert.
     @tf.autograph.experimental.do_not_convert
     def _step(
         self,
@@ -196,7 +196,7 @@ class Fitter:
         pool: tf.Tensor,
         key: tf.Tensor,
     ) -> tf.Tensor:
-        """Does one replica's part of a training step; returns its part of the loss."""
+        """Runs one replica's share of a training step; returns its share of the loss."""
         mine, share = self._share(rows)
         keys = self._keys(key)
         inputs, targets = (
@@ -204,7 +204,7 @@ class Fitter:
             tf.gather(classes, mine),
         )
         if self._consistency is not None:
-            # Before the tape: neither prediction nor change is learned through.
+            # Outside the tape: no gradient flows through these predictions and changes.
             unlabelled = self._consistency.batch(pool, keys[1], self._replicas)
             unlabelled = self._augmented(unlabelled, keys[2])
             attacks = [
@@ -216,12 +216,12 @@ class Fitter:
             for member in self._members:
                 probs = member(inputs, training=True)
                 entropy = self._cross_entropy(targets, probs, tf.gather(weights, targets))
-                # Keras divides by the number of replicas, and `share` does, too.
+                # Keras divides by the number of replicas, and so does `share`.
                 loss += entropy * self._replicas
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share / len(self._members)
             if self._consistency is not None:
-                # Of each member: their mean may be smooth where none of them is.
+                # For each member: their mean may be smooth although no member is.
                 for member, attack in zip(self._members, attacks, strict=True):
                     smoothness = self._consistency.loss(member, *attack)
                     loss += smoothness / (self._replicas * len(self._members))
@@ -230,7 +230,7 @@ class Fitter:
         return loss
 
     def _keys(self, key: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the seeds of a replica's random numbers of a step."""
+        """Returns the seeds of a replica's random operations in a step."""
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         fold_in = tf.random.experimental.stateless_fold_in
         return [fold_in(fold_in(key, replica), site) for site in range(4)]
@@ -239,11 +239,11 @@ class Fitter:
         return augment(images, self._augmentation, key) if self._augmentation else images
 
     def _share(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the rows of a batch for this replica, and the weight of their loss."""
+        """Returns this replica's rows of a batch, and the weight of their loss."""
         replicas = self._replicas
         first = tf.distribute.get_replica_context().replica_id_in_sync_group
-        # With fewer rows than replicas each takes all of them: the mean loss of no rows
-        # would be NaN.
+        # With fewer rows than replicas, each replica takes all rows: the mean loss of an
+        # empty batch would be NaN.
         few = tf.size(rows) < replicas
         mine = tf.cond(few, lambda: rows, lambda: rows[first::replicas])
         everyone = tf.size(rows) * tf.where(few, replicas, 1)
@@ -251,8 +251,8 @@ class Fitter:
 
 
 def _spans(epochs: int, batches: int, check: Callable[[], None] | None) -> Iterator[np.ndarray]:
-    """Yields first and last epoch of each part, and the number of all; checks before each."""
-    # In parts without a check, too: an interrupt waits until a part is done.
+    """Yields `[first, end, total]` for each span of epochs; calls `check` before each."""
+    # Spans are used even without a check, because an interrupt waits for the end of a span.
     at_once = max(1, _STEPS_BETWEEN // batches)
     for first in range(0, epochs, at_once):
         if check is not None:
@@ -275,10 +275,10 @@ def _under_policy(policy: str, make: Callable[[int], keras.Model]) -> Callable[.
 
 
 def _costs(network: keras.Model) -> list[Callable[[], tf.Tensor]]:
-    """Returns functions that compute what is penalised.
+    """Returns functions that compute the penalties.
 
-    The sum of squares of the first dense layer's kernel, unless that layer is the last
-    one; of layers with uncertain weights their divergence from the prior.
+    They are the sum of squares of the first dense layer's kernel, unless that layer is
+    the last one; and for layers with uncertain weights, the divergence from the prior.
     """
     dense = [x for x in network._flatten_layers() if isinstance(x, keras.layers.Dense)]
     costs = [layer.cost for layer in dense if isinstance(layer, NormalDense)]

@@ -1,9 +1,9 @@
 """Fast dropout: a Gaussian approximation of the first stochastic layer.
 
-A pre-activation after dropout is a sum of thousands of terms, each of which is
-kept or dropped, so it is approximately normal. Its mean and variance take two
-matrix products per item for any number of samples, where exact masks take one
-per sample. Wang and Manning, "Fast dropout training", ICML 2013.
+A pre-activation after dropout is a sum of thousands of terms that are kept or dropped
+independently, so it is approximately normal. Its mean and variance need two matrix
+products per item for any number of samples; exact masks need one per sample.
+Wang and Manning, "Fast dropout training", ICML 2013.
 """
 
 from typing import Any
@@ -20,8 +20,8 @@ class GaussianDropout:
     """MC dropout with normal pre-activations in the first dense layer.
 
     A sample draws one standard normal number per unit. All items share it, so
-    that a sample is still one function. Units are drawn independently, although
-    with exact dropout they are correlated. The second dropout layer is exact.
+    a sample is still one function. Units are drawn independently, although with
+    exact dropout they are correlated. The second dropout layer is exact.
 
     Args:
         network: A Sequential or Functional model from images to class
@@ -49,24 +49,24 @@ class GaussianDropout:
         return _head(tracing.cut(tracing.trace(network), masks.is_stochastic)) is not None
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number that is requested."""
+        """Returns the requested number."""
         return requested
 
     def features(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns mean and standard deviation of the pre-activations, `[n, u]` each."""
+        """Returns the mean and standard deviation of the pre-activations, each `[n, u]`."""
         values = tracing.execute(self._cut.features, {self._input: images})
         dense, rate = self._head.denses[0], self._head.drops[0].layer.rate
         kernel = tf.cast(kernel_of(dense), dense.compute_dtype)
         x = tf.reshape(values[self._cut.boundary[0].index], [-1, kernel.shape[0]])
         x = tf.cast(x, kernel.dtype)
         squares = tf.cast(tf.matmul(tf.square(x), tf.square(kernel)), tf.float32)
-        # Var[x_i w_i m_i] = (x_i w_i)^2 Var[m_i], with m_i either 0 or 1 / (1 - rate).
+        # Var[x_i w_i m_i] = (x_i w_i)^2 Var[m_i], where m_i is 0 or 1 / (1 - rate).
         variance = rate / (1 - rate) * squares
         mean = tf.cast(tf.matmul(x, kernel), tf.float32)
         return mean + bias_of(dense), tf.sqrt(variance)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns normal numbers and dropout factors of the units, `[t, u]` each."""
+        """Returns normal numbers and dropout factors of the units, each `[t, u]`."""
         units = (self._head.denses[0].units,)
         normal = masks.standard_normals(units, indices, seed, site=0)
         return normal, self._head.noise(1, indices, seed)
@@ -88,10 +88,10 @@ class GaussianDropout:
 
 
 def _head(cut: tracing.Cut) -> PackedHead | None:
-    """Returns the head if it can be approximated, else None."""
+    """Returns the head, or None if this approximation does not apply to it."""
     head = PackedHead.from_cut(cut) if cut.head else None
     if head is None:
         return None
     shape = head.drops[0].inputs[0].shape
-    # The variance above is that of inputs that are dropped independently.
+    # The variance in `features` assumes that inputs are dropped independently.
     return head if masks.noise_shape(head.drops[0].layer, shape) == shape else None

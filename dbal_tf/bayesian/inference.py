@@ -1,4 +1,4 @@
-"""Predictive statistics of many items, in compiled passes over chunks."""
+"""Predictive statistics of many items, computed chunk by chunk in compiled functions."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -15,16 +15,16 @@ from dbal_tf.bayesian.statistics import PredictiveStatistics, Sums
 from dbal_tf.core import Images, InputError, Posterior
 from dbal_tf.runtime import devices
 
-# Sizes that bound the memory, whatever the number of samples.
+# Limits that bound the memory for any number of samples.
 _SAMPLES = 50  # samples in a tile
 _KEPT = 2  # up to this many tiles are drawn once and kept for all chunks
 
 
 class Predictor:
-    """Predicts with a network's posterior; traced once for all sizes.
+    """A predictor with a network's posterior, traced once for all sizes.
 
-    Besides the images and the results, memory is needed for one chunk of items
-    and one tile of samples, however many there are of each.
+    Besides the images and the results, it needs memory for one chunk of items and one
+    tile of samples, for any number of items and samples.
 
     Args:
         network: A model from images to class probabilities.
@@ -38,8 +38,8 @@ class Predictor:
         tile = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self._features = self._compiled(self._posterior.features, image)
         self._sample = self._compiled(self._posterior.sample, *tile)
-        # Each function's signature is made of the outputs of those before it, with
-        # open sizes, so that none is traced twice.
+        # Each function's signature is built from the outputs of the previous functions, with
+        # unknown sizes, so that no function is traced twice.
         given = _specs(self._features), _specs(self._sample)
         self._first = self._compiled(self._first_sums, *given)
         sums = _specs(self._first)
@@ -48,14 +48,14 @@ class Predictor:
         self._finish = self._compiled(lambda sums: sums.statistics(), sums)
         is_half = keras.backend.standardize_dtype(network.outputs[0].dtype).endswith("float16")
         self._tolerance = 1e-2 if is_half else 1e-3
-        network._clear_losses()  # Tracing adds activity losses, which are symbolic.
+        network._clear_losses()  # Tracing adds symbolic activity losses.
 
     def statistics(self, images: Images, num_samples: int, seed: int) -> PredictiveStatistics:
         """Returns the statistics of all images, as NumPy arrays.
 
         Args:
-            images: As the network takes them, shape `[n, h, w, k]`.
-            num_samples: Posterior samples T, at least 1.
+            images: Inputs of the network, shape `[n, h, w, k]`.
+            num_samples: Number of posterior samples T, at least 1.
             seed: Seed of the samples; all chunks see the same samples.
 
         Raises:
@@ -68,7 +68,7 @@ class Predictor:
             sums = None
             for samples in draws():
                 sums = self._plus(sums, features, samples)
-                # Its memory is free before the next tile is drawn.
+                # Frees the memory before the next tile is drawn.
                 del samples
             chunks.append(self._gather(self._run(self._finish, sums), count))
         joined = PredictiveStatistics(*map(np.concatenate, zip(*chunks, strict=True)))
@@ -78,13 +78,13 @@ class Predictor:
     def probs(self, images: Images, num_samples: int, seed: int) -> np.ndarray:
         """Returns the probabilities of each sample, float32 `[n, t, c]`.
 
-        For a few images, because the result is O(n t c); `statistics` needs
-        no more than O(n c).
+        Use it for a small number of images: the result takes O(n t c) memory, the result
+        of `statistics` only O(n c).
 
         Args:
-            images: As the network takes them, shape `[n, h, w, k]`.
-            num_samples: Posterior samples T, at least 1.
-            seed: Seed of the samples; they are those of `statistics`.
+            images: Inputs of the network, shape `[n, h, w, k]`.
+            num_samples: Number of posterior samples T, at least 1.
+            seed: Seed of the samples; `statistics` draws the same samples from it.
 
         Raises:
             InputError: There are no images, or a pixel value is not finite.
@@ -99,11 +99,11 @@ class Predictor:
         return np.concatenate(chunks)
 
     def num_samples(self, requested: int) -> int:
-        """Returns how many samples to draw if this many are requested."""
+        """Returns the number of samples that are drawn if `requested` are requested."""
         return self._posterior.num_samples(requested)
 
     def _draws(self, num_samples: int, seed: int) -> Callable[[], Iterable[Any]]:
-        """Returns a function that gives the samples, tile by tile, for a chunk."""
+        """Returns a function that returns the samples for a chunk, tile by tile."""
         tiles = list(_tiles(self.num_samples(num_samples)))
         seed_tensor = tf.constant(seed, tf.int64)
 
@@ -116,7 +116,7 @@ class Predictor:
         return lambda: kept
 
     def _chunks(self, images: Images) -> Iterator[tuple[Any, int]]:
-        """Yields the features of the images, chunk by chunk, and their number."""
+        """Yields the features of each chunk of images, and its number of images."""
         if not len(images):
             raise InputError("No images were given; expected at least one.")
         items = chunk_size(np.shape(images)[1:])
@@ -143,7 +143,7 @@ class Predictor:
         return self._strategy.run(compiled, args=args)
 
     def _spread(self, chunk: np.ndarray) -> Any:
-        """Splits items evenly over the replicas; the last item is repeated as padding."""
+        """Splits items evenly among the replicas; copies of the last item are the padding."""
         replicas = self._strategy.num_replicas_in_sync
         filled = -(-len(chunk) // replicas) * replicas
         rows = np.minimum(np.arange(filled), len(chunk) - 1).reshape(replicas, -1)
@@ -152,11 +152,13 @@ class Predictor:
         )
 
     def _gather(self, statistics: Any, count: int) -> list[np.ndarray]:
-        """Joins the replicas' results, without the padding."""
+        """Concatenates the replicas' results, without the padding."""
         return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
-        if self._strategy.num_replicas_in_sync > 1:  # a signature refuses per-replica values
+        if (
+            self._strategy.num_replicas_in_sync > 1
+        ):  # a signature does not accept per-replica values
             return tf.function(function, reduce_retracing=True, autograph=False)
         return tf.function(function, input_signature=signature, autograph=False)
 
@@ -177,22 +179,22 @@ def predictive_statistics(
     seed: int = 0,
     posterior: str = "mc_dropout",
 ) -> PredictiveStatistics:
-    """Returns the statistics of images from which acquisition functions score them.
+    """Returns the predictive statistics of images, the input of acquisition functions.
 
-    One call serves all acquisition functions. Of the model, dropout layers alone
-    are active, and no variable changes.
+    One call serves all acquisition functions. Only the model's dropout layers are
+    active; everything else is in inference mode, and no variable changes.
 
     Args:
-        model: A Sequential or Functional Keras model with dropout layers, which
-            returns class probabilities.
-        images: As the model takes them, shape `[n, h, w, k]`: an array, or an
-            object with a shape and slices, which need not fit into memory.
-        num_samples: Posterior samples T, at least 1.
+        model: A Sequential or Functional Keras model with dropout layers that returns
+            class probabilities.
+        images: Inputs of the model, shape `[n, h, w, k]`: an array, or an object with
+            a shape and slices, which need not fit into memory.
+        num_samples: Number of posterior samples T, at least 1.
         seed: Seed of the samples; all images see the same samples.
-        posterior: `"mc_dropout"`, `"gaussian_dropout"` (faster, for heads of
-            dropout, dense, dropout, dense), `"deterministic"`, or `"laplace"`, after
-            `laplace.fit`, `"ensemble"`, or `"bayes_by_backprop"`, for networks that
-            `ensemble` or `variational` built.
+        posterior: `"mc_dropout"`; `"gaussian_dropout"`, which is faster, for heads of
+            dropout, dense, dropout, dense; `"deterministic"`; `"laplace"`, after a call
+            of `laplace.fit`; `"ensemble"` or `"bayes_by_backprop"`, for networks built
+            by `ensemble` or `variational`.
 
     Returns:
         `PredictiveStatistics` of float32 NumPy arrays.
@@ -220,10 +222,10 @@ def predictive_statistics(
 
 
 def predictor_for(network: keras.Model, posterior: str) -> Predictor:
-    """Returns the predictor of a network, a posterior and the current strategy.
+    """Returns the predictor for a network, a posterior and the current strategy.
 
-    Predictors are kept, because tracing one takes seconds. A new one is made
-    if the network's layers have changed; its weights may change.
+    Predictors are cached, because tracing takes seconds. A new one is built only if the
+    network's layers have changed; new values of its weights do not matter.
 
     Raises:
         InputError: There is no such posterior, or the network cannot be used.
@@ -237,10 +239,10 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
         raise InputError(
             f"posterior={posterior!r} cannot be used; expected one of {', '.join(POSTERIORS)}."
         )
-    # An attribute of the network, so that both are freed together; set past Keras,
-    # which would track it as a part of the model.
+    # Stored in the network, so that both are freed together. Set in __dict__, because Keras
+    # would track an attribute as part of the model.
     predictors = network.__dict__.setdefault("_dbal_tf_predictors", {})
-    # A predictor is compiled for the replicas of the strategy it was made under.
+    # A predictor is compiled for the replicas of the strategy in which it was built.
     key = posterior, tf.distribute.get_strategy()
     made_of = _Parts.from_network(network)
     if key not in predictors or predictors[key][0] != made_of:
@@ -250,7 +252,7 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Parts:
-    """What a predictor was traced from; equal as long as none of it has changed."""
+    """The layers, variables and settings that a predictor was traced from."""
 
     objects: list[Any]
     settings: list[str]
@@ -277,7 +279,7 @@ def _settings(layer: Any) -> str:
 
 
 def _specs(compiled: Any) -> Any:
-    """Returns the specs of a compiled function's results, with sizes left open."""
+    """Returns the specs of a compiled function's results, with unknown sizes."""
     if compiled.input_signature is None:
         return None
     results = compiled.get_concrete_function().structured_outputs

@@ -1,13 +1,13 @@
-"""Laplace's approximation of the posterior of the last layer, in closed form.
+"""The Laplace approximation of the last layer's posterior, in closed form.
 
-Around the trained weights the posterior is a normal distribution, whose precision
-is the curvature of the loss. For a softmax layer with inputs phi that curvature is
-sum_n (diag(p_n) - p_n p_n^T) x phi_n phi_n^T plus the prior's precision lambda, here
-with the two factors averaged apart (Kronecker-factored). Lambda has the best
-likelihood of images that the network was not trained on or, where there are none,
-the largest evidence. MacKay, "A practical Bayesian framework for backpropagation networks",
-1992; Ritter et al., "A scalable Laplace approximation", ICLR 2018; Kristiadi et
-al., "Being Bayesian, even just a bit, fixes overconfidence", ICML 2020.
+The posterior is approximated by a normal distribution around the trained weights, whose
+precision is the curvature of the loss. For a softmax layer with inputs phi, the curvature
+is sum_n (diag(p_n) - p_n p_n^T) x phi_n phi_n^T plus the prior's precision lambda. Here,
+the two factors are averaged separately (Kronecker-factored). Lambda maximises the
+likelihood of held-out images or, if there are none, the evidence. MacKay, "A practical
+Bayesian framework for backpropagation networks", 1992; Ritter et al., "A scalable Laplace
+approximation", ICLR 2018; Kristiadi et al., "Being Bayesian, even just a bit, fixes
+overconfidence", ICML 2020.
 """
 
 import keras
@@ -19,15 +19,15 @@ from dbal_tf.bayesian.chunks import chunk_size
 from dbal_tf.bayesian.packed import bias_of, dense_with_activation, kernel_of
 from dbal_tf.core import Images, InputError
 
-_KEPT = "_dbal_tf_covariance"  # the attribute of a network that was fitted
-_PRECISIONS = np.logspace(-4, 4, 81)  # of the prior, tried
+_KEPT = "_dbal_tf_covariance"  # the attribute of a fitted network
+_PRECISIONS = np.logspace(-4, 4, 81)  # candidates for the prior's precision
 
 
 class Covariance(tf.Module):
-    """The weights' covariance in the basis where it is diagonal.
+    """The covariance of the last layer's weights, in its eigenbasis.
 
-    The weights of the last layer, bias included, are W + U (Z * S) V^T with standard
-    normal Z.
+    Weights of the last layer, with the bias, are sampled as W + U (Z * S) V^T, with Z
+    standard normal.
 
     Attributes:
         inputs: Eigenvectors U of the inputs' factor, `[d + 1, d + 1]`.
@@ -46,17 +46,17 @@ class Covariance(tf.Module):
 
 
 class Laplace:
-    """The last layer's weights are uncertain, all others are the trained ones.
+    """The Laplace posterior: only the last layer's weights are uncertain.
 
-    A sample is one set of weights of the last layer, so it costs a product of the
-    size of that layer. `fit` comes before it.
+    A sample is one set of weights of the last layer, so it costs one matrix product of
+    that layer's size. Call `fit` first.
 
     Args:
         network: A Sequential or Functional model from images to class
             probabilities, which ends in a dense softmax layer.
 
     Raises:
-        InputError: The network ends in another layer, or was not fitted.
+        InputError: The network ends in another layer, or `fit` was not called.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -70,11 +70,11 @@ class Laplace:
         self.covariance: Covariance = fitted
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number that is requested."""
+        """Returns the requested number."""
         return requested
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the inputs of the last layer and a 1 for its bias, `[n, d + 1]`."""
+        """Returns the last layer's inputs and a 1 for its bias, `[n, d + 1]`."""
         return self._parts.inputs(images)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -92,7 +92,7 @@ class Laplace:
 
 
 class _Parts:
-    """A network as the inputs of its last dense layer, and that layer."""
+    """A network, split into its last dense layer and all layers before it."""
 
     def __init__(self, network: keras.Model) -> None:
         traced = tracing.trace(network)
@@ -109,15 +109,15 @@ class _Parts:
         self._boundary, self._dense = cut.boundary[0].index, dense[0].layer
 
     def inputs(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the inputs of the last layer and a 1 for its bias, `[n, d + 1]`."""
+        """Returns the last layer's inputs and a 1 for its bias, `[n, d + 1]`."""
         values = tracing.execute(self._calls, {self._input: images})
         inputs = tf.cast(values[self._boundary], tf.float32)
         ones = tf.fill([tf.shape(inputs)[0], 1], 1.0 if self._dense.use_bias else 0.0)
         return tf.concat([inputs, ones], axis=1)
 
     def inputs_of(self, images: Images) -> np.ndarray:
-        """Returns `inputs` of any number of images, in double precision."""
-        # Compiled, so that the values of the layers before are not all kept.
+        """Returns `inputs` for any number of images, float64."""
+        # Compiled, so that the values of earlier layers are freed.
         compiled = tf.function(self.inputs, reduce_retracing=True)
         step = chunk_size(images.shape[1:])
         chunks = [
@@ -127,24 +127,24 @@ class _Parts:
         return np.concatenate(chunks).astype(np.float64)
 
     def weights(self) -> tf.Tensor:
-        """Returns the last layer's trained weights, the bias below, `[d + 1, c]`."""
+        """Returns the last layer's trained weights, the bias as last row, `[d + 1, c]`."""
         return tf.concat([kernel_of(self._dense), [bias_of(self._dense)]], axis=0)
 
 
 def fit(
     network: keras.Model, images: Images, held_out: tuple[Images, np.ndarray] | None = None
 ) -> None:
-    """Computes the covariance that `Laplace` samples from; the network keeps it.
+    """Computes the covariance that `Laplace` samples from, and stores it in the network.
 
     The classes of the training images are not needed: the curvature is that of the
     network's own predictions.
 
     Args:
-        network: Trained; see `Laplace`.
+        network: A trained network; see `Laplace`.
         images: The images that it was trained on, shape `[n, h, w, k]`.
-        held_out: Other images and their classes, by which the prior's precision is
-            chosen. A network that fits few images exactly has an evidence that
-            prefers priors which are far too wide.
+        held_out: Held-out images and their classes, for choosing the prior's precision;
+            None: the evidence chooses it. If a network fits few images exactly, the
+            evidence prefers priors that are far too wide.
 
     Raises:
         InputError: The network does not end in a dense softmax layer.
@@ -157,7 +157,7 @@ def fit(
     classes_factor = np.diag(probs.sum(axis=0)) - probs.T @ probs
     of_inputs, inputs_basis = np.linalg.eigh(inputs_factor)
     of_classes, classes_basis = np.linalg.eigh(classes_factor / len(images))
-    # Rounding may leave an eigenvalue of 0 a little below it.
+    # Rounding may make an eigenvalue of 0 slightly negative.
     curvature = np.maximum(np.outer(of_inputs, of_classes), 0)
     if held_out is None:
         precision = best_precision(curvature, float(np.square(weights).sum()))
@@ -167,7 +167,7 @@ def fit(
         precision = likeliest_precision(inputs @ weights, classes, curvature, spreads)
     kept = network.__dict__.get(_KEPT)
     if kept is None:
-        # Past Keras, which would count the variables among the network's weights.
+        # In __dict__, because Keras would add an attribute's variables to the network's.
         kept = network.__dict__[_KEPT] = Covariance(*weights.shape)
     kept.inputs.assign(inputs_basis)
     kept.classes.assign(classes_basis)
@@ -176,7 +176,7 @@ def fit(
 
 
 def share(fitted: keras.Model, larger: keras.Model) -> None:
-    """Gives a model that ends in a fitted network its covariance, if it has one."""
+    """Copies a fitted network's covariance, if any, to a model that ends in this network."""
     if _KEPT in fitted.__dict__:
         larger.__dict__[_KEPT] = fitted.__dict__[_KEPT]
 
@@ -185,16 +185,16 @@ def check(network: keras.Model) -> None:
     """Checks that a network can be fitted.
 
     Raises:
-        InputError: It does not end in a dense softmax layer.
+        InputError: The network does not end in a dense softmax layer.
     """
     _Parts(network)
 
 
 def best_precision(curvature: np.ndarray, squares: float) -> float:
-    """Returns the prior's precision, of a grid, that maximises the evidence.
+    """Returns the prior's precision on a grid that maximises the evidence.
 
-    Up to a constant twice the logarithm of the evidence is P log(lambda) -
-    lambda |W|^2 - sum_i log(h_i + lambda), for P weights with curvatures h_i.
+    Up to a constant, twice the log evidence is P log(lambda) - lambda |W|^2 -
+    sum_i log(h_i + lambda), for P weights with curvatures h_i.
 
     Args:
         curvature: Eigenvalues h_i of the loss's curvature, all at least 0.
@@ -213,17 +213,17 @@ def likeliest_precision(
     curvature: np.ndarray,
     spreads: tuple[np.ndarray, np.ndarray],
 ) -> float:
-    """Returns the prior's precision, of a grid, with the best likelihood of some images.
+    """Returns the prior's precision on a grid that maximises the likelihood of images.
 
-    Their probabilities are the softmax of the logits shrunk by (1 + pi/8 variance)^-1/2
+    Class probabilities are the softmax of the logits times (1 + pi/8 variance)^-1/2
     (MacKay, "The evidence framework applied to classification networks", 1992).
 
     Args:
-        logits: By the trained weights, `[n, c]`.
-        classes: Of the images, `[n]`.
+        logits: Logits of the images with the trained weights, `[n, c]`.
+        classes: Class indices of the images, `[n]`.
         curvature: Eigenvalues of the loss's curvature, `[d + 1, c]`.
-        spreads: Squares of the images' inputs in the basis of the first factor,
-            `[n, d + 1]`, and of the second basis, `[c, c]`.
+        spreads: Squares of the images' inputs in the basis of the inputs' factor,
+            `[n, d + 1]`, and of the basis of the classes' factor, `[c, c]`.
     """
     likelihoods = []
     for precision in _PRECISIONS:

@@ -1,9 +1,9 @@
-"""Stateless dropout noise, addressed by seed, sample and layer.
+"""Stateless dropout noise, determined by seed, sample and layer.
 
-Keras's dropout layers draw from a running state: the noise of a call depends on
-all calls before it, and is the same on every replica of a MirroredStrategy.
-Here the noise of a layer is a pure function of (seed, sample, layer) without an
-item axis: a posterior sample is one function, the same for all items.
+Keras's dropout layers draw from a running state: the noise of a call depends on all
+previous calls, and is the same on every replica of a MirroredStrategy. Here, a layer's
+noise is a pure function of (seed, sample, layer). It has no item axis: a posterior
+sample is one function, the same for all items.
 """
 
 import math
@@ -20,7 +20,7 @@ _SPATIAL = (
     keras.layers.SpatialDropout3D,
 )
 _DROPOUT_CALLS = {layer.call for layer in (keras.layers.Dropout, *_SPATIAL)}
-_SITES = 2**16  # most dropout calls in a network; keys of samples do not overlap
+_SITES = 2**16  # maximum dropout calls in a network, so that keys of samples differ
 
 
 def is_stochastic(layer: Any) -> bool:
@@ -31,8 +31,8 @@ def is_stochastic(layer: Any) -> bool:
     `keras.random.SeedGenerator` is not detected.
 
     Raises:
-        InputError: The layer draws random numbers, but is not a dropout layer
-            that can be sampled.
+        InputError: The layer draws random numbers but is not a dropout layer that can
+            be sampled.
     """
     if is_dropout(layer) or is_gaussian_dropout(layer):
         return True
@@ -40,14 +40,14 @@ def is_stochastic(layer: Any) -> bool:
         raise InputError(
             f"Layer '{layer.name}' ({type(layer).__name__}) draws random numbers, but "
             "cannot be sampled; expected Dropout, SpatialDropout or GaussianDropout layers; "
-            " replace it, or build it from such layers as a Functional model."
+            "replace it, or build it from such layers as a Functional model."
         )
     return False
 
 
 def is_dropout(layer: Any) -> bool:
     """Returns whether a layer is Dropout or SpatialDropout with a rate above 0."""
-    # Subclasses too, if they inherit the call: it is the call that is replaced here.
+    # Also subclasses that inherit `call`, because sampling replaces this method.
     return getattr(type(layer), "call", None) in _DROPOUT_CALLS and layer.rate > 0
 
 
@@ -70,9 +70,9 @@ def noise(
         site: Index of the layer's call among the stochastic calls.
 
     Returns:
-        Float32 of shape `shape`, with 1 for each axis along which the noise is
-        the same. For Dropout 0 or 1 / (1 - rate), for GaussianDropout
-        N(1, rate / (1 - rate)).
+        Float32 of shape `shape`, with size 1 on each axis along which the noise is
+        shared. Values are 0 or 1 / (1 - rate) for Dropout, and drawn from
+        N(1, rate / (1 - rate)) for GaussianDropout.
     """
     if is_gaussian_dropout(layer):
         deviation = math.sqrt(layer.rate / (1.0 - layer.rate))
@@ -100,14 +100,14 @@ def check_shape(layer: Any, shape: tuple[int | None, ...]) -> None:
 def standard_normal(
     shape: tuple[int | None, ...], index: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
-    """Returns standard normal random numbers, float32, addressed as in `noise`."""
+    """Returns standard normal numbers, float32, determined by index, seed and site."""
     return tf.random.stateless_normal(shape, _key(index, seed, site), alg="philox")
 
 
 def standard_normals(
     shape: tuple[int | None, ...], indices: tf.Tensor, seed: tf.Tensor, site: int
 ) -> tf.Tensor:
-    """Returns `standard_normal` of each sample, `[t, *shape]`, for sample indices `[t]`."""
+    """Returns `standard_normal` for each sample index of `[t]`, shape `[t, *shape]`."""
     return tf.map_fn(
         lambda index: standard_normal(shape, index, seed, site),
         indices,

@@ -11,7 +11,7 @@ def error(probs_nc: np.ndarray, classes: np.ndarray) -> float:
 def nll(probs_nc: np.ndarray, classes: np.ndarray) -> float:
     """Returns the mean negative log-likelihood of the true class, in nats.
 
-    Probabilities are clipped at the smallest normal float32, which is 87 nats.
+    Probabilities are clipped at the smallest normal float32, which gives 87 nats.
     """
     true = probs_nc[np.arange(len(classes)), classes].astype(np.float64)
     return float(-np.mean(np.log(np.maximum(true, np.finfo(np.float32).tiny))))
@@ -24,16 +24,16 @@ def brier(probs_nc: np.ndarray, classes: np.ndarray) -> float:
 
 
 def auc(probs_nc: np.ndarray, classes: np.ndarray) -> float | None:
-    """Returns the area under the ROC curve, 0 to 1: 0.5 by chance.
+    """Returns the area under the ROC curve, 0 to 1, where 0.5 is chance.
 
-    Of two classes that of the probability of class 1, the positive one. Of more the
-    mean over the classes, each against all others (macro, one-vs-rest), without those
-    that have no items. None if all items are of one class, or there are none.
+    For two classes, it uses the probability of class 1, the positive class. For more
+    classes, it is the macro average of one-vs-rest areas over the classes that have
+    items. None if there are no items, or all are of one class.
     """
     present = np.unique(classes)
     if len(present) < 2:
         return None
-    # Imported here, because it takes a second.
+    # Imported here, because the import takes a second.
     from sklearn.metrics import roc_auc_score
 
     positive = [1] if probs_nc.shape[1] == 2 else present.tolist()
@@ -48,15 +48,16 @@ SPECIFICITY = 0.8
 def sensitivity(
     probs_nc: np.ndarray, classes: np.ndarray, specificity: float = SPECIFICITY
 ) -> float | None:
-    """Returns the share of class 1 that is found at a specificity, of two classes.
+    """Returns the sensitivity for class 1 at a given specificity, for two classes.
 
-    The threshold on the probability of class 1 is the lowest at which at least
-    this share of class 0 lies below it. None unless there are items of both classes.
+    An item is positive if its probability of class 1 exceeds a threshold: the lowest that
+    leaves at least the share `specificity` of class 0 negative. None unless there are
+    two classes with items of both.
     """
     if probs_nc.shape[1] != 2 or len(np.unique(classes)) < 2:
         return None
     negative, positive = (np.sort(probs_nc[classes == index, 1]) for index in (0, 1))
-    # 1e-9, because 0.8 * 5 may round to above 4.
+    # 1e-9, because rounding may bring 0.8 * 5 above 4.
     below = int(np.ceil(specificity * len(negative) - 1e-9))
     return float(np.mean(positive > (negative[below - 1] if below else -1)))
 
@@ -66,10 +67,9 @@ def reliability(
 ) -> tuple[tuple[float, float, float], ...]:
     """Returns the reliability diagram: accuracy by confidence.
 
-    Confidence is the largest probability of an item. There is a row for each
-    of `num_bins` bins of equal width: the number of items, their mean
-    confidence and their accuracy (both 0 in an empty bin). Guo et al., 2017,
-    figure 4.
+    Confidence is an item's largest probability. The result has one row for each of
+    `num_bins` bins of equal width: the number of items, their mean confidence and
+    their accuracy (both 0 in an empty bin). Guo et al., 2017, figure 4.
     """
     confidence_n = probs_nc.max(axis=1)
     # A confidence of exactly 1 belongs to the last bin.
@@ -83,7 +83,7 @@ def reliability(
 
 
 def ece(probs_nc: np.ndarray, classes: np.ndarray, num_bins: int = 15) -> float:
-    """Returns the expected calibration error, by the bins of `reliability`."""
+    """Returns the expected calibration error, 0 to 1, over the bins of `reliability`."""
     rows = reliability(probs_nc, classes, num_bins)
     gaps = [count * abs(confidence - right) for count, confidence, right in rows]
     return float(sum(gaps) / len(classes))

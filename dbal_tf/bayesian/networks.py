@@ -1,7 +1,7 @@
-"""Network factories: a factory builds a network, and the same seed the same weights.
+"""Network factories: functions that build a network; a seed determines the weights.
 
-Networks take pixel values 0 to 255 as they are stored and scale them inside,
-so that training, scoring and the exported model share one convention.
+Networks take pixel values 0 to 255, as they are stored, and scale them internally.
+Training, scoring and the exported model therefore share one convention.
 """
 
 import functools
@@ -25,16 +25,16 @@ from dbal_tf.bayesian.resnet import bayesian_resnet
 from dbal_tf.core import InputError
 
 NetworkFactory = Callable[[tuple[int, int, int], int, int], keras.Model]
-_MOST_WEIGHTS = 100_000_000  # 0.4 GB, and four times as much while they are trained
+_MOST_WEIGHTS = 100_000_000  # 0.4 GB, and four times as much during training
 _PARAMETERS = "(image_shape, num_classes, seed)"
 
 
 class EarlyKeras(keras.initializers.Initializer):
-    """Glorot uniform as in Keras of 2015, which the authors used.
+    """The Glorot uniform initializer of Keras in 2015, which the authors used.
 
-    The fan-out of a convolution was its number of filters, not that times the
-    size of the kernel: the weights of the paper's first layer start 3.3 times
-    as large as with Keras 3.
+    There, the fan-out of a convolution was its number of filters, not multiplied by the
+    kernel size. Initial weights of the paper's first layer are therefore 3.3 times as
+    large as with Keras 3.
     """
 
     def __init__(self, seed: int) -> None:
@@ -67,13 +67,13 @@ def bayesian_cnn(
     Convolution-relu-convolution-relu-max pooling-dropout-dense-relu-dropout-
     dense-softmax; 32 kernels of 4x4, 2x2 pooling, 128 units, dropout of 0.25
     and 0.5 (Gal, Islam and Ghahramani 2017, section 5.1). Layers have Keras's
-    current dtype policy, probabilities are float32.
+    current dtype policy; probabilities are float32.
 
     Args:
         image_shape: Height, width and channels.
         num_classes: Number of classes.
         seed: Seed of the initial weights.
-        kernel_size: Height and width of the kernels. Paper: 4.
+        kernel_size: Height and width of the kernels; 4 in the paper.
         initializer: A key of `INITIALIZERS`.
 
     Raises:
@@ -81,7 +81,7 @@ def bayesian_cnn(
     """
     _check_size(image_shape, kernel_size)
 
-    # Two kernels of one shape and one seed would start with equal weights.
+    # With equal seeds, kernels of equal shape would start with equal weights.
     def initial(offset: int) -> keras.initializers.Initializer:
         return INITIALIZERS[initializer](seed=seed + offset)
 
@@ -128,23 +128,23 @@ def network_factory(
     weights: str = "imagenet",
     train_trunk: bool = False,
 ) -> NetworkFactory:
-    """Returns the factory that a model's name stands for.
+    """Returns the network factory for the name of a model.
 
-    A factory of your own returns a Sequential or Functional model that maps pixel
-    values 0 to 255 to class probabilities. All initial weights should be drawn from
-    the seed, or else a run that is resumed trains other networks.
+    A custom factory must return a Sequential or Functional model that maps pixel values
+    0 to 255 to class probabilities. It should draw all initial weights from the seed;
+    otherwise, a resumed run trains different networks.
 
     Args:
         model: A key of `NETWORKS`; or `"keras.applications:NAME"`; or
-            `"package.module:function"`, which is imported, from the current folder
-            if it lies there; or a factory.
+            `"package.module:function"`, which is imported and may be in the current
+            folder; or a factory.
         kernel_size: Height and width of the kernels of `bayesian_cnn`.
-        initializer: Initializer of `bayesian_cnn`.
+        initializer: Initializer of `bayesian_cnn`, a key of `INITIALIZERS`.
         weights: Initial weights of an application; see the flag of the same name.
-        train_trunk: Whether to train all of an application, or the head alone.
+        train_trunk: Whether to train the whole application, or only the head.
 
     Returns:
-        A factory, which checks what a factory of your own returns.
+        A factory. For a custom factory, it also checks the networks that it builds.
 
     Raises:
         InputError: There is no such module or function, or it takes other
@@ -186,9 +186,9 @@ def model_name(factory: NetworkFactory) -> str:
 def source_digest(factory: NetworkFactory) -> str:
     """Returns the SHA-256 of the source of a factory, hexadecimal.
 
-    It is that of the whole file that defines the function; of the function
-    alone where there is no file, as in a notebook. Empty if there is no
-    source, as in an interactive session.
+    It covers the whole file that defines the function or, without a file (as in a
+    notebook), the function's source. It is empty if there is no source, as in an
+    interactive session.
     """
     function = _function(factory)
     try:
@@ -207,18 +207,18 @@ def _function(factory: Any) -> Any:
     while isinstance(factory, functools.partial) or hasattr(factory, "__wrapped__"):
         is_partial = isinstance(factory, functools.partial)
         factory = factory.func if is_partial else factory.__wrapped__
-    # An object with __call__ has no name of its own.
+    # A callable object has no name; its class has one.
     return factory if hasattr(factory, "__qualname__") else type(factory)
 
 
 def _imported(model: str) -> Any:
     module_name, _, path = model.partition(":")
-    # `python -m` puts the current folder there; a console script puts its own instead.
+    # `python -m` adds the current folder to sys.path; a console script does not.
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # Whatever a module raises when it is imported.
+    except Exception as error:  # An import can raise any exception.
         reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         raise InputError(
             f"--model={model} cannot be imported ({reason}); expected "

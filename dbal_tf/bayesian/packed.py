@@ -1,10 +1,10 @@
-"""A fast evaluation of heads of the form dropout, dense, dropout, dense.
+"""Fast evaluation of heads of the form dropout, dense, dropout, dense.
 
-Units that a sample drops need not be computed. The columns of the first dense
-kernel that a tile of samples keeps are packed side by side into one wide matrix,
-with the input masks multiplied in, so that one matrix product serves all samples.
-The result equals that of executing the layers, except for rounding. Products have
-the precision of the layers, probabilities are float32.
+Units that a sample drops need not be computed. For each sample of a tile, the kept
+columns of the first dense kernel are multiplied by the sample's input mask. The columns
+of all samples form one wide matrix, so that a single matrix product serves all samples.
+The result equals that of executing the layers, except for rounding. Products have the
+precision of the layers; probabilities are float32.
 """
 
 import dataclasses
@@ -16,17 +16,17 @@ import tensorflow as tf
 
 from dbal_tf.bayesian import masks, tracing
 
-# Units stand in another order here, so the activation must not mix them.
+# Units are in a different order here, so the activation must not mix them.
 _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in ("linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus")
 }
-_MULTIPLE = 128  # the number of packed units is rounded up to one of it
+_MULTIPLE = 128  # the number of packed units is rounded up to a multiple
 _READOUTS = _ELEMENTWISE | {keras.activations.softmax}
 
 
 class PackedSamples(NamedTuple):
-    """A tile of samples, packed: the `u` kept units of all samples in a row.
+    """A packed tile of samples: the `u` kept units of all samples, one after another.
 
     Attributes:
         kernel: Columns of the first dense kernel, masked and transposed, `[u, f]`.
@@ -49,7 +49,7 @@ class PackedHead:
         drops: The calls of the two dropout layers.
         denses: The two dense layers.
         activation: Elementwise activation of the first dense layer.
-        readout: Activation of the second.
+        readout: Activation of the second dense layer.
     """
 
     drops: tuple[tracing.Call, tracing.Call]
@@ -59,7 +59,7 @@ class PackedHead:
 
     @classmethod
     def from_cut(cls, cut: tracing.Cut) -> "PackedHead | None":
-        """Returns the head of a cut if it has this form, else None."""
+        """Returns the head of a cut, or None if it does not have this form."""
         if len(cut.boundary) != 1 or not _is_chain(cut):
             return None
         calls = [call for call in cut.head if not _is_plain_flatten(call.layer)]
@@ -89,8 +89,8 @@ class PackedHead:
         units_tu = self.noise(1, indices, seed)
         first, second = self.denses
         kept = tf.where(units_tu > 0)
-        # Padded with rows that no sample reads, so that there are few shapes of
-        # products: oneDNN keeps memory for each shape that it has met.
+        # Padded with rows that no sample reads, so that products have few different shapes:
+        # oneDNN keeps memory for every shape.
         kept = tf.pad(kept, [[0, -tf.shape(kept)[0] % _MULTIPLE], [0, 0]])
         sample, unit = kept[:, 0], kept[:, 1]
         kernel = tf.gather(tf.transpose(kernel_of(first)), unit)
@@ -115,7 +115,7 @@ class PackedHead:
 
         def logits(span: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             start, end = span
-            # Samples keep different numbers of units, so each has its own product.
+            # Samples keep different numbers of units, so each needs a separate product.
             return tf.matmul(hidden_nu[:, start:end], samples.next_kernel[start:end])
 
         logits_tnc = tf.map_fn(
@@ -139,7 +139,7 @@ class PackedHead:
 
 
 def _is_chain(cut: tracing.Cut) -> bool:
-    """Returns whether each call of the head takes the output of the one before alone."""
+    """Returns whether each call of the head takes only the previous call's output."""
     previous = cut.boundary[0]
     for call in cut.head:
         if call.inputs != (previous,) or len(call.outputs) != 1:
@@ -154,17 +154,17 @@ def _is_plain_flatten(layer: Any) -> bool:
 
 
 def _is_flat(call: tracing.Call) -> bool:
-    """Returns whether a dense layer has one vector per item as its input."""
+    """Returns whether the input of a dense layer is one vector per item."""
     return len(call.inputs[0].shape) == 1
 
 
 def dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
-    """Returns the number of layers in a leading Dense plus activation, and the latter.
+    """Returns the number of layers in a leading Dense plus activation, and the activation.
 
-    The activation may be the Dense layer's own or a layer of its own. 0 and None
-    if the first layer is no plain Dense.
+    The activation may be the Dense layer's own or a separate layer. Returns 0 and None
+    if the first layer is not a plain Dense layer.
     """
-    # Exact types: a subclass may compute something else. A quantized kernel is packed.
+    # Exact types: a subclass may compute something else. Quantized kernels differ in storage.
     plain = layers and type(layers[0]) is keras.layers.Dense
     if not plain or layers[0].quantization_mode is not None:
         return 0, None
@@ -174,7 +174,7 @@ def dense_with_activation(layers: list[Any]) -> tuple[int, Any]:
     follower = layers[1]
     if type(follower) is keras.layers.Activation:
         return 2, follower.activation
-    # ReLU has settings such as max_value; all but its name must be the defaults.
+    # ReLU has settings such as max_value. All except name and dtype must be the defaults.
     plain_relu = type(follower) is keras.layers.ReLU and follower.get_config() == {
         **keras.layers.ReLU().get_config(),
         "name": follower.name,

@@ -1,4 +1,4 @@
-"""Approximate posteriors over the weights of a network, by name."""
+"""Approximate posteriors over a network's weights, by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,19 +19,19 @@ from dbal_tf.core import InputError, Posterior
 class McDropout:
     """MC dropout: a posterior sample is one set of dropout masks.
 
-    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. The
-    deterministic part of the network runs once per item. Dropout layers alone
-    are active: BatchNormalization and the like stay in inference mode, and no
-    variable changes.
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. Layers before
+    the first dropout layer run once per item. Only dropout layers are active:
+    BatchNormalization and all other layers stay in inference mode, and no variable
+    changes.
 
     Args:
         network: A Sequential or Functional model with dropout layers, from
             images to class probabilities.
-        packed: Whether to use `PackedHead` where it applies. Without it the
-            samples are the same and take more work; tests compare the two.
+        packed: Whether to use `PackedHead` if it applies. Without it, the samples are
+            the same but slower; tests compare the two.
 
     Raises:
-        InputError: The network has no dropout layers, or other layers that
+        InputError: The network has no dropout layers, or has other layers that
             draw random numbers.
     """
 
@@ -45,7 +45,7 @@ class McDropout:
                 "deterministic posterior."
             )
         self._input, self._output = traced.input.index, traced.output.index
-        # Calls, not layers: a layer that is called twice drops independently.
+        # Calls, not layers: a layer that is called twice draws two independent masks.
         sites = [call for call in self._cut.head if masks.is_stochastic(call.layer)]
         for call in sites:
             masks.check_shape(call.layer, call.inputs[0].shape)
@@ -53,7 +53,7 @@ class McDropout:
         self._packed = PackedHead.from_cut(self._cut) if packed else None
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number that is requested."""
+        """Returns the requested number."""
         return requested
 
     def features(self, images: tf.Tensor) -> Any:
@@ -62,10 +62,10 @@ class McDropout:
         return [values[slot.index] for slot in self._cut.boundary]
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> Any:
-        """Returns masked weights, or what identifies the masks; see `Posterior`."""
+        """Returns masked weights, or indices and seed of the masks; see `Posterior`."""
         if self._packed:
             return self._packed.sample(indices, seed)
-        # Masks of a general head may be large; `probs` draws them one at a time.
+        # Masks of a general head may be large, so `probs` draws them one at a time.
         return indices, seed
 
     def probs(self, features: Any, samples: Any) -> tf.Tensor:
@@ -76,7 +76,7 @@ class McDropout:
         return tf.map_fn(
             lambda index: self._head(features, index, seed),
             indices,
-            parallel_iterations=1,  # bounds the memory to one sample's activations
+            parallel_iterations=1,  # limits the memory to one sample's activations
             fn_output_signature=tf.float32,
         )
 
@@ -93,7 +93,7 @@ class McDropout:
 
 
 class Deterministic:
-    """The point estimate: one forward pass without dropout is the only sample."""
+    """A point estimate: the only sample is one forward pass without dropout."""
 
     def __init__(self, network: keras.Model) -> None:
         traced = tracing.trace(network)
@@ -121,7 +121,7 @@ class Deterministic:
 
 
 def screening_posterior(network: keras.Model) -> str:
-    """Returns the name of the cheapest posterior that ranks a network's items well."""
+    """Returns the name of the cheapest posterior that still ranks items well."""
     return "gaussian_dropout" if GaussianDropout.fits(network) else "mc_dropout"
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
-_FILTERS = (16, 32, 64)  # of the blocks; all but the first halve height and width
-_SIDE = 32  # the stem reduces larger images to about this side
+_FILTERS = (16, 32, 64)  # per block; all blocks except the first halve height and width
+_SIDE = 32  # the stem reduces larger images to about this height and width
 
 
 def bayesian_resnet(
@@ -14,13 +14,13 @@ def bayesian_resnet(
 ) -> keras.Model:
     """Returns a small residual network, newly initialized.
 
-    A convolution, three residual blocks with activation first, global average
-    pooling, and the head dropout-dense-relu-dropout-dense-softmax (He et al., "Identity
-    mappings in deep residual networks", 2016). For images of 28x28 to 128x128 pixels.
+    A convolution, three pre-activation residual blocks, global average pooling, and
+    the head dropout-dense-relu-dropout-dense-softmax (He et al., "Identity mappings in
+    deep residual networks", 2016). For images of 28x28 to 128x128 pixels.
 
-    Only the head has dropout, so that the convolutions run once per image and not
-    once per posterior sample. Layers have Keras's current dtype policy,
-    probabilities are float32.
+    Only the head has dropout, so the convolutions run once per image and not once per
+    posterior sample. Layers have Keras's current dtype policy; probabilities are
+    float32.
 
     Args:
         image_shape: Height, width and channels.
@@ -29,7 +29,7 @@ def bayesian_resnet(
     """
     stack = _Stack(seed)
     image = keras.Input(image_shape)
-    # Large images are reduced at once, so that a fit costs about the same for every size.
+    # The stem reduces large images, so that a fit takes about the same time for any size.
     stride = max(1, min(image_shape[:2]) // _SIDE)
     x = layers.Rescaling(1 / 127.5, offset=-1.0)(image)
     x = stack.convolution(x, _FILTERS[0], 2 * stride + 1, stride)
@@ -46,18 +46,18 @@ def bayesian_resnet(
 
 
 class _Stack:
-    """Makes layers, each with initial weights of its own from one seed.
+    """A builder of layers; each layer has different initial weights, all from one seed.
 
     There is no normalization. Batch normalization would predict with moving averages,
-    which the few steps on few labels leave far from the truth. Group normalization made
-    a fit 2.4 times as long and no better; three blocks train without.
+    which are inaccurate after few steps on few labels. Group normalization made a fit
+    2.4 times as long and no better; three blocks can be trained without it.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def initial(self) -> keras.initializers.Initializer:
-        # Two kernels of one shape and one seed would start with equal weights.
+        # With equal seeds, kernels of equal shape would start with equal weights.
         self._seed += 1
         return keras.initializers.HeNormal(self._seed)
 
@@ -67,7 +67,7 @@ class _Stack:
         )(x)
 
     def block(self, x: Any, filters: int, stride: int) -> Any:
-        """Returns x, reduced by the stride, plus two convolutions of it."""
+        """Returns a residual block: x, reduced by the stride, plus two convolutions of x."""
         y = layers.Activation("relu")(x)
         skip = self.convolution(y, filters, 1, stride) if stride > 1 else x
         y = layers.Activation("relu")(self.convolution(y, filters, 3, stride))

@@ -1,7 +1,7 @@
-"""Statistics of T posterior samples that all acquisition functions are made of.
+"""Statistics of T posterior samples, from which acquisition functions are computed.
 
-Probabilities come in tiles of a few samples and are summed as deviations from
-the first sample. Memory is O(n c) for any T, the variance suffers no
+Probabilities arrive in tiles of a few samples and are summed as deviations from the
+first sample. Memory is O(n c) for any T, the variance does not suffer from
 cancellation, and equal samples have a variance of exactly 0.
 """
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from dbal_tf.core import InputError
 
-_TOLERANCE = 1e-2  # of sums of probabilities, which may be float16
+_TOLERANCE = 1e-2  # for sums of probabilities, which may be float16
 
 
 class PredictiveStatistics(NamedTuple):
@@ -33,14 +33,14 @@ class PredictiveStatistics(NamedTuple):
 
     @classmethod
     def from_probs(cls, probs_ntc: tf.Tensor) -> "PredictiveStatistics":
-        """Returns the statistics of your own posterior samples.
+        """Returns the statistics of given posterior samples.
 
         Args:
-            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1. Sums are
+            probs_ntc: Class probabilities, shape `[n, t, c]`, t >= 1. Results are
                 float64 if these are, else float32.
 
         Raises:
-            InputError: These are not probabilities of this shape.
+            InputError: `probs_ntc` are not probabilities of this shape.
 
         >>> stats = PredictiveStatistics.from_probs([[[1.0, 0.0], [0.0, 1.0]]])
         >>> stats.mean_probs.numpy(), stats.expected_entropy.numpy()
@@ -59,7 +59,7 @@ def _check(probs_ntc: tf.Tensor) -> None:
             f"Samples of shape {tuple(probs_ntc.shape)} were given; expected probabilities of "
             "items, samples and classes, [n, t, c]."
         )
-    # Values are known in eager mode only.
+    # Values are known only in eager mode.
     if tf.executing_eagerly():
         away = tf.abs(tf.reduce_sum(probs_ntc, axis=-1) - 1)
         is_good = (away < _TOLERANCE) & (tf.reduce_min(probs_ntc, axis=-1) >= 0)
@@ -71,12 +71,12 @@ def _check(probs_ntc: tf.Tensor) -> None:
 
 
 def entropy(probs: tf.Tensor) -> tf.Tensor:
-    """Returns H[p] = -sum_c p log p in nats over the last axis; 0 log 0 is 0."""
+    """Returns the entropy H[p] = -sum_c p log p over the last axis, in nats; 0 log 0 = 0."""
     return -tf.reduce_sum(tf.math.xlogy(probs, probs), axis=-1)
 
 
 class Sums(NamedTuple):
-    """Running sums over samples, of deviations from the first sample.
+    """Running sums over samples, mostly of deviations from the first sample.
 
     Attributes:
         count: Number of samples so far, scalar.
@@ -106,7 +106,7 @@ class Sums(NamedTuple):
         return none.plus(probs_tnc)
 
     def plus(self, probs_tnc: tf.Tensor) -> "Sums":
-        """Returns the sums with one more tile of samples, `[t, n, c]`."""
+        """Returns the sums with another tile of samples added, `[t, n, c]`."""
         deviations = probs_tnc - self.first_probs
         votes = tf.one_hot(
             tf.argmax(probs_tnc, axis=-1), probs_tnc.shape[-1], dtype=probs_tnc.dtype
@@ -124,7 +124,7 @@ class Sums(NamedTuple):
     def statistics(self) -> PredictiveStatistics:
         """Returns the statistics of all samples so far."""
         shift = self.probs / self.count
-        # Rounding may leave a variance a little below 0, whose root would be NaN.
+        # Rounding may make a variance slightly negative, and its root would be NaN.
         return PredictiveStatistics(
             mean_probs=self.first_probs + shift,
             var_probs=tf.maximum(self.squares / self.count - tf.square(shift), 0),

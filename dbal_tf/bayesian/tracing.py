@@ -1,9 +1,9 @@
 """A Keras model as a flat list of layer calls, cut at its first dropout layers.
 
-Everything before the first stochastic layer is the same for all posterior
-samples and runs once per item. What depends on a stochastic layer runs once per
-sample. The cut follows the model's graph: skip connections and branches around a
-dropout layer, nested models and shared layers are handled.
+Layers that do not depend on a stochastic layer give the same result for all posterior
+samples and run once per item. All others run once per sample. The cut follows the
+model's graph: it supports skip connections and branches around a dropout layer, nested
+models and shared layers.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from dbal_tf.core import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """Stands for a tensor of a `TracedModel`; `shape` is without the item axis."""
+    """A placeholder for a tensor of a `TracedModel`; `shape` has no item axis."""
 
     index: int
     shape: tuple[int | None, ...]
@@ -26,7 +26,7 @@ class Slot:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a layer or operation, with slots in place of tensors."""
+    """A call of a layer or operation, with slots instead of tensors."""
 
     layer: Any
     args: tuple[Any, ...]
@@ -42,7 +42,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TracedModel:
-    """A model as its calls, in an order in which they can be executed."""
+    """The calls of a model, in an order in which they can be executed."""
 
     calls: tuple[Call, ...]
     input: Slot
@@ -101,7 +101,7 @@ def cut(traced: TracedModel, is_stochastic: Callable[[Any], bool]) -> Cut:
         else:
             features.append(call)
     wanted = {s.index: s for call in head for s in call.inputs if s.index not in changed}
-    # Of a model without stochastic layers, the output itself is the feature.
+    # In a model without stochastic layers, the output itself is the feature.
     if traced.output.index not in changed:
         wanted[traced.output.index] = traced.output
     return Cut(tuple(features), tuple(wanted.values()), tuple(head))
@@ -117,7 +117,7 @@ def execute(
     Args:
         calls: Calls in order.
         values: Input tensors by slot index.
-        override: Called as `override(call, x)`, x the first tensor of the call.
+        override: Called as `override(call, x)`, where x is the call's first tensor.
             If it returns a tensor, this replaces the call's output.
 
     Returns:
@@ -132,7 +132,7 @@ def execute(
         first = values[call.inputs[0].index] if call.inputs else None
         result = override(call, first) if override else None
         if result is None:
-            # A model may have been built with training=True in a layer's call.
+            # The model's author may have called a layer with training=True.
             if "training" in kwargs:
                 kwargs["training"] = False
             result = call.layer(*args, **kwargs)
@@ -143,7 +143,7 @@ def execute(
 
 def _functional(model: Any) -> Any:
     """Returns the Functional model that holds a model's graph."""
-    # With a call of its own, a model computes something else than its graph.
+    # A model that overrides `call` may compute something other than its graph.
     own_call = not type(model).call.__module__.startswith("keras.")
     if isinstance(model, keras.Sequential) and not own_call:
         if not model.built:

@@ -5,12 +5,12 @@ activations instead of weights (Kingma, Salimans and Welling, "Variational dropo
 and the local reparameterization trick", NeurIPS 2015), which has less noise and the
 same expectation.
 
-The prior of a weight is N(0, s^2) with s^2 = 2 / inputs. The divergence from it is
-weighted so that a mean m costs (c/N) m^2, as under the paper's weight decay: by
-2 c s^2 / N where the evidence bound has 1/N, a cold posterior (Wenzel et al., "How good
-is the Bayes posterior in deep neural networks really?", ICML 2020). For the first of the
-two layers of the paper's network, with 3872 inputs, c = 968 is the bound's weight;
-docs/results/calibration has what it does.
+The prior of a weight is N(0, s^2) with s^2 = 2 / inputs. The divergence from the prior has
+the weight 2 c s^2 / N, so that a mean m costs (c/N) m^2, as with the paper's weight decay of
+constant c. The evidence lower bound has the weight 1/N; a smaller weight gives a cold
+posterior (Wenzel et al., "How good is the Bayes posterior in deep neural networks
+really?", ICML 2020). For the first of the two layers of the paper's network, with 3872
+inputs, both weights are equal at c = 968; docs/results/calibration shows its effect.
 """
 
 from typing import Any
@@ -23,15 +23,15 @@ from dbal_tf.bayesian import masks, tracing
 from dbal_tf.bayesian.networks import NetworkFactory
 from dbal_tf.core import InputError
 
-_FIRST_DEVIATION = 0.1  # of the prior's
-_LAYERS = 2  # that are uncertain, the last ones
+_FIRST_DEVIATION = 0.1  # initial standard deviation, as a share of the prior's
+_LAYERS = 2  # number of last dense layers with uncertain weights
 
 
 @keras.saving.register_keras_serializable(package="dbal_tf")
 class NormalDense(keras.layers.Dense):
     """A dense layer with independent, normally distributed weights.
 
-    Its kernel and bias are the means, by which it computes outside of training.
+    Kernel and bias are the means of the weights. Calls outside of training use only these.
     """
 
     def __init__(self, units: int, **options: Any) -> None:
@@ -39,7 +39,7 @@ class NormalDense(keras.layers.Dense):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: tuple[int, ...]) -> None:
-        """Makes the means and what the deviations are computed from."""
+        """Creates the means, and the variables that determine the deviations."""
         super().build(input_shape)
         self.prior_deviation = float(np.sqrt(2 / input_shape[-1]))
         first = np.log(np.expm1(_FIRST_DEVIATION * self.prior_deviation))
@@ -62,7 +62,7 @@ class NormalDense(keras.layers.Dense):
         return [tf.nn.softplus(tf.convert_to_tensor(raw)) for raw in self.raw_deviations]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Returns the activations; in training those of random weights."""
+        """Returns the activations; in training, for randomly drawn weights."""
         if not training:
             return super().call(inputs)
         variance, *bias_variance = (
@@ -79,7 +79,7 @@ class NormalDense(keras.layers.Dense):
         )
         return self.activation(mean + keras.ops.sqrt(spread) * noise)
 
-    # Dense knows of its kernel and bias alone.
+    # Dense would save only its kernel and bias.
     def save_own_variables(self, store: Any) -> None:
         """Saves all variables."""
         keras.layers.Layer.save_own_variables(self, store)
@@ -90,7 +90,7 @@ class NormalDense(keras.layers.Dense):
 
     def cost(self) -> tf.Tensor:
         """Returns 2 s^2 times the divergence from the prior N(0, s^2), a scalar."""
-        # It takes a second to import, and no other posterior needs it.
+        # Imported here: it takes a second, and no other posterior needs it.
         import tensorflow_probability as tfp
 
         normal = tfp.distributions.Normal
@@ -107,15 +107,15 @@ class NormalDense(keras.layers.Dense):
 
 
 def variational(factory: NetworkFactory) -> NetworkFactory:
-    """Returns a factory of the same networks with `NormalDense` as their last dense layers.
+    """Returns a factory of the same networks with `NormalDense` as the last dense layers.
 
-    Their dropout is left out: the weights are what is random.
+    Dropout is switched off, because the weights are random instead.
 
     Args:
         factory: Builds a network from image shape, number of classes and seed.
 
     Raises:
-        InputError: By the factory: the network has no dense layer of its own.
+        InputError: When the factory is called: the network itself has no dense layer.
     """
 
     def build(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
@@ -146,13 +146,13 @@ def variational(factory: NetworkFactory) -> NetworkFactory:
 
 
 class BayesByBackprop:
-    """A sample is one set of weights of the `NormalDense` layers.
+    """The posterior of Bayes by backprop: a sample is one set of `NormalDense` weights.
 
     Args:
-        network: The result of a factory that `variational` returns.
+        network: A network built by a factory that `variational` returned.
 
     Raises:
-        InputError: It is another network.
+        InputError: The network has no `NormalDense` layer.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -172,7 +172,7 @@ class BayesByBackprop:
         self._input, self._output = traced.input.index, traced.output.index
 
     def num_samples(self, requested: int) -> int:
-        """Returns the number that is requested."""
+        """Returns the requested number."""
         return requested
 
     def features(self, images: tf.Tensor) -> list[tf.Tensor]:
@@ -195,7 +195,7 @@ class BayesByBackprop:
         return tf.map_fn(
             lambda weights: self._head(features, weights),
             samples,
-            parallel_iterations=1,  # bounds the memory to one sample's activations
+            parallel_iterations=1,  # limits the memory to one sample's activations
             fn_output_signature=tf.float32,
         )
 

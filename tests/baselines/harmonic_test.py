@@ -203,8 +203,8 @@ def test_class_mass_of_a_class_without_any() -> None:
         ([0, 3], [1, 1], "All 2 labels are of class 1, .*; label a node of another class"),
         ([0, 4], [0, 1], "Node 4 is labelled; expected 0 to 3; label nodes of the graph"),
         ([-1, 2], [0, 1], "Node -1 is labelled"),
-        ([2, 2], [0, 1], "2 labels are of 1 nodes; label each once"),
-        ([0, 1], [0], "2 nodes have 1 labels; give each one"),
+        ([2, 2], [0, 1], "2 labels are for 1 nodes; label each once"),
+        ([0, 1], [0], "2 nodes have 1 labels; give one per node"),
         ([], [], "0 nodes have 0 labels"),
     ],
 )

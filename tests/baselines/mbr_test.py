@@ -227,7 +227,7 @@ def test_a_part_without_a_label_is_asked_for_first_and_then_follows_its_label() 
 @pytest.mark.parametrize(
     ("row", "label", "message"),
     [
-        (0, 1, "3 labels are of 2 nodes; label each once"),
+        (0, 1, "3 labels are for 2 nodes; label each once"),
         (4, 1, "Node 4 is labelled; expected 0 to 3"),
         (1, 2, "A label is of class 2; expected 0 to 1"),
     ],

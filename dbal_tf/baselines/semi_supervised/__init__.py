@@ -1,1 +1,1 @@
-"""Semi-supervised systems of the paper's Table 2, one file each."""
+"""The semi-supervised systems of the paper's Table 2, one file each."""

@@ -1,9 +1,9 @@
-"""An atlas of charts: overlapping affine spaces that a set of points lies near.
+"""An atlas of charts: overlapping affine spaces close to a set of points.
 
-After Pitelis, Russell and Agapito, "Learning a Manifold as an Atlas", CVPR 2013. A
-reconstruction: their assignment of points to charts minimises an energy with a cost per
-chart by graph cuts; here each point takes the nearest chart, its neighbours
-follow, and a chart with too few points is given up.
+A reconstruction of Pitelis, Russell and Agapito, "Learning a Manifold as an Atlas", CVPR
+2013. They assign points to charts by graph cuts, which minimise an energy with a cost per
+chart. Here, each point is assigned to its nearest chart and to the charts of its
+neighbours, and charts with too few points are dropped.
 """
 
 import dataclasses
@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
-_SPARE = 10  # points that a chart has more than dimensions, at least
+_SPARE = 10  # a chart needs at least this many more points than dimensions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Atlas:
-    """Affine spaces of one dimension d in a space of dimension k.
+    """Affine subspaces (charts), all of dimension d, in a space of dimension k.
 
     Attributes:
         centres: A point of each chart, shape `[charts, k]`.
@@ -39,7 +39,7 @@ class Atlas:
             inside = offsets @ self.bases[chart].T
             distances[:, chart] = np.einsum("nk,nk->n", offsets, offsets)
             distances[:, chart] -= np.einsum("nd,nd->n", inside, inside)
-        # Rounding brings points of the chart itself below 0.
+        # Rounding may give points in the chart a negative distance.
         return np.maximum(distances, 0)
 
 
@@ -51,22 +51,21 @@ def learn_atlas(
     rounds: int,
     seed: int,
 ) -> Atlas:
-    """Returns an atlas of points.
+    """Returns an atlas fitted to points.
 
-    Charts start as the principal components of the clusters of k-means. In each
-    round a point belongs to the chart that is nearest, and to the charts that its
-    neighbours belong to, so that charts overlap; then each chart is fitted to its
-    points again.
+    Charts start as the principal components of k-means clusters. In each round, a point
+    is assigned to the nearest chart and to the charts of its neighbours, so that charts
+    overlap. Then each chart is fitted to its points again.
 
     Args:
         points_nk: Points, shape `[n, k]`.
-        neighbours_nj: Rows of the nearest neighbours of each point.
-        num_charts: Charts to begin with; fewer may be left.
-        dimension: d, less than k.
+        neighbours_nj: Rows of each point's nearest neighbours, int `[n, j]`.
+        num_charts: Initial number of charts; some may be dropped.
+        dimension: Dimension d of a chart, less than k.
         rounds: Number of rounds.
-        seed: Of k-means.
+        seed: Seed of k-means.
     """
-    # On average twice the points that a chart needs, or most charts would be given up.
+    # On average, twice the points that a chart needs; otherwise most charts would be dropped.
     count = min(num_charts, max(1, len(points_nk) // (2 * (dimension + _SPARE))))
     means = MiniBatchKMeans(count, batch_size=4096, n_init=1, max_iter=10, random_state=seed)
     nearest_n = means.fit(points_nk).predict(points_nk)
@@ -80,10 +79,10 @@ def learn_atlas(
 def _fit(
     points_nk: np.ndarray, nearest_n: np.ndarray, neighbours_nj: np.ndarray, dimension: int
 ) -> Atlas:
-    """Returns charts through the points that are nearest, and those of their neighbours."""
+    """Returns charts, each fitted to its nearest points and to points with such a neighbour."""
     centres, bases = [], []
     own = np.bincount(nearest_n)
-    # The largest chart stays, however few points there are.
+    # The largest chart is always kept.
     for chart in np.flatnonzero((own >= dimension + _SPARE) | (own == own.max())):
         is_own_n = nearest_n == chart
         members = points_nk[is_own_n | is_own_n[neighbours_nj].any(axis=1)]
@@ -95,17 +94,17 @@ def _fit(
 
 
 def chart_weights(squared_nc: np.ndarray, width: float) -> np.ndarray:
-    """Returns how far each point belongs to each chart, from squared distances to them.
+    """Returns the weight of each chart for each point, from squared distances `[n, c]`.
 
-    exp(-distance^2 / (2 width^2)), scaled to a sum of squares of 1 per point: so the
-    kernel of a point with itself is 1. Weights below 1/1000 of a point's largest
-    are 0, which saves most of the work.
+    Weights are exp(-distance^2 / (2 width^2)), scaled to a sum of squares of 1 per point,
+    so that the kernel of a point with itself is 1. Weights below 1/1000 of a point's
+    largest weight are set to 0, which saves most of the work.
 
     >>> chart_weights(np.array([[0.0, 0.0], [0.0, 100.0]]), 1.0).round(3)
     array([[0.707, 0.707],
            [1.   , 0.   ]])
     """
-    # Relative to the nearest chart: far from all of them, every weight would underflow.
+    # Relative to the nearest chart, because far from all charts every weight would underflow.
     least_n1 = squared_nc.min(axis=1, keepdims=True)
     weights_nc = np.exp((least_n1 - squared_nc) / (2 * width**2))
     weights_nc[weights_nc < 1e-3] = 0
@@ -120,14 +119,14 @@ def atlas_kernel(
 ) -> np.ndarray:
     """Returns K(x, y) = sum_c w_c(x) w_c(y) exp(-|P_c x - P_c y|^2 / (2 width^2)).
 
-    P_c x are the coordinates of x in chart c. A sum of products of positive
-    semi-definite kernels is one, too.
+    P_c x are the coordinates of x in chart c. K is a sum of products of positive
+    semi-definite kernels, so it is positive semi-definite.
 
     Args:
         atlas: The charts.
         points: x and y, shapes `[n, k]` and `[m, k]`.
-        weights: Of x and y, of `chart_weights`, shapes `[n, charts]` and `[m, charts]`.
-        width: Of the Gaussian, in the points' units.
+        weights: `chart_weights` of x and y, shapes `[n, charts]` and `[m, charts]`.
+        width: Width of the Gaussian, in the points' units.
 
     Returns:
         The kernel, float64 `[n, m]`.
@@ -135,7 +134,7 @@ def atlas_kernel(
     kernel = np.zeros((len(points[0]), len(points[1])))
     for chart in range(len(atlas.centres)):
         x, y = (np.flatnonzero(side[:, chart]) for side in weights)
-        # scikit-learn computes no distances of empty sets.
+        # scikit-learn raises an error for empty sets.
         if not len(x) or not len(y):
             continue
         inside = [

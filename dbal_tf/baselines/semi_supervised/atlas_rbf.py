@@ -1,7 +1,7 @@
-"""AtlasRBF: a support vector machine whose kernel follows the unlabelled images.
+"""AtlasRBF: a support vector machine whose kernel is learned from unlabelled images.
 
 A reconstruction from a partial description: the authors' code and the settings
-of their experiments are not public, and the kernel here is built after the text.
+of their experiments are not public, so the kernel follows the text of the paper.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
 from dbal_tf.core import InputError
 
-# The paper's widths are not known; the medians give the order of magnitude only.
-_FACTORS = (0.25, 0.5, 1.0)  # of the median distances, as widths
+# The paper's widths are not known; the median distances give only the order of magnitude.
+_FACTORS = (0.25, 0.5, 1.0)  # candidates for the widths, as multiples of median distances
 _BLOCK = 2000  # images that are predicted at once
 
 
@@ -33,19 +33,19 @@ _BLOCK = 2000  # images that are predicted at once
 class AtlasRbf:
     """A reconstruction of AtlasRBF from a partial description.
 
-    An atlas of affine charts is learned from all images, labelled or not, after
-    a projection on principal components. Images are alike if they lie near
-    the same charts, and near each other within them. The widths of the kernel and
-    C are those with the lowest validation error.
+    Labelled and unlabelled images are projected on principal components, and an atlas of
+    affine charts is learned from them. Images are similar if they lie near the same charts
+    and near each other within these. The widths of the kernel and the SVM's C are those
+    with the lowest validation error.
 
     Pitelis, Russell and Agapito, "Semi-Supervised Learning Using an Unsupervised
     Atlas", ECML PKDD 2014: 3.68 % at 1,000 labels of MNIST.
 
     Attributes:
-        components: Principal components that are kept.
-        num_charts: Charts to begin with.
-        dimension: Of each chart, less than `components`.
-        num_neighbors: Nearest neighbours that follow a point into its chart.
+        components: Number of principal components.
+        num_charts: Initial number of charts.
+        dimension: Dimension of each chart, less than `components`.
+        num_neighbors: Number of nearest neighbours whose charts a point joins.
         rounds: Rounds of assigning points and fitting charts.
         costs: Candidates for C.
     """
@@ -59,17 +59,17 @@ class AtlasRbf:
 
     @classmethod
     def faithful(cls) -> "AtlasRbf":
-        """More charts and rounds; the paper's own numbers are not known."""
+        """Returns settings with more charts and rounds; the paper's numbers are not known."""
         return cls(100, 400, 20, 5, 30, (1, 10, 100))
 
     @classmethod
     def light(cls) -> "AtlasRbf":
-        """About ten minutes for 60,000 images of MNIST."""
+        """Returns settings that take about ten minutes for 60,000 images of MNIST."""
         return cls(50, 200, 15, 5, 10, (1, 10, 100))
 
     @classmethod
     def tiny(cls) -> "AtlasRbf":
-        """Seconds for a thousand digits."""
+        """Returns settings that take seconds for a thousand digits."""
         return cls(30, 12, 8, 5, 5, (1, 10))
 
     def fit(
@@ -98,17 +98,17 @@ class AtlasRbf:
                 "one for each principal component; lower their number or give larger images."
             )
         session.say("AtlasRBF: a reconstruction from a partial description")
-        # Fewer dimensions make every distance to a chart cheaper.
+        # With fewer dimensions, distances to charts are cheaper.
         pca = PCA(self.components, svd_solver="covariance_eigh").fit(rows)
         points = pca.transform(rows)
         kept = session.stage("atlas_rbf_charts", lambda: self._charts(points, seed))
         atlas = Atlas(kept["centres"], kept["bases"])
         squared = atlas.squared_distances(points[:2000]).min(axis=1)
-        # Not 0, which would be no width, where all points lie in their charts.
+        # 1e-12, because the width must not be 0 if all points lie in their charts.
         chart_width = float(np.sqrt(np.median(squared) + 1e-12))
         width = float(np.sqrt(typical_squared_distance(atlas.coordinates(points, 0))))
         labelled_points = points[: len(labelled)]
-        # The machine and its scale stand in until the widths are chosen.
+        # The SVM and its scale are placeholders until the widths are chosen.
         start = AtlasRbfPredictor(pca, atlas, labelled_points, chart_width, width, SVC(), 1.0)
         best = self._choose(start, labelled.classes, validation)
         session.choose(cost=best.machine.C, chart_width=best.chart_width, width=best.width)
@@ -147,15 +147,15 @@ class AtlasRbf:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AtlasRbfPredictor:
-    """A support vector machine with the atlas's kernel.
+    """A fitted AtlasRBF: a support vector machine with the atlas's kernel.
 
     Attributes:
         pca: The projection of the pixels.
         atlas: The charts.
         points: The labelled images, projected, shape `[l, components]`.
-        chart_width: Width of the weights of charts.
+        chart_width: Width of the charts' weights.
         width: Width of the kernel within a chart.
-        machine: Fitted to the kernel of the labelled images.
+        machine: The SVM, fitted to the kernel of the labelled images.
         scale: Factor of the margins in the softmax.
     """
 
@@ -168,7 +168,7 @@ class AtlasRbfPredictor:
     scale: float
 
     def kernel(self, others: np.ndarray) -> np.ndarray:
-        """Returns the kernel of projected images `[n, components]` with the labelled ones."""
+        """Returns the kernel of projected images `[n, components]` and labelled images."""
         weights = [
             chart_weights(self.atlas.squared_distances(side), self.chart_width)
             for side in (others, self.points)
@@ -189,6 +189,6 @@ class AtlasRbfPredictor:
 
 
 def _margins(machine: SVC, kernel: np.ndarray) -> np.ndarray:
-    """Returns one margin per class, `[n, c]`; scikit-learn gives one for two classes."""
+    """Returns one margin per class, `[n, c]`; scikit-learn returns only one for two classes."""
     margins = machine.decision_function(kernel)
     return margins if margins.ndim == 2 else np.stack([-margins, margins], axis=1)

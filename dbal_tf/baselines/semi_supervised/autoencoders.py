@@ -1,4 +1,4 @@
-"""Autoencoders of one layer, which learn features from unlabelled images."""
+"""Single-layer autoencoders, which learn features from unlabelled images."""
 
 from collections.abc import Callable
 
@@ -11,22 +11,22 @@ from dbal_tf.baselines.semi_supervised.session import Session
 
 
 class TiedAutoencoder(keras.layers.Layer):
-    """Encoder h = f(x W + b) and decoder sigm(h W' + c) with one matrix of weights.
+    """An encoder h = f(x W + b) and a decoder sigm(h W' + c) with tied weights W.
 
-    Calling the layer encodes.
+    Calling the layer encodes inputs.
 
     Args:
-        inputs: Values of an input.
-        units: Hidden units.
-        seed: Of the initial weights.
-        activation: f, a name of Keras.
+        inputs: Number of values of an input.
+        units: Number of hidden units.
+        seed: Seed of the initial weights.
+        activation: The activation f, a name in Keras.
     """
 
     def __init__(self, inputs: int, units: int, seed: int, activation: str) -> None:
         super().__init__()
         glorot = keras.initializers.GlorotUniform(seed)
         self.activation = keras.activations.get(activation)
-        # Also the decoder's, as Rifai et al. have it; Lee does not say if his are tied.
+        # Shared with the decoder, as in Rifai et al.; Lee does not say if his are tied.
         self.kernel = self.add_weight(shape=[inputs, units], initializer=glorot)
         self.bias = self.add_weight(shape=[units], initializer="zeros")
         self.decoder_bias = self.add_weight(shape=[inputs], initializer="zeros")
@@ -42,26 +42,26 @@ class TiedAutoencoder(keras.layers.Layer):
 
 
 def reconstruction_loss(inputs_nd: tf.Tensor, logits_nd: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over images of the cross-entropy summed over pixels, nats."""
+    """Returns the cross-entropy in nats, summed over pixels, averaged over images."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=inputs_nd, logits=logits_nd)
-    # Summed over pixels: the weights of the penalties are relative to nats per image.
+    # Summed over pixels, because the weights of the penalties refer to nats per image.
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
 
 
 def denoising_loss(
     autoencoder: TiedAutoencoder, inputs_nd: tf.Tensor, rate: float, seed: int, step: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the loss of reconstructing images from a part of their pixels.
+    """Returns the loss of reconstructing images from a random subset of their pixels.
 
-    Pixels and hidden units are set to zero at random; those that are kept are
-    divided by 1 - rate, so that the code of a whole image has the same mean.
+    Pixels and hidden units are set to zero at random. The others are divided by
+    1 - rate, so that the mean code equals that of the whole image.
 
     Args:
         autoencoder: The autoencoder.
         inputs_nd: Images, shape `[n, d]`.
         rate: Probability that a pixel, or a hidden unit, is set to zero.
-        seed: Of the fit.
-        step: The number of the step, int64 scalar.
+        seed: Seed of the fit.
+        step: Index of the training step, int64 scalar.
     """
     drop = tf.nn.experimental.stateless_dropout
     code_nh = autoencoder(drop(inputs_nd, rate, batches.key(seed, step, 1)))
@@ -72,8 +72,8 @@ def denoising_loss(
 def jacobian_norm(kernel_dh: tf.Tensor, code_nh: tf.Tensor) -> tf.Tensor:
     """Returns |J|^2, the squared Frobenius norm of an encoder's Jacobian, `[n]`.
 
-    For h = sigm(x W + b) it is sum_j a_j^2 |W_j|^2 with the slopes a = h (1 - h), so
-    that the Jacobian itself, `[n, h, d]`, is not needed.
+    For h = sigm(x W + b) it is sum_j a_j^2 |W_j|^2, with the slopes a = h (1 - h). The
+    Jacobian itself, `[n, h, d]`, is not computed.
 
     Args:
         kernel_dh: W, shape `[d, h]`.
@@ -83,7 +83,7 @@ def jacobian_norm(kernel_dh: tf.Tensor, code_nh: tf.Tensor) -> tf.Tensor:
 
 
 def jacobian_change(kernel_dh: tf.Tensor, code_nh: tf.Tensor, moved_nh: tf.Tensor) -> tf.Tensor:
-    """Returns |J - J'|^2, how much the Jacobian differs between two codes, `[n]`."""
+    """Returns |J - J'|^2, the squared difference of the Jacobians at two codes, `[n]`."""
     return _squared_norm(kernel_dh, slopes(code_nh) - slopes(moved_nh))
 
 
@@ -107,19 +107,19 @@ def contractive_loss(
 ) -> tf.Tensor:
     """Returns the loss of the contractive autoencoder of second order (CAE+H).
 
-    reconstruction + contraction |J(x)|^2 + curvature |J(x) - J(x + noise e)|^2 with
-    one e ~ N(0, 1) for each image; the last term stands for the Hessian.
+    reconstruction + contraction |J(x)|^2 + curvature |J(x) - J(x + noise e)|^2, with
+    one e ~ N(0, 1) per image; the last term approximates the norm of the Hessian.
 
     Args:
-        autoencoder: With sigmoid units.
+        autoencoder: An autoencoder with sigmoid units.
         inputs_nd: Images, shape `[n, d]`.
-        contraction: Weight of the Jacobian.
-        curvature: Weight of its change.
+        contraction: Weight of the Jacobian's norm.
+        curvature: Weight of the Jacobian's change.
         noise: Standard deviation of the noise, in units of the pixels.
         key: Seed of the noise, int64 `[2]`.
     """
     kernel_dh, code_nh = autoencoder.kernel.value, autoencoder(inputs_nd)
-    # One sample is enough: its noise averages out over the images and steps.
+    # One sample per image is enough: the noise averages out over images and steps.
     moved_nd = inputs_nd + noise * tf.random.stateless_normal(tf.shape(inputs_nd), key)
     change_n = jacobian_change(kernel_dh, code_nh, autoencoder(moved_nd))
     penalty_n = contraction * jacobian_norm(kernel_dh, code_nh) + curvature * change_n
@@ -138,18 +138,18 @@ def pretrain(
     seed: int,
     session: Session,
 ) -> None:
-    """Trains an autoencoder by Adam with a rate that falls to zero.
+    """Trains an autoencoder with Adam and a learning rate that falls to zero.
 
     Args:
-        name: Of the part of the fit.
-        autoencoder: What is trained.
-        loss: `loss(batch_nd, step)`.
-        inputs_nd: What it learns to reconstruct, 0 to 1, shape `[n, d]`.
-        steps: Training steps.
-        batch: Inputs of a step.
-        learning_rate: The first rate.
-        seed: Of the batches.
-        session: Of the fit.
+        name: Name of this part of the fit.
+        autoencoder: The autoencoder.
+        loss: The loss function, called as `loss(batch_nd, step)`.
+        inputs_nd: Values to reconstruct, 0 to 1, shape `[n, d]`.
+        steps: Number of training steps.
+        batch: Batch size.
+        learning_rate: Initial learning rate.
+        seed: Seed of the batches.
+        session: Session of the fit.
     """
     optimizer = loops.cosine_adam(learning_rate, steps)
     optimizer.build(autoencoder.trainable_variables)

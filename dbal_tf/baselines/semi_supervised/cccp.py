@@ -1,18 +1,18 @@
-"""The objective of a transductive support vector machine, and how it is minimised.
+"""The objective of a transductive support vector machine, and its minimisation.
 
-One linear function per class, f_c(x) = w_c . (phi(x) - m) + r_c, where m is the mean of
-the unlabelled features, so that f_c has the mean r_c on them: the balance constraint
-holds for all weights and needs no multiplier. With H(z) = max(0, 1 - z),
+There is one linear function per class, f_c(x) = w_c . (phi(x) - m) + r_c. m is the mean of
+the unlabelled features, so the mean of f_c on them is r_c: the balance constraint holds
+for all weights and needs no multiplier. With H(z) = max(0, 1 - z), the objective is
 
     J(w) = sum_c 1/2 |w_c|^2 + C sum_labelled H(y_c f_c)^2
          + C* sum_unlabelled R(f_c) + R(-f_c),     R(z) = min(H(z)^2, (1 - s)^2).
 
-R is the ramp: a concave function of the convex H(z)^2. The concave-convex procedure
-replaces it by its tangent at the present weights, H(z)^2 where z > s and a constant
-elsewhere. The tangent is never below R, so minimising it never raises J.
+R is the ramp loss: a concave function of the convex H(z)^2. The concave-convex procedure
+(CCCP) replaces R by its tangent at the current weights: H(z)^2 where z > s, and a constant
+elsewhere. The tangent is never below R, so minimising it never increases J.
 
-Collobert, Sinz, Weston and Bottou, "Large Scale Transductive SVMs", JMLR 2006, where
-H is not squared. The square makes each convex problem smooth.
+Collobert, Sinz, Weston and Bottou, "Large Scale Transductive SVMs", JMLR 2006. They do
+not square H; here, the square makes each convex problem smooth.
 """
 
 import dataclasses
@@ -23,14 +23,14 @@ import scipy.optimize
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """What weights are found for.
+    """The data of the optimisation problem.
 
     Attributes:
-        labelled: Features less the mean m, shape `[l, d]`.
+        labelled: Features of the labelled images minus the mean m, shape `[l, d]`.
         signs: 1 for an image's class and -1 for the others, shape `[l, c]`.
-        unlabelled: Features less the mean m, shape `[u, d]`.
-        offsets: The means r that the constraint demands, shape `[c]`.
-        ramp: s, above -1 and at most 0.
+        unlabelled: Features of the unlabelled images minus the mean m, shape `[u, d]`.
+        offsets: The means r that the balance constraint requires, shape `[c]`.
+        ramp: The ramp's s, above -1 and at most 0.
     """
 
     labelled: np.ndarray
@@ -42,11 +42,11 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What an image's loss is multiplied by.
+    """The factors of the images' losses.
 
     Attributes:
         labelled: C.
-        unlabelled: C*; with 0, only the labelled images are trained on.
+        unlabelled: C*; 0: only the labelled images are used.
     """
 
     labelled: float
@@ -54,16 +54,16 @@ class Costs:
 
     @classmethod
     def of(cls, problem: Problem, cost: float, weight: float) -> "Costs":
-        """Returns C and C* = weight C l / u: all together weigh `weight` times as much."""
+        """Returns C and C* = weight C l / u, so that C* u = weight * C l."""
         return cls(cost, weight * cost * len(problem.labelled) / len(problem.unlabelled))
 
 
 def functions(
     features_nd: np.ndarray, weights_dc: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
-    """Returns f, float64 `[n, c]`; the product is in the features' float type."""
-    # The large product in float32 for time and memory, what follows in float64: the line
-    # search of L-BFGS compares objectives that hardly differ.
+    """Returns f, float64 `[n, c]`; the product has the features' float type."""
+    # The large product is in float32, which saves time and memory. The rest is in float64,
+    # because the line search of L-BFGS compares objectives that hardly differ.
     product = features_nd @ weights_dc.astype(features_nd.dtype)
     return product.astype(np.float64) + offsets
 
@@ -74,7 +74,7 @@ def objective(problem: Problem, costs: Costs, weights_dc: np.ndarray) -> float:
     Args:
         problem: The data.
         costs: C and C*.
-        weights_dc: Of all classes, float64.
+        weights_dc: Weights of all classes, float64.
     """
     labelled = functions(problem.labelled, weights_dc, problem.offsets) * problem.signs
     total = 0.5 * np.sum(weights_dc**2) + costs.labelled * np.sum(_hinge(labelled) ** 2)
@@ -89,22 +89,22 @@ def objective(problem: Problem, costs: Costs, weights_dc: np.ndarray) -> float:
 def convex_round(
     problem: Problem, costs: Costs, weights_dc: np.ndarray, iterations: int
 ) -> np.ndarray:
-    """Returns the weights after a round: a tangent is taken and minimised by L-BFGS.
+    """Returns the weights after one CCCP round, which minimises the tangent by L-BFGS.
 
     Args:
         problem: The data.
         costs: C and C*.
-        weights_dc: Where the tangent is taken, float64.
-        iterations: Of L-BFGS, at most.
+        weights_dc: The current weights, at which the tangent is taken, float64.
+        iterations: Maximum number of iterations of L-BFGS.
 
     Returns:
-        Weights, float64 `[d, c]`, whose J is not higher. If rounding would
-        raise it, the weights that were given.
+        Weights, float64 `[d, c]`, for which J is not higher. If rounding would
+        increase J, these are the weights that were given.
     """
     active = None
     if costs.unlabelled:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
-        # Elsewhere the tangent is flat: an image far on one side is not pulled to the other.
+        # Elsewhere the tangent is flat, so it does not pull images from the far other side.
         active = (f > problem.ramp, -f > problem.ramp)
 
     def tangent(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -116,7 +116,7 @@ def convex_round(
         weights_dc.ravel(),
         jac=True,
         method="L-BFGS-B",
-        # Twice SciPy's memory of 10 steps costs little beside a product with all features.
+        # Memory of 20 steps, twice SciPy's default: it is cheap compared to the products.
         options={"maxiter": iterations, "maxcor": 20},
     )
     better = found.x.reshape(weights_dc.shape)
@@ -130,7 +130,7 @@ def _tangent(
     weights_dc: np.ndarray,
     active: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[float, np.ndarray]:
-    """Returns the convex objective, less its constants, and its gradient `[d, c]`."""
+    """Returns the convex objective without its constants, and its gradient `[d, c]`."""
     slack = _hinge(functions(problem.labelled, weights_dc, problem.offsets) * problem.signs)
     value = 0.5 * np.sum(weights_dc**2) + costs.labelled * np.sum(slack**2)
     slopes = -2 * costs.labelled * slack * problem.signs

@@ -1,4 +1,4 @@
-"""Deep generative models, M1 + M2: a class is a hidden cause of an image."""
+"""Deep generative models M1 + M2: the class is a latent variable of an image."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -14,19 +14,19 @@ from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
 
 _BLOCK = 5000  # images that are encoded at once
-_LIVE = 0.1  # standard deviation of a latent mean over images, below which it tells nothing
-_PROBE = 1000  # images that it is taken of
+_LIVE = 0.1  # minimum standard deviation over images of an informative latent mean
+_PROBE = 1000  # images over which this standard deviation is computed
 
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """How long and how fast a model is trained.
+    """The training schedule of one model.
 
     Attributes:
-        steps: Number of steps.
-        batch: Unlabelled images in a step.
-        rate: Learning rate of Adam at the start.
-        last_rate: At the end; between them it falls linearly.
+        steps: Number of training steps.
+        batch: Unlabelled images per step.
+        rate: Initial learning rate of Adam.
+        last_rate: Final learning rate; the rate falls linearly to it.
     """
 
     steps: int
@@ -37,28 +37,28 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Dgn:
-    """M1, a variational autoencoder, then M2 on its latent values.
+    """M1, a variational autoencoder, followed by M2 on M1's latent values.
 
-    M1 learns from all images. M2 takes values z1 drawn from q(z1|x), anew in
-    each step, and maximises per image
+    M1 learns from all images. In each step, M2 draws new values z1 from q(z1|x). It
+    maximises, per image,
 
         N_l / N mean L(z1, y) + N_u / N mean U(z1) + alpha mean log q(y|z1)
         - |weights|^2 / (2 N),
 
-    which is the paper's objective with the factor beta = alpha N / N_l of the
-    last term, divided by N. Predictions are q(y|z1) at the mean of z1.
+    which is the paper's objective divided by N, where the classifier's term has the
+    factor beta = alpha N / N_l. Predictions are q(y|z1) at the mean of z1.
 
     Kingma, Rezende, Mohamed and Welling, "Semi-Supervised Learning with Deep
     Generative Models", NIPS 2014: 2.40 % at 1,000 labels of MNIST.
 
     Attributes:
         hidden1: Units of the hidden layers of M1's networks.
-        hidden2: Of M2's networks.
-        latent: Dimensions of z1 and of z.
+        hidden2: Units of the hidden layers of M2's networks.
+        latent: Number of dimensions of z1 and of z.
         alpha: Weight of the classifier's log-likelihood.
-        phase1: Training of M1.
-        phase2: Training of M2.
-        labelled_batch: Labelled images in a step of M2.
+        phase1: Training schedule of M1.
+        phase2: Training schedule of M2.
+        labelled_batch: Labelled images per step of M2.
     """
 
     hidden1: tuple[int, ...]
@@ -71,7 +71,7 @@ class Dgn:
 
     @classmethod
     def faithful(cls) -> "Dgn":
-        """The paper's networks and 3,000 epochs of M2; ten hours on two cores."""
+        """Returns the paper's networks and 3,000 epochs of M2; ten hours on two cores."""
         phase1 = Phase(150_000, 1000, 3e-4, 3e-4)
         # 3,000 epochs of 200 steps, each of 5 labelled and 245 other images.
         phase2 = Phase(600_000, 245, 3e-4, 3e-4)
@@ -79,14 +79,14 @@ class Dgn:
 
     @classmethod
     def light(cls) -> "Dgn":
-        """The paper's networks, fewer steps at higher rates; half an hour."""
+        """Returns the paper's networks, fewer steps, higher learning rates; half an hour."""
         phase1 = Phase(50_000, 200, 1e-3, 1e-4)
         phase2 = Phase(40_000, 200, 1e-3, 1e-4)
         return cls((500, 500), (500,), 50, 0.1, phase1, phase2, 50)
 
     @classmethod
     def tiny(cls) -> "Dgn":
-        """Seconds for a thousand digits."""
+        """Returns settings that take seconds for a thousand digits."""
         phase1, phase2 = Phase(400, 100, 3e-3, 1e-3), Phase(400, 50, 3e-3, 1e-3)
         return cls((64,), (64,), 12, 1.0, phase1, phase2, 25)
 
@@ -100,7 +100,7 @@ class Dgn:
     ) -> "DgnPredictor":
         """Learns from labelled and unlabelled images; see `System.fit`.
 
-        The validation images are only for the progress that is shown.
+        The validation images are used only to show progress.
         """
         least = max(self.phase1.batch, self.phase2.batch)
         num_classes = check(labelled, unlabelled, least)
@@ -109,12 +109,12 @@ class Dgn:
         m1 = M1(flat.shape[1], self.hidden1, self.latent, seed)
         self._train_m1(m1, flat, seed, session)
         means, log_variances = encode(m1, images)
-        # As the authors: a dimension whose mean hardly moves has collapsed to the prior.
+        # As in the authors' code: a dimension with a nearly constant mean has collapsed.
         live = np.flatnonzero(means[-_PROBE:].std(axis=0) > _LIVE)
-        # A model of few steps may have none; then all are kept.
+        # After few steps, all dimensions may be below the limit; then all are kept.
         live = live if live.size else np.arange(self.latent)
         session.say(f"dgn: M2 learns from {len(live)} of {self.latent} latent dimensions")
-        # Far from M1's seeds, which count up by layers.
+        # + 1000, because M1's seeds count up from `seed`.
         m2 = M2(len(live), self.hidden2, self.latent, num_classes, seed + 1000)
         predictor = DgnPredictor(m1, m2, live)
         values = tf.constant(means[:, live]), tf.constant(log_variances[:, live])
@@ -129,7 +129,7 @@ class Dgn:
             x = tf.cast(tf.gather(flat, rows), tf.float32) / 255
             drawn = tf.random.stateless_uniform([size, x.shape[1]], batches.key(seed, step, 1))
             noise = tf.random.stateless_normal([size, self.latent], batches.key(seed, step, 2))
-            # p(x|z1) is Bernoulli. Pixels drawn anew, as by the authors, not rounded once.
+            # p(x|z1) is Bernoulli: pixels are drawn in each step, as in the authors' code.
             return -tf.reduce_mean(m1.bound(tf.cast(drawn < x, tf.float32), noise))
 
         _train("dgn_m1", self.phase1, m1.networks, loss, count, session, dict)
@@ -143,14 +143,14 @@ class Dgn:
         seed: int,
         session: Session,
     ) -> None:
-        """Trains M2; the first rows of `values` are of the labelled images."""
+        """Trains M2; the first rows of `values` belong to the labelled images."""
         m2, count, num_labelled = predictor.m2, int(values[0].shape[0]), len(classes)
         onehot = tf.one_hot(classes, m2.num_classes)
 
         def draw(rows: tf.Tensor, step: tf.Tensor, site: int) -> tf.Tensor:
             mean, log_variance = (tf.gather(part, rows) for part in values)
             noise = tf.random.stateless_normal(tf.shape(mean), batches.key(seed, step, site))
-            # The authors train M2 on samples, too; on the means alone it overfits.
+            # The authors also train M2 on samples; trained only on the means, it overfits.
             return sampled(mean, log_variance, noise)
 
         def loss(step: tf.Tensor) -> tf.Tensor:
@@ -188,18 +188,18 @@ def m2_loss(
     share: float,
     alpha: float,
 ) -> tf.Tensor:
-    """Returns the negative objective of `Dgn` on a batch, without the weights' term.
+    """Returns the negative objective of `Dgn` on a batch, without the weights' penalty.
 
     Args:
         m2: The model.
         labelled: x `[l, inputs]`, one-hot classes `[l, c]` and noise `[l, latent]`.
         unlabelled: x `[u, inputs]` and noise `[u, latent]`.
-        share: N_l / N, of labelled images among all.
+        share: The share of labelled images, N_l / N.
         alpha: Weight of the classifier's log-likelihood.
     """
     x, onehot, _ = labelled
-    # The labelled bound does not contain q(y|x): without this term the classifier would learn
-    # nothing from labels.
+    # The labelled bound does not contain q(y|x). Without this term, the classifier would not
+    # learn from labels.
     cross_entropy = tf.nn.softmax_cross_entropy_with_logits(onehot, m2.classifier(x))
     return (
         -share * tf.reduce_mean(m2.bound(*labelled))
@@ -220,12 +220,12 @@ def encode(m1: M1, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DgnPredictor:
-    """The classifier of M2 on the means of M1.
+    """A fitted `Dgn`: the classifier of M2 on the means of M1.
 
     Attributes:
         m1: The autoencoder of pixels.
         m2: The model with classes.
-        live: The dimensions of z1 that M2 takes.
+        live: The dimensions of z1 that M2 uses.
     """
 
     m1: M1
@@ -251,16 +251,16 @@ def _train(
     session: Session,
     look: Callable[[], Mapping[str, float]],
 ) -> None:
-    """Minimises the loss of a step, with a standard normal prior on all weights.
+    """Minimises a loss, with a standard normal prior on all weights.
 
     Args:
-        name: Of the part.
+        name: Name of this part of the fit.
         phase: Steps and learning rates.
-        networks: What is trained.
-        loss: The mean loss per image, from the number of the step.
-        count: N, the number of images: the prior counts once for all of them.
-        session: Keeps the state.
-        look: Returns more measures to show.
+        networks: The networks to train.
+        loss: Returns the mean loss per image, given the index of the step.
+        count: N, the number of images; the prior's term is divided by it.
+        session: Session of the fit.
+        look: Returns further measures to show.
     """
     weights = [part for model in networks.values() for part in model.trainable_variables]
     optimizer = keras.optimizers.Adam(

@@ -4,8 +4,8 @@
     M2: p(y) p(z) p(z1|y, z), an autoencoder of M1's latent values with a class.
 
 Kingma, Rezende, Mohamed and Welling, "Semi-Supervised Learning with Deep Generative
-Models", NIPS 2014. Bounds are in nats, one per image; `noise` are standard
-normal values, which are given so that a bound is a function.
+Models", NIPS 2014. Bounds are in nats, one per image. `noise` are standard normal
+values; they are arguments, so that a bound is a deterministic function.
 """
 
 import math
@@ -13,15 +13,16 @@ import math
 import keras
 import tensorflow as tf
 
-# The authors start all weights of M2 with a deviation of 0.001, so that no class is likelier at
-# first. With output layers of Glorot's, a random decoder teaches the classifier its classes
-# before the labels do; hidden layers of so small weights learn slowly.
+# The authors initialise all weights of M2 with a standard deviation of 0.001, so that all
+# classes are equally likely at first. With Glorot output layers, a random decoder teaches the
+# classifier arbitrary classes before the labels do. Hidden layers use Glorot weights here,
+# because they learn slowly from such small ones.
 _SPREAD = 1e-3
 
 
 def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     """Returns KL(N(mean, variance) || N(0, 1)), summed over the last axis."""
-    # In closed form: an estimate from samples would add noise to the gradient.
+    # In closed form, because an estimate from samples would add noise to the gradient.
     terms = tf.exp(log_variance) + mean**2 - 1 - log_variance
     return 0.5 * tf.reduce_sum(terms, axis=-1)
 
@@ -40,14 +41,14 @@ def sampled(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Te
 def network(
     inputs: int, hidden: tuple[int, ...], outputs: int, seed: int, spread: float | None = None
 ) -> keras.Model:
-    """Returns a built network with softplus units and linear outputs.
+    """Returns a built network with softplus hidden layers and linear outputs.
 
     Args:
         inputs: Number of inputs.
         hidden: Units of the hidden layers.
         outputs: Number of outputs.
-        seed: Of the initial weights.
-        spread: Standard deviation of the output layer's initial weights; None: Glorot's.
+        seed: Seed of the initial weights.
+        spread: Standard deviation of the output layer's initial weights; None: Glorot.
     """
     layers = [
         keras.layers.Dense(
@@ -69,9 +70,9 @@ class M1:
 
     Args:
         pixels: Number of pixels.
-        hidden: Units of the hidden layers of either network.
-        latent: Dimensions of z1.
-        seed: Of the initial weights.
+        hidden: Units of the hidden layers of both networks.
+        latent: Number of dimensions of z1.
+        seed: Seed of the initial weights.
     """
 
     def __init__(self, pixels: int, hidden: tuple[int, ...], latent: int, seed: int) -> None:
@@ -80,7 +81,7 @@ class M1:
         self.networks = {"encoder": self.encoder, "decoder": self.decoder}
 
     def posterior(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns mean and log-variance of q(z1|x), `[n, latent]`, of pixels `[n, d]`."""
+        """Returns mean and log-variance of q(z1|x), `[n, latent]`, for pixels `[n, d]`."""
         mean, log_variance = tf.split(self.encoder(x), 2, axis=-1)
         return mean, log_variance
 
@@ -98,14 +99,14 @@ class M1:
 
 
 class M2:
-    """q(y|x), q(z|x, y) and p(x|y, z), where x are the values of M1.
+    """The networks q(y|x), q(z|x, y) and p(x|y, z), where x are latent values of M1.
 
     Args:
-        inputs: Dimensions of x.
+        inputs: Number of dimensions of x.
         hidden: Units of the hidden layers of each network.
-        latent: Dimensions of z.
-        num_classes: Classes c, all equally probable a priori.
-        seed: Of the initial weights.
+        latent: Number of dimensions of z.
+        num_classes: Number of classes c, all equally probable a priori.
+        seed: Seed of the initial weights.
     """
 
     def __init__(
@@ -145,12 +146,12 @@ class M2:
             noise: Shape `[n, latent]`.
         """
         count, classes = tf.shape(x)[0], self.num_classes
-        # All classes are tried, so that no gradient has to pass through a drawn class.
+        # Sums over all classes, so that no gradient has to pass through a sampled class.
         onehot = tf.repeat(tf.eye(classes), count, axis=0)
-        # One noise for all: what teaches the classifier is how the classes' bounds differ.
+        # The same noise for all: the classifier learns from differences of the bounds.
         each = self.bound(tf.tile(x, [classes, 1]), onehot, tf.tile(noise, [classes, 1]))
         bounds_nc = tf.transpose(tf.reshape(each, [classes, count]))
-        # No stop_gradient: the classifier learns from the bounds of the classes, and its
-        # probabilities weigh what each bound teaches.
+        # No stop_gradient: the classifier also learns from the bounds that its probabilities
+        # weight.
         log_probs = tf.nn.log_softmax(self.classifier(x))
         return tf.reduce_sum(tf.exp(log_probs) * (bounds_nc - log_probs), axis=-1)

@@ -1,4 +1,4 @@
-"""Embedding of neighbours: Weston, Ratle and Collobert, 2008."""
+"""Semi-supervised embedding of neighbours: Weston, Ratle and Collobert, 2008."""
 
 import dataclasses
 import functools
@@ -16,10 +16,10 @@ from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, erro
 
 
 def hinge_loss(outputs_nc: tf.Tensor, classes_n: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over images of sum over classes max(0, 1 - y_c f_c)^2.
+    """Returns the mean over images of sum_c max(0, 1 - y_c f_c)^2.
 
-    y_c is 1 for the image's class and -1 for the others. The square, which
-    Weston's text does not have, makes the loss smooth.
+    y_c is 1 for the image's class and -1 for the others. Weston et al. do not square the
+    hinge; the square makes the loss smooth.
 
     Args:
         outputs_nc: f, shape `[n, c]`.
@@ -37,16 +37,16 @@ def near_loss(first_nc: tf.Tensor, second_nc: tf.Tensor) -> tf.Tensor:
 
 def far_loss(first_nc: tf.Tensor, second_nc: tf.Tensor, margin: float) -> tf.Tensor:
     """Returns the mean of max(0, margin - |f_i - f_j|)^2 over pairs, `[n, c]` each."""
-    # The margin is what keeps neighbours' pull from moving all outputs to one point.
+    # The margin prevents all outputs from collapsing to one point.
     squared_n = tf.reduce_sum(tf.square(first_nc - second_nc), axis=-1)
-    # The root's slope at zero, where a pair is one image twice, is infinite.
+    # 1e-12, because the slope of the root is infinite at 0, for a pair of equal images.
     distances_n = tf.sqrt(squared_n + 1e-12)
     return tf.reduce_mean(tf.square(tf.nn.relu(margin - distances_n)))
 
 
 @dataclasses.dataclass(frozen=True)
 class EmbeddingPredictor:
-    """A network whose outputs are near for neighbours."""
+    """A fitted `Embedding`: a network whose outputs are close for neighbours."""
 
     network: keras.Model
 
@@ -58,10 +58,10 @@ class EmbeddingPredictor:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """A network that is trained on labels and on pairs of neighbouring images.
+    """A network trained on labels and on pairs of neighbouring images.
 
     The loss is hinge(labelled) + weight * (near(neighbours) + far(random pairs)),
-    on the network's outputs (EmbedO). Neighbours are those of the pixels, among
+    on the network's outputs (EmbedO). Neighbours are computed from pixels, among
     labelled and unlabelled images together. Weight and margin are chosen by the
     validation error.
 
@@ -69,14 +69,14 @@ class Embedding:
     embedding", ICML 2008. Their weight, margin and learning rate are not known.
 
     Attributes:
-        num_hidden: Units of the one hidden layer, tanh.
-        neighbors: k of the k nearest neighbours.
-        weights: Weights of the embedding to choose from.
-        margins: Margins to choose from.
-        steps: Training steps for each choice.
-        batch: Labelled images of a step.
-        pairs: Pairs of neighbours of a step, and as many random pairs.
-        learning_rate: Adam's first rate; it falls to zero.
+        num_hidden: Units of the single hidden layer, with tanh.
+        neighbors: Number k of nearest neighbours.
+        weights: Candidates for the weight of the embedding.
+        margins: Candidates for the margin.
+        steps: Training steps for each candidate.
+        batch: Labelled images per step.
+        pairs: Pairs of neighbours per step, and number of random pairs.
+        learning_rate: Initial learning rate of Adam; it falls to zero.
     """
 
     num_hidden: int = 200
@@ -90,17 +90,17 @@ class Embedding:
 
     @classmethod
     def faithful(cls) -> "Embedding":
-        """The paper's network of 50 hidden units; the rest as far as it is known."""
+        """Returns the paper's settings, as far as they are known, with 50 hidden units."""
         return cls(num_hidden=50, weights=(0.1, 1.0, 10.0), margins=(1.0, 3.0), steps=100000)
 
     @classmethod
     def light(cls) -> "Embedding":
-        """Minutes on MNIST."""
+        """Returns settings that take minutes on MNIST."""
         return cls(steps=8000)
 
     @classmethod
     def tiny(cls) -> "Embedding":
-        """Seconds on small digits."""
+        """Returns settings that take seconds on small digits."""
         return cls(30, 5, (1.0,), (1.0,), steps=300, pairs=32, learning_rate=3e-3)
 
     def fit(
@@ -113,27 +113,27 @@ class Embedding:
     ) -> EmbeddingPredictor:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, max(self.pairs, self.neighbors))
-        # No test images: with them in the graph the system would be transductive.
+        # No test images: with them in the graph, the system would be transductive.
         inputs_nd = np.concatenate([pixels(labelled.images), pixels(unlabelled)])
-        # The graph takes a minute on MNIST, and all choices of weight and margin share it.
+        # The graph takes a minute on MNIST; all candidates share it.
         kept = session.stage("neighbors", lambda: {"rows": nearest(inputs_nd, self.neighbors)})
         fitted = []
         for weight, margin in itertools.product(self.weights, self.margins):
-            # The same first weights for all, so that only weight and margin differ.
+            # The same initial weights for all, so that only weight and margin differ.
             network = perceptron(inputs_nd.shape[1], self.num_hidden, count, "tanh", seed)
             step = _Step(self, network, inputs_nd, labelled.classes, kept["rows"], seed)
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))
             session.train(name, self.steps, run, step.state)
             fitted.append((weight, margin, EmbeddingPredictor(network)))
-        # By the error and not the loss: losses with other weights cannot be compared.
+        # By the error, because losses with different weights cannot be compared.
         weight, margin, best = min(fitted, key=lambda tried: error(tried[-1], validation))
         session.choose(weight=weight, margin=margin)
         return best
 
 
 class _Step:
-    """One training step: labelled images, pairs of neighbours, random pairs."""
+    """A training step on labelled images, pairs of neighbours and random pairs."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class _Step:
         self.state = {"network": network, "optimizer": self._optimizer}
 
     def __call__(self, now: tf.Tensor, weight: float, margin: float) -> dict[str, tf.Tensor]:
-        """Does step `now`."""
+        """Runs step `now` and returns its loss."""
         labelled, pairs = self._system.batch, self._system.pairs
         rows = self._rows(now)
 
@@ -160,8 +160,8 @@ class _Step:
             found = self._network(tf.gather(self._inputs_nd, rows), training=True)
             own, here, near, far = tf.split(found, [labelled, pairs, pairs, pairs])
             classes = tf.gather(self._classes_n, rows[:labelled])
-            # The authors take the terms in turn, a pair at a time; batches are faster. On
-            # linear outputs: probabilities would be smoothed too much.
+            # The authors alternate between the terms, one pair at a time; batches are faster.
+            # On linear outputs, because probabilities would be smoothed too much.
             embedding = near_loss(here, near) + far_loss(here, far, margin)
             return hinge_loss(own, classes) + weight * embedding
 
@@ -169,19 +169,19 @@ class _Step:
         return {"loss": loops.descend(self._optimizer, variables, loss)}
 
     def _rows(self, now: tf.Tensor) -> tf.Tensor:
-        """Returns rows of the inputs: labelled, images, their neighbours, others."""
+        """Returns rows: labelled images, any images, their neighbours, random images."""
         system, (count, width) = self._system, self._neighbors_nk.shape
         own = loops.draw(self._seed, now, 0, len(self._classes_n), system.batch)
         here = loops.draw(self._seed, now, 1, count, system.pairs)
         column = loops.draw(self._seed, now, 2, width, system.pairs)
         near = tf.gather_nd(self._neighbors_nk, tf.stack([here, column], axis=1))
-        # Any others: among tens of thousands of images hardly any pair are neighbours.
+        # Any images: among tens of thousands, random pairs are hardly ever neighbours.
         far = loops.draw(self._seed, now, 3, count, system.pairs)
         return tf.concat([own, here, near, far], axis=0)
 
 
 def nearest(inputs_nd: np.ndarray, count: int) -> np.ndarray:
-    """Returns the rows of the nearest others of each point, int32 `[n, count]`."""
+    """Returns the rows of each point's nearest neighbours, int32 `[n, count]`."""
     found = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(inputs_nd)
-    # Called without points, it leaves out a point itself, but not its copies.
+    # Called without points, it excludes the point itself, but not its copies.
     return found.kneighbors(return_distance=False).astype(np.int32)

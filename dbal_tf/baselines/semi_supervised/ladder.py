@@ -1,4 +1,4 @@
-"""The ladder network: each layer learns to remove noise, helped by the layer above.
+"""The ladder network: each layer learns to remove noise, using the layer above.
 
 Reference: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-Supervised Learning
 with Ladder Networks", NIPS 2015.
@@ -26,25 +26,24 @@ from dbal_tf.seeds import seed_for
 class Ladder:
     """The ladder network, or its Gamma-model, on a multilayer perceptron.
 
-    The loss is cross-entropy on labelled images, with noise in every layer, plus
-    for each decoded layer a weight times the mean over unlabelled images and
-    units of (z - denoised z)^2, where z is the layer's normalised pre-activation
-    without noise. The Gamma-model decodes the topmost layer alone.
+    The loss is the cross-entropy on labelled images, with noise in every layer, plus a
+    weighted denoising cost for each decoded layer: the mean over unlabelled images and
+    units of (z - denoised z)^2, where z is the layer's normalised pre-activation without
+    noise. The Gamma-model decodes only the topmost layer.
 
     Attributes:
-        denoising: Weight of each decoded layer, from the top down. One: the
-            Gamma-model. As many as layers and one more, for the pixels: the full
-            ladder.
-        units: Of the hidden layers.
+        denoising: Weight of each decoded layer, from the top down. One weight gives the
+            Gamma-model; one for each layer and one for the pixels give the full ladder.
+        units: Units of the hidden layers.
         noise: Standard deviation of the noise on pixels and pre-activations.
         steps: Training steps.
-        hold: Steps before the learning rate falls, linearly to 0.
-        rate: Learning rate of Adam at first.
+        hold: Steps before the learning rate falls linearly to 0.
+        rate: Initial learning rate of Adam.
         labelled_batch: Labelled images per step.
         unlabelled_batch: Unlabelled images per step.
     """
 
-    # The authors' weight for 1,000 labels; they take 0.5 for 100 labels and 2 for all.
+    # The authors' weight for 1,000 labels; they use 0.5 for 100 labels and 2 for all labels.
     denoising: tuple[float, ...] = (10.0,)
     units: tuple[int, ...] = (1000, 500, 250, 250, 250)
     noise: float = 0.3
@@ -67,7 +66,7 @@ class Ladder:
         """Returns the authors' settings for 1000 labels.
 
         Args:
-            full: Whether all layers are decoded, or the topmost alone.
+            full: Whether all layers are decoded, or only the topmost.
         """
         if full:
             return cls(denoising=(0.1, 0.1, 0.1, 0.1, 0.1, 20.0, 2000.0), noise=0.2)
@@ -75,7 +74,7 @@ class Ladder:
 
     @classmethod
     def light(cls, full: bool = False) -> "Ladder":
-        """Returns a sixth of the steps."""
+        """Returns the authors' settings with a sixth of the steps."""
         return dataclasses.replace(cls.faithful(full), steps=15_000, hold=6_000)
 
     @classmethod
@@ -104,20 +103,20 @@ class Ladder:
         The validation images are not used: no hyper-parameter is chosen.
         """
         num_classes = check(labelled, unlabelled, self.unlabelled_batch)
-        # The authors' unlabelled images are all images, those with labels too.
+        # The authors' unlabelled images include those with labels.
         everything = np.concatenate([labelled.images, unlabelled])
         widths = [int(np.prod(labelled.images.shape[1:])), *self.units, num_classes]
         start = seed_for(seed, 0, 0, "weights")
         mlp = Mlp(widths[0], widths[1:], start, scale_hidden=False)
-        # Seeds of the decoder follow those of the encoder's layers, so that none is used twice.
+        # The decoder's seeds follow those of the encoder's layers, so that no seed is reused.
         decoder = Decoder(widths, len(self.denoising), start + len(widths))
-        # The authors hold the rate and let it fall to 0 in the last third.
+        # The authors keep the learning rate constant, and let it fall to 0 in the last third.
         optimizer = keras.optimizers.Adam(HoldThenLinear(self.rate, self.hold, self.steps))
         optimizer.build(mlp.trainable_variables + decoder.trainable_variables)
         step = self._step(mlp, decoder, optimizer, labelled, everything, seed)
         state = {"mlp": mlp, "decoder": decoder, "optimizer": optimizer}
         session.train("ladder", self.steps, loops.compiled(step), state)
-        # Statistics gathered while training would include the noise, which predictions lack.
+        # Statistics from training would include the noise; predictions have no noise.
         mlp.settle(everything)
         return MlpPredictor(mlp)
 
@@ -130,10 +129,10 @@ class Ladder:
         everything: np.ndarray,
         seed: int,
     ) -> loops.Step:
-        """Returns the function of a training step."""
+        """Returns the function that runs a training step."""
         images, classes = tf.constant(pixels(labelled.images)), tf.constant(labelled.classes)
         pool = tf.constant(everything.reshape(len(everything), -1))
-        # With fewer labels than a batch, all of them are in every step.
+        # If there are fewer labels than a batch, each step uses all of them.
         first = min(self.labelled_batch, len(labelled))
         seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "noise")]
         variables = mlp.trainable_variables + decoder.trainable_variables
@@ -141,11 +140,11 @@ class Ladder:
         def step(number: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seeds[0], number, len(labelled), first)
             others = batches.rows(seeds[1], number, len(everything), self.unlabelled_batch)
-            # Kept as bytes: as floats 60,000 images take four times the memory.
+            # Stored as bytes: floats would take four times the memory.
             unlabelled = tf.cast(tf.gather(pool, others), tf.float32) / 255
 
             def noise(layer: int, values: tf.Tensor) -> tf.Tensor:
-                # A layer is a site of its own, so no two layers share their noise.
+                # Each layer is a separate site, so no two layers share their noise.
                 key = batches.key(seeds[2], number, layer)
                 return self.noise * tf.random.stateless_normal(tf.shape(values), key)
 
@@ -156,7 +155,7 @@ class Ladder:
                         tf.gather(classes, rows), logits[:first]
                     )
                 )
-                # The noisy softmax, not the clean one: the decoder must not see its target.
+                # The noisy softmax, because the decoder must not see its target.
                 probs = tf.nn.softmax(logits[first:])
                 costs = denoising_costs(decoder, clean(mlp, unlabelled), noisy, probs)
                 pairs = zip(self.denoising, costs, strict=True)
@@ -169,12 +168,12 @@ class Ladder:
 
 
 class Level(NamedTuple):
-    """A layer without noise: what its denoised units are compared with.
+    """A layer without noise, the target of denoising.
 
     Attributes:
-        values: Normalised pre-activations z, `[n, d]`; those of layer 0 are pixels.
-        mean: That z was normalised by, `[1, d]`; 0 for pixels.
-        deviation: That z was normalised by, `[1, d]`; 1 for pixels.
+        values: Normalised pre-activations z, `[n, d]`; pixels in layer 0.
+        mean: Mean by which z was normalised, `[1, d]`; 0 for pixels.
+        deviation: Standard deviation by which z was normalised, `[1, d]`; 1 for pixels.
     """
 
     values: tf.Tensor
@@ -183,21 +182,21 @@ class Level(NamedTuple):
 
 
 class Decoder(keras.layers.Layer):
-    """The weights of the way down.
+    """The weights of the decoder.
 
     Args:
         widths: Units of each layer of the encoder, from the pixels to the classes.
-        depth: How many layers are decoded, from the top.
-        seed: Of the initial weights.
+        depth: Number of decoded layers, from the top.
+        seed: Seed of the initial weights.
     """
 
     def __init__(self, widths: Sequence[int], depth: int, seed: int) -> None:
         super().__init__()
         down = list(widths)[::-1]
-        # The authors begin with a slope of 1 in both sigmoids and with all else 0.
+        # The authors start with a slope of 1 in both sigmoids and 0 everywhere else.
         start = np.zeros((10, 1), np.float32)
         start[[1, 6]] = 1
-        # The top needs no kernel: its signal is the softmax itself.
+        # The topmost layer needs no kernel: its signal is the softmax.
         self.combinations, self.kernels = [], []
         for level, width in enumerate(down[:depth]):
             weights = self.add_weight((10, width), "zeros")
@@ -214,22 +213,22 @@ def corrupted(
     unlabelled: tf.Tensor,
     noise: Callable[[int, tf.Tensor], tf.Tensor],
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Returns what the encoder computes with noise.
+    """Returns the logits and pre-activations of the encoder with noise.
 
     Args:
         mlp: The encoder.
         labelled: Pixels, `[m, d]`.
         unlabelled: Pixels, `[n, d]`.
-        noise: Returns noise of the shape of a layer's values, by the layer's
-            number; 0 are the pixels.
+        noise: Returns noise for a layer, given the layer's number (0 for the pixels)
+            and its values.
 
     Returns:
-        Logits, `[m + n, c]`, and for each layer, from the pixels to the classes,
-        the noisy normalised pre-activations of the unlabelled images.
+        Logits, `[m + n, c]`, and the noisy normalised pre-activations of the unlabelled
+        images in each layer, from the pixels to the classes.
     """
     first = tf.shape(labelled)[0]
-    # The authors' labelled halves have their own statistics, which is about the same for
-    # labels drawn at random; those that were chosen would be learnt otherwise than predicted.
+    # The authors normalise labelled images by their own statistics. This is about the same for
+    # random labels. For acquired ones, it would make training differ from prediction.
     by_unlabelled = by_rest(first)
     inputs = tf.concat([labelled, unlabelled], axis=0)
     inputs += noise(0, inputs)
@@ -237,7 +236,7 @@ def corrupted(
 
     def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
         values = by_unlabelled(layer, values)
-        # After normalisation, so that the noise is as strong relative to every layer.
+        # After normalisation, so that the relative noise is the same in every layer.
         values += noise(layer + 1, values)
         noisy.append(values[first:])
         return values
@@ -247,13 +246,13 @@ def corrupted(
 
 def clean(mlp: Mlp, unlabelled: tf.Tensor) -> list[Level]:
     """Returns the layers without noise, from the pixels to the classes."""
-    # Pixels are not normalised; mean 0 and deviation 1 say so.
+    # Pixels are not normalised: mean 0, deviation 1.
     levels = [Level(unlabelled, tf.zeros([1, 1]), tf.ones([1, 1]))]
 
     def normalise(layer: int, values: tf.Tensor) -> tf.Tensor:
         del layer
         mean, deviation = moments(values)
-        # Not stopped: as in the authors' code the gradient flows through the target, too.
+        # As in the authors' code, the gradient also flows through the target.
         levels.append(Level((values - mean) / deviation, mean, deviation))
         return levels[-1].values
 
@@ -267,9 +266,9 @@ def denoising_costs(
     """Returns the mean squared error of each decoded layer, from the top down.
 
     Args:
-        decoder: Decodes as many layers as it has weights for.
+        decoder: The decoder's weights.
         levels: The layers without noise, from the pixels to the classes.
-        noisy: The same with noise, each `[n, d]`.
+        noisy: The layers with noise, each `[n, d]`.
         probs: The encoder's softmax with noise, `[n, c]`.
     """
     costs: list[tf.Tensor] = []
@@ -278,9 +277,9 @@ def denoising_costs(
         if number:
             told = told @ decoder.kernels[number - 1]
         level = levels[-1 - number]
-        # The signal from above is normalised, too; without that its scale would drift.
+        # The signal from above is also normalised; otherwise its scale would drift.
         told = denoised(noisy[-1 - number], standardise(told), weights)
-        # As the authors do: by the statistics that z itself was normalised by.
+        # As in the authors' code, normalised by the statistics of z.
         estimate = (told - level.mean) / level.deviation
         costs.append(tf.reduce_mean(tf.square(estimate - level.values)))
     return costs
@@ -289,12 +288,12 @@ def denoising_costs(
 def denoised(noisy: tf.Tensor, told: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Returns the estimate (z - mu(u)) v(u) + mu(u) of units without noise.
 
-    With mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5, and v(u) likewise by a6 to a10,
-    it is the best estimate of Gaussian units under Gaussian noise.
+    mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5, and v(u) is the same function of a6 to a10.
+    An estimate of this form is optimal for Gaussian units under Gaussian noise.
 
     Args:
         noisy: Units with noise z, `[n, d]`.
-        told: What the layer above tells of each unit, u, `[n, d]`.
+        told: The signal u from the layer above, `[n, d]`.
         weights: a1 to a10 of each unit, `[10, d]`.
     """
     a = tf.unstack(tf.convert_to_tensor(weights))

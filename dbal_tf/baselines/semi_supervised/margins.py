@@ -1,10 +1,10 @@
-"""Class probabilities of systems that give margins, such as support vector machines."""
+"""Class probabilities from margins, such as those of support vector machines."""
 
 import numpy as np
 import scipy.optimize
 import scipy.special
 
-_LOG_SCALES = (-5.0, 5.0)  # of the factors that are tried: 1/150 to 150
+_LOG_SCALES = (-5.0, 5.0)  # range of the log factor: factors from 1/150 to 150
 
 
 def probs_of(margins_nc: np.ndarray, scale: float) -> np.ndarray:
@@ -19,14 +19,14 @@ def probs_of(margins_nc: np.ndarray, scale: float) -> np.ndarray:
 
 
 def best_scale(margins_nc: np.ndarray, classes_n: np.ndarray) -> float:
-    """Returns the factor of the margins that gives the labels the highest likelihood.
+    """Returns the factor of the margins that maximises the likelihood of the labels.
 
-    Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks",
-    ICML 2017, call its inverse the temperature.
+    Its inverse is the temperature of Guo, Pleiss, Sun and Weinberger, "On Calibration
+    of Modern Neural Networks", ICML 2017.
 
     Args:
         margins_nc: Margins of labelled images that were not trained on.
-        classes_n: Their classes.
+        classes_n: Class indices of these images.
 
     Returns:
         A factor between 1/150 and 150.
@@ -40,6 +40,6 @@ def best_scale(margins_nc: np.ndarray, classes_n: np.ndarray) -> float:
             np.mean(scipy.special.logsumexp(scale * margins_nc, axis=1) - scale * chosen_n)
         )
 
-    # Bounded: if every label has the largest margin, the best scale is infinite.
+    # Bounded, because the best scale is infinite if all predictions are right.
     found = scipy.optimize.minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded")
     return float(np.exp(found.x))

@@ -1,4 +1,4 @@
-"""A multilayer perceptron with batch normalisation, and the predictor that it becomes."""
+"""A multilayer perceptron with batch normalisation, and its predictor."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ _CHUNK = 2000  # images at once; 2000 x 1200 units are 10 MB
 
 
 class Mlp(keras.layers.Layer):
-    """Dense layers, each normalised, with ReLU between them.
+    """A multilayer perceptron: normalised dense layers with ReLU between them.
 
     A layer computes scale * normalise(x W) + shift. Training normalises by the
-    statistics of a batch; predictions by those that `settle` was given.
+    statistics of a batch, prediction by those that `settle` computed.
 
     Args:
         inputs: Number of pixels.
-        units: Of each layer; the last are the classes.
-        seed: Of the initial weights, normal with variance 1 / fan-in.
-        scale_hidden: Whether the hidden layers learn a scale. With ReLU the
+        units: Units of each layer; the last layer has one per class.
+        seed: Seed of the initial weights, which are normal with variance 1 / fan-in.
+        scale_hidden: Whether the hidden layers learn a scale. With ReLU, the
             next layer's weights can do the same.
     """
 
@@ -36,10 +36,10 @@ class Mlp(keras.layers.Layer):
         self.means, self.deviations = [], []
         for layer, (ins, outs) in enumerate(zip([inputs, *units], units, strict=False)):
             scaled = scale_hidden or layer == len(units) - 1
-            # A seed for each layer: layers of one shape would start with equal weights.
+            # A seed per layer; otherwise layers of equal shape would start with equal weights.
             self.kernels.append(self.add_weight((ins, outs), normal(seed + layer)))
             self.scales.append(self.add_weight((outs,), "ones", trainable=scaled))
-            # In place of a bias, which normalisation would subtract again.
+            # Instead of a bias, which normalisation would subtract again.
             self.shifts.append(self.add_weight((outs,), "zeros"))
             self.means.append(self.add_weight((outs,), "zeros", trainable=False))
             self.deviations.append(self.add_weight((outs,), "ones", trainable=False))
@@ -48,9 +48,9 @@ class Mlp(keras.layers.Layer):
         """Returns the logits, `[n, c]`, of rows of pixels, `[n, d]`.
 
         Args:
-            inputs: Values 0 to 1.
-            normalise: Standardises the pre-activations of a layer, given its
-                number from 0; may look at them and may add noise.
+            inputs: Pixel values 0 to 1.
+            normalise: Standardises the pre-activations of a layer, given the layer's
+                number from 0; it may also record them or add noise.
         """
         values = inputs
         for layer in range(len(self.kernels)):
@@ -58,29 +58,30 @@ class Mlp(keras.layers.Layer):
         return values
 
     def settled(self, layer: int, values: tf.Tensor) -> tf.Tensor:
-        """Standardises by the statistics of `settle`; a `Normalise`."""
+        """Standardises values by the statistics of `settle`; a `Normalise` function."""
         return (values - self.means[layer]) / self.deviations[layer]
 
     def settle(self, images: np.ndarray) -> None:
-        """Computes the statistics for predictions from images, uint8 `[n, h, w, k]`.
+        """Computes the statistics for prediction from images, uint8 `[n, h, w, k]`.
 
-        Exactly, layer after layer: those of a layer depend on those below it.
+        They are exact and computed layer by layer, because a layer's statistics depend
+        on those of the layers below.
         """
         for layer in range(len(self.kernels)):
-            # In float64, for the difference of two large numbers below.
+            # In float64, because the variance below is a difference of large numbers.
             total, squares = np.float64(0), np.float64(0)
             for chunk in _chunks(images):
                 values = self._before(layer, chunk).numpy().astype(np.float64)
                 total = total + values.sum(axis=0)
                 squares = squares + np.square(values).sum(axis=0)
             mean = total / len(images)
-            # Rounding can bring the variance of a constant unit below 0.
+            # Rounding may make the variance of a constant unit negative.
             variance = np.maximum(squares / len(images) - np.square(mean), 0)
             self.means[layer].assign(mean)
             self.deviations[layer].assign(np.sqrt(variance + EPSILON))
 
     def _before(self, layer: int, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the pre-activations of a layer when the layers below are settled."""
+        """Returns the pre-activations of a layer, after `settle` for the layers below."""
         values = inputs
         for below in range(layer):
             values = self._activate(below, self.settled(below, values @ self.kernels[below]))
@@ -93,13 +94,13 @@ class Mlp(keras.layers.Layer):
 
 def normal(seed: int) -> keras.initializers.Initializer:
     """Returns the initializer of normal weights with variance 1 / fan-in."""
-    # Untruncated, as the authors of VAT and of the ladder draw them.
+    # Untruncated, as in VAT and in the ladder network.
     return keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal", seed)
 
 
 @dataclasses.dataclass(frozen=True)
 class MlpPredictor:
-    """Predicts by an `Mlp` that was settled; a `Predictor`."""
+    """A `Predictor` that uses an `Mlp` after `settle`."""
 
     mlp: Mlp
 
@@ -110,7 +111,7 @@ class MlpPredictor:
 
 
 def _chunks(images: np.ndarray) -> Iterator[tf.Tensor]:
-    """Yields rows of pixels, float32 `[at most 2000, d]`, at least one chunk."""
-    # A chunk even of no images: np.concatenate does not take an empty list.
+    """Yields chunks of at most 2000 rows of pixels, float32 `[n, d]`; at least one chunk."""
+    # An empty chunk if there are no images: np.concatenate does not accept an empty list.
     for start in range(0, max(1, len(images)), _CHUNK):
         yield tf.constant(pixels(images[start : start + _CHUNK]))

@@ -16,11 +16,11 @@ from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, erro
 from dbal_tf.seeds import seed_for
 
 _BLOCK = 50  # images whose tangents are computed at once, about 100 MB at 2,000 units
-_SPARE = 5  # directions beyond those wanted; the subspace converges sooner with some
+_SPARE = 5  # additional directions, with which the subspace converges sooner
 
 
 def codes(layers: Sequence[Any], inputs_nd: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the code of each layer, `[n, h]` each; a layer encodes the one before."""
+    """Returns the code of each layer, each `[n, h]`; a layer encodes the previous code."""
     found = [inputs_nd]
     for layer in layers:
         found.append(layer(found[-1]))
@@ -30,14 +30,14 @@ def codes(layers: Sequence[Any], inputs_nd: tf.Tensor) -> list[tf.Tensor]:
 def pushed(
     layers: Sequence[Any], codes_nh: Sequence[tf.Tensor], directions_nkd: tf.Tensor
 ) -> tf.Tensor:
-    """Returns J u, how the last code moves as the input moves along u, `[n, k, h]`.
+    """Returns J u, the derivative of the last code along directions u, `[n, k, h]`.
 
     Args:
-        layers: Sigmoid layers with a `kernel`, the first one first.
-        codes_nh: Their codes of the inputs.
+        layers: Sigmoid layers with a `kernel`, in forward order.
+        codes_nh: The layers' codes of the inputs.
         directions_nkd: k directions u for each input, shape `[n, k, d]`.
     """
-    # Products only: the Jacobian of 2,000 units is 6 MB for each image of MNIST.
+    # Only products with J: for 2,000 units, J takes 6 MB per image of MNIST.
     for layer, code_nh in zip(layers, codes_nh, strict=True):
         moved_nkh = tf.tensordot(directions_nkd, layer.kernel.value, 1)
         directions_nkd = moved_nkh * autoencoders.slopes(code_nh)[:, tf.newaxis]
@@ -57,28 +57,28 @@ def pulled(
 def tangents(layers: Sequence[Any], inputs_nd: tf.Tensor, count: int, rounds: int) -> tf.Tensor:
     """Returns the directions in which the stacked encoder's code moves most.
 
-    They are the first right singular vectors of its Jacobian at each input, found
-    by subspace iteration, which needs products with the Jacobian alone.
+    They are the first right singular vectors of its Jacobian at each input. Subspace
+    iteration finds them; it needs only products with the Jacobian.
 
     Args:
         layers: Sigmoid layers.
         inputs_nd: Images, shape `[n, d]`.
-        count: How many directions.
-        rounds: Of the iteration; the error falls by the square of the ratio of
-            singular values in each.
+        count: Number of directions.
+        rounds: Number of iterations; each reduces the error by the square of the ratio
+            of singular values.
 
     Returns:
-        Orthonormal directions, the strongest first, shape `[n, count, d]`.
+        Orthonormal directions, strongest first, shape `[n, count, d]`.
     """
     size, width = tf.shape(inputs_nd)[0], inputs_nd.shape[1]
     codes_nh = codes(layers, inputs_nd)
-    # The seed does not matter: the iteration turns almost any start to the tangents.
+    # The seed does not matter: the iteration converges from almost any start.
     start_dk = tf.random.stateless_normal([width, min(count + _SPARE, width)], [0, 0])
     basis_ndk = tf.tile(tf.linalg.qr(start_dk).q[tf.newaxis], [size, 1, 1])
     for _ in range(rounds):
         moved_nkh = pushed(layers, codes_nh, tf.linalg.matrix_transpose(basis_ndk))
         back_nkd = pulled(layers, codes_nh, moved_nkh)
-        # Orthonormal again, or all directions would turn to the strongest.
+        # Orthonormalised; otherwise all directions would converge to the strongest.
         basis_ndk = tf.linalg.qr(tf.linalg.matrix_transpose(back_nkd)).q
     moved_nkh = pushed(layers, codes_nh, tf.linalg.matrix_transpose(basis_ndk))
     # Within the subspace, the singular vectors are the eigenvectors of (J Q)' J Q.
@@ -90,10 +90,10 @@ def tangents(layers: Sequence[Any], inputs_nd: tf.Tensor, count: int, rounds: in
 def tangent_penalty(
     network: keras.Model, inputs_nd: tf.Tensor, directions_nkd: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the mean over images of sum_u |J u|^2, J the Jacobian of the logits.
+    """Returns the mean over images of sum_u |J u|^2, with J the Jacobian of the logits.
 
     Args:
-        network: Sigmoid layers and a linear last one.
+        network: A network of sigmoid layers and a linear last layer.
         inputs_nd: Images, shape `[n, d]`.
         directions_nkd: Tangents u of each image, shape `[n, k, d]`.
     """
@@ -105,7 +105,7 @@ def tangent_penalty(
 
 @dataclasses.dataclass(frozen=True)
 class MtcPredictor:
-    """A network whose outputs change little along the tangents."""
+    """A fitted `Mtc`: a network whose outputs change little along the tangents."""
 
     network: keras.Model
 
@@ -117,33 +117,33 @@ class MtcPredictor:
 
 @dataclasses.dataclass(frozen=True)
 class Mtc:
-    """Contractive autoencoders, their tangents, and a network flat along these.
+    """A network, pretrained by contractive autoencoders, that is flat along tangents.
 
-    1. Layers of sigmoid units are trained on all images, one after the other, by
+    1. Layers of sigmoid units are trained on all images, one after another, by
        `autoencoders.contractive_loss` (CAE+H).
-    2. Tangents of each labelled image: `tangents` of the stacked encoder.
+    2. `tangents` of the stacked encoder are computed for each labelled image.
     3. All layers and a softmax are trained on the labelled images by
        cross-entropy + penalty * `tangent_penalty`. Penalty and learning rate are
        chosen by the validation error.
 
     Reference: Rifai, Dauphin, Vincent, Bengio, Muller, "The manifold tangent
-    classifier", NIPS 2011. Its weights and rates are not known.
+    classifier", NIPS 2011. Its weights and learning rates are not known.
 
     Attributes:
         num_hidden: Units of each layer.
-        contraction: Weight of the Jacobian.
-        curvature: Weight of its change under noise.
+        contraction: Weight of the Jacobian's norm.
+        curvature: Weight of the Jacobian's change under noise.
         noise: Standard deviation of that noise, in units of the pixels.
         layer_steps: Training steps of each autoencoder.
-        layer_batch: Images of such a step.
-        tangents: Tangents of an image.
+        layer_batch: Images per training step of an autoencoder.
+        tangents: Number of tangents per image.
         rounds: Rounds of subspace iteration.
-        penalties: Weights of the tangent penalty to choose from; 0 tells what the
-            autoencoders alone give.
-        rates: Adam's first rates of step 3 to choose from; it falls to zero.
+        penalties: Candidates for the weight of the tangent penalty; 0 shows the effect
+            of the autoencoders alone.
+        rates: Candidates for Adam's initial learning rate in step 3; it falls to zero.
         epochs: Passes over the labelled images.
-        batch: Labelled images of a step.
-        learning_rate: Adam's first rate for the autoencoders; it falls to zero.
+        batch: Labelled images per step.
+        learning_rate: Adam's initial learning rate for the autoencoders; it falls to zero.
     """
 
     num_hidden: tuple[int, ...] = (2000, 2000)
@@ -162,12 +162,12 @@ class Mtc:
 
     @classmethod
     def faithful(cls) -> "Mtc":
-        """The paper's two layers of 2,000 units and 15 tangents."""
+        """Returns the paper's settings: two layers of 2,000 units and 15 tangents."""
         return cls()
 
     @classmethod
     def light(cls) -> "Mtc":
-        """Two layers of 1,000 units, thirty passes over the images for each."""
+        """Returns settings with two layers of 1,000 units and thirty passes for each."""
         return cls(
             num_hidden=(1000, 1000),
             layer_steps=16_500,
@@ -178,7 +178,7 @@ class Mtc:
 
     @classmethod
     def tiny(cls) -> "Mtc":
-        """Seconds on small digits."""
+        """Returns settings that take seconds on small digits."""
         return cls(
             num_hidden=(80, 60),
             layer_steps=150,
@@ -202,13 +202,13 @@ class Mtc:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.layer_batch)
         own_nd = pixels(labelled.images)
-        # The layers see all images; only what follows needs labels.
+        # The autoencoders use all images; only the later steps need labels.
         encoders = self._encoders(np.concatenate([own_nd, pixels(unlabelled)]), seed, session)
-        # Tangents of labelled images alone: the penalty is paid at these.
+        # Only for labelled images, at which the penalty is computed.
         kept = session.stage("tangents", lambda: {"tangents": self._tangents(encoders, own_nd)})
         fitted = []
         for penalty, rate in itertools.product(self.penalties, self.rates):
-            # Anew from the encoders for each, so that the fits can be compared.
+            # Each fit starts from the encoders, so that the fits can be compared.
             network = _network(encoders, count, seed_for(seed, 0, 0, "last layer"))
             data = (own_nd, labelled.classes, kept["tangents"])
             self._tune(network, data, penalty, rate, seed, session)
@@ -228,7 +228,7 @@ class Mtc:
         encoders: list[autoencoders.TiedAutoencoder] = []
         for index in range(len(self.num_hidden)):
             encoders.append(self._encoder(index, inputs_nd, seed, session))
-            # Layer by layer, as in the paper: the layers below stay as they are.
+            # Layer by layer, as in the paper: the layers below are fixed.
             inputs_nd = outputs(encoders[-1], inputs_nd)
         return encoders
 
@@ -267,7 +267,7 @@ class Mtc:
         def block(rows_nd: tf.Tensor) -> tf.Tensor:
             return tangents(encoders, rows_nd, self.tangents, self.rounds)
 
-        # By blocks: the Jacobian products of all images would not fit into memory.
+        # In blocks, because the Jacobian products of all images would not fit into memory.
         starts = range(0, len(inputs_nd), _BLOCK)
         blocks = [block(tf.constant(inputs_nd[i : i + _BLOCK])).numpy() for i in starts]
         return np.concatenate(blocks)
@@ -284,7 +284,7 @@ class Mtc:
         """Trains all layers on the labelled images, their classes and their tangents."""
         inputs_nd, classes_n, tangents_nkd = map(tf.constant, data)
         steps_per_epoch = max(1, len(data[0]) // self.batch)
-        # A rate that ends at 0 spares choosing when to stop.
+        # With a learning rate that falls to 0, no stopping time has to be chosen.
         optimizer = loops.cosine_adam(rate, self.epochs * steps_per_epoch)
         optimizer.build(network.trainable_variables)
         cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -312,10 +312,10 @@ class Mtc:
 def _network(
     encoders: Sequence[autoencoders.TiedAutoencoder], classes: int, seed: int
 ) -> keras.Model:
-    """Returns a network that starts from the encoders, with linear outputs."""
+    """Returns a network with linear outputs, initialised from the encoders."""
     glorot = keras.initializers.GlorotUniform(seed)
     hidden = [keras.layers.Dense(one.kernel.shape[1], "sigmoid") for one in encoders]
-    # Linear: on a saturated softmax the tangent penalty would have no gradient.
+    # Linear, because the tangent penalty has no gradient through a saturated softmax.
     last = keras.layers.Dense(classes, kernel_initializer=glorot)
     network = keras.Sequential([keras.Input([encoders[0].kernel.shape[0]]), *hidden, last])
     for layer, one in zip(hidden, encoders, strict=True):

@@ -1,4 +1,4 @@
-"""A network with one hidden layer, and the outputs of any network for many inputs."""
+"""A network with one hidden layer, and batched outputs of any network."""
 
 from collections.abc import Callable
 
@@ -13,18 +13,18 @@ def perceptron(
     """Returns a network with one hidden layer and linear outputs.
 
     Args:
-        inputs: Values of an input.
-        hidden: Hidden units.
-        classes: Outputs.
-        activation: Of the hidden units, a name of Keras.
-        seed: Of the initial weights, which are Glorot's.
+        inputs: Number of values of an input.
+        hidden: Number of hidden units.
+        classes: Number of outputs.
+        activation: Activation of the hidden units, a name in Keras.
+        seed: Seed of the initial weights, which are Glorot uniform.
     """
     glorot = keras.initializers.GlorotUniform
     return keras.Sequential(
         [
             keras.Input([inputs]),
             keras.layers.Dense(hidden, activation, kernel_initializer=glorot(seed)),
-            # Linear: losses of logits stay exact where a sigmoid or a softmax saturates.
+            # Linear, because losses on logits stay exact where a sigmoid or softmax saturates.
             keras.layers.Dense(classes, kernel_initializer=glorot(seed + 1)),
         ]
     )
@@ -32,6 +32,6 @@ def perceptron(
 
 def outputs(network: Callable[[tf.Tensor], tf.Tensor], inputs_nd: np.ndarray) -> np.ndarray:
     """Returns a network's outputs for many inputs, in blocks of 1,000, `[n, c]`."""
-    # At once, 5,000 hidden units of 60,000 images would take over a gigabyte.
+    # Without blocks, 5,000 hidden units of 60,000 images would take over a gigabyte.
     blocks = range(0, len(inputs_nd), 1000)
     return np.concatenate([network(inputs_nd[i : i + 1000]).numpy() for i in blocks])

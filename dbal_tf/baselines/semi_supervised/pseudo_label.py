@@ -1,4 +1,4 @@
-"""Pseudo-labels: Lee, 2013."""
+"""Pseudo-labels: training on a network's own predictions (Lee, 2013)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from dbal_tf.seeds import seed_for
 
 
 def unlabelled_weight(epoch: tf.Tensor, first: float, last: float, final: float) -> tf.Tensor:
-    """Returns alpha(t): 0 until epoch `first`, then linear to `final` at epoch `last`."""
+    """Returns alpha(t): 0 until epoch `first`, then rising linearly to `final` at `last`."""
     return final * tf.clip_by_value((epoch - first) / (last - first), 0.0, 1.0)
 
 
 def momentum(epoch: tf.Tensor, epochs: float) -> tf.Tensor:
-    """Returns p(t): from 0.5 linearly to 0.99 at `epochs`, then 0.99."""
+    """Returns the momentum p(t), which rises linearly from 0.5 to 0.99 at epoch `epochs`."""
     return 0.5 + 0.49 * tf.minimum(epoch / epochs, 1.0)
 
 
@@ -29,69 +29,69 @@ def moved(
 ) -> tf.Tensor:
     """Returns the next change of a weight, p dW - (1 - p) rate gradient.
 
-    With the gradient weighted by 1 - p, the weights move by `rate` times the
-    mean gradient in the long run, whatever the momentum is.
+    The gradient has the weight 1 - p, so in the long run the weights move by `rate`
+    times the mean gradient, for any momentum.
     """
     return momentum * velocity - (1 - momentum) * rate * gradient
 
 
 def class_loss(logits_nc: tf.Tensor, targets_nc: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over images of the binary cross-entropy, summed over classes."""
+    """Returns the binary cross-entropy in nats, summed over classes, averaged over images."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets_nc, logits=logits_nc)
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1))
 
 
 def pseudo_labels(logits_nc: tf.Tensor) -> tf.Tensor:
-    """Returns the likeliest class of each image, one-hot `[n, c]`, without a gradient."""
+    """Returns the most probable class of each image, one-hot `[n, c]`, without gradient."""
     likeliest_n = tf.argmax(tf.stop_gradient(logits_nc), axis=-1)
     return tf.one_hot(likeliest_n, logits_nc.shape[-1], dtype=logits_nc.dtype)
 
 
 def settle(network: keras.Model, dropout: float) -> None:
-    """Scales the output weights so that predictions need no dropout of hidden units."""
-    # Hinton et al. (2012): all units at once, with the mean of the sums that dropout leaves.
+    """Scales the output weights by 1 - dropout, for predictions without dropout."""
+    # Hinton et al. (2012): with all units, the sums then equal the mean sums under dropout.
     kernel = network.layers[-1].kernel
     kernel.assign((1 - dropout) * kernel)
 
 
 @dataclasses.dataclass(frozen=True)
 class PseudoLabelPredictor:
-    """A network with one sigmoid for each class."""
+    """A fitted `PseudoLabel`: a network with one sigmoid output per class."""
 
     network: keras.Model
 
     def predict_probs(self, images: np.ndarray) -> np.ndarray:
         """Returns the classes' sigmoids divided by their sum, float64 `[n, c]`."""
         logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
-        # The division in logarithms: sigmoids of none of the classes may underflow.
+        # In logarithms, because all sigmoids of an image may underflow.
         return np.asarray(tf.nn.softmax(tf.math.log_sigmoid(logits_nc)))
 
 
 @dataclasses.dataclass(frozen=True)
 class PseudoLabel:
-    """A network that learns its own predictions for unlabelled images as labels.
+    """A network trained on its own predictions for unlabelled images as labels.
 
-    The loss is CE(labelled) + alpha(t) CE(unlabelled, argmax of their outputs),
-    with the argmax taken anew at each step, dropout off. An epoch is a pass over
-    the labelled images. The hidden layer may first be trained as a denoising
-    autoencoder on all images; Lee does not state its optimizer, here it is Adam.
+    The loss is CE(labelled) + alpha(t) CE(unlabelled, argmax of the outputs). The
+    argmax is computed in each step, without dropout. An epoch is a pass over the
+    labelled images. The hidden layer may first be trained as a denoising autoencoder
+    on all images; Lee does not state the optimizer for this, and here it is Adam.
 
     Reference: Lee, "Pseudo-label: the simple and efficient semi-supervised
     learning method for deep neural networks", ICML workshop 2013.
 
     Attributes:
-        num_hidden: Units of the one hidden layer, ReLU.
-        denoising_steps: Steps of training the autoencoder; 0: without it.
+        num_hidden: Units of the single hidden layer, with ReLU.
+        denoising_steps: Training steps of the autoencoder; 0: no autoencoder.
         epochs: Passes over the labelled images.
-        ramp: Epochs where alpha(t) begins to rise and where it is at its final value.
-        alpha: Its final value.
-        rate: The first learning rate.
+        ramp: Epochs at which alpha(t) starts to rise and reaches its final value.
+        alpha: Final value of alpha(t).
+        rate: Initial learning rate.
         decay: Factor of the learning rate per epoch.
         momentum_epochs: Epochs in which the momentum rises from 0.5 to 0.99.
-        dropout: Rate of dropout of hidden units, and of the autoencoder's noise.
-        batch: Labelled images of a step.
-        unlabelled_batch: Unlabelled images of a step.
-        denoising_rate: Adam's first rate for the autoencoder.
+        dropout: Dropout rate of hidden units, and of the autoencoder's noise.
+        batch: Labelled images per step.
+        unlabelled_batch: Unlabelled images per step.
+        denoising_rate: Initial learning rate of Adam for the autoencoder.
     """
 
     num_hidden: int = 5000
@@ -109,13 +109,13 @@ class PseudoLabel:
 
     @classmethod
     def faithful(cls, denoising: bool = True) -> "PseudoLabel":
-        """The paper's settings, with or without the denoising autoencoder."""
-        # Lee starts the unlabelled loss sooner where nothing was trained before.
+        """Returns the paper's settings, with or without the denoising autoencoder."""
+        # Without pre-training, Lee starts the unlabelled loss sooner.
         return cls() if denoising else cls(denoising_steps=0, ramp=(100.0, 600.0))
 
     @classmethod
     def light(cls, denoising: bool = True) -> "PseudoLabel":
-        """2,000 units, and the paper's schedules in 1,000 epochs instead of 3,000."""
+        """Returns settings with 2,000 units and the paper's schedules in 1,000 epochs."""
         return cls(
             num_hidden=2000,
             denoising_steps=5500 if denoising else 0,
@@ -127,7 +127,7 @@ class PseudoLabel:
 
     @classmethod
     def tiny(cls, denoising: bool = True) -> "PseudoLabel":
-        """Seconds on small digits."""
+        """Returns settings that take seconds on small digits."""
         return cls(
             num_hidden=100,
             denoising_steps=100 if denoising else 0,
@@ -155,19 +155,19 @@ class PseudoLabel:
         network = perceptron(own_nd.shape[1], self.num_hidden, count, "relu", start)
         if self.denoising_steps:
             both_nd = np.concatenate([own_nd, others_nd])
-            # Only the encoder is kept; the decoder served the pre-training.
+            # Only the encoder is kept; the decoder is needed only for pre-training.
             network.layers[0].set_weights(self._denoise(both_nd, seed, session))
-        # Not keras.optimizers.SGD: Lee's step weighs old and new by p and 1 - p.
+        # Not keras.optimizers.SGD: Lee weights the old step by p and the gradient by 1 - p.
         velocities = [tf.Variable(tf.zeros(x.shape)) for x in network.trainable_variables]
         own = (tf.constant(own_nd), tf.one_hot(labelled.classes, count))
-        # Lee does not say what an epoch is a pass over. At 1,000 labels, 3,000 passes over
-        # the labelled images are 93,000 steps; over 59,000 unlabelled ones, 690,000.
+        # Lee does not define an epoch. At 1,000 labels, 3,000 passes over the labelled images
+        # are 93,000 steps; over 59,000 unlabelled images, they are 690,000.
         steps_per_epoch = max(1, len(labelled) // self.batch)
         seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "dropout")]
 
         def step(now: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seeds[0], now, len(labelled), self.batch)
-            # Drawn with replacement: one labelled pass sees a part of the unlabelled images.
+            # Drawn with replacement, because an epoch uses only a subset of these images.
             others = loops.draw(seeds[1], now, 0, len(others_nd), self.unlabelled_batch)
             # Lee's t counts epochs; fractions make the schedules smooth.
             epoch = tf.cast(now, tf.float32) / steps_per_epoch
@@ -198,21 +198,21 @@ class PseudoLabel:
         """Returns the loss of a step.
 
         Args:
-            network: Hidden layer and logits.
-            inputs_nd: Labelled images, then unlabelled ones.
+            network: A network of a hidden layer and logits.
+            inputs_nd: Labelled images, followed by unlabelled images.
             targets_lc: One-hot classes of the labelled images.
-            epoch: t, float32 scalar; whole numbers are not needed.
+            epoch: The epoch t, float32 scalar; fractions are allowed.
             key: Seed of the dropout, int64 `[2]`.
         """
         hidden, logits = network.layers
         count = tf.shape(targets_lc)[0]
-        # Without dropout on pixels one product serves both, with dropout and without.
+        # Pixels have no dropout, so one product serves both passes, with and without dropout.
         code_nh = hidden(inputs_nd)
-        # Without dropout: the network's best guess, and the same for equal weights.
+        # Without dropout: the best prediction, and deterministic for given weights.
         keep = 1 - self.dropout
         targets_uc = pseudo_labels(logits(keep * code_nh[count:]))
-        # Units that are kept are not scaled up, as it was in 2013. Scaled by 2, they make
-        # the loss four times as curved, and a rate of 1.5 diverges.
+        # As usual in 2013, kept units are not scaled up. A factor of 2 makes the loss four
+        # times as curved, and training with a learning rate of 1.5 diverges.
         kept_nh = tf.random.stateless_uniform(tf.shape(code_nh), key) < keep
         logits_nc = logits(tf.where(kept_nh, code_nh, 0.0))
         weight = unlabelled_weight(epoch, *self.ramp, self.alpha)
@@ -232,7 +232,7 @@ class PseudoLabel:
             variable.assign_add(velocity)
 
     def _denoise(self, inputs_nd: np.ndarray, seed: int, session: Session) -> list[np.ndarray]:
-        """Returns kernel and bias of a denoising autoencoder."""
+        """Trains a denoising autoencoder; returns its kernel and bias."""
         names = ("denoising weights", "denoising images", "denoising noise")
         seeds = [seed_for(seed, 0, 0, name) for name in names]
         autoencoder = autoencoders.TiedAutoencoder(

@@ -1,4 +1,4 @@
-"""The semi-supervised systems by their names."""
+"""The semi-supervised systems, by name."""
 
 import importlib
 
@@ -8,12 +8,12 @@ from dbal_tf.baselines.semi_supervised.system import System
 def make(name: str, schedule: str) -> System:
     """Returns a system with the hyper-parameters of a schedule.
 
-    A system's file is imported only now: some take seconds.
+    The system's module is imported here, because some imports take seconds.
 
     Args:
-        name: One of `config.SEMI_SUPERVISED`; names the file, and in capitals
-            the class: `pseudo_label` is `pseudo_label.PseudoLabel`.
-        schedule: One of `config.SCHEDULES`, a classmethod of it.
+        name: One of `config.SEMI_SUPERVISED`. It is the name of the module and, in
+            camel case, of the class: `pseudo_label` is `pseudo_label.PseudoLabel`.
+        schedule: One of `config.SCHEDULES`; the name of a classmethod of the class.
     """
     module = importlib.import_module(f"dbal_tf.baselines.semi_supervised.{name}")
     kind = getattr(module, "".join(part.capitalize() for part in name.split("_")))

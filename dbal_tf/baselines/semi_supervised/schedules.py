@@ -7,12 +7,12 @@ import tensorflow as tf
 
 
 class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that stays as it is and then falls linearly to 0.
+    """A learning rate that is constant at first and then falls linearly to 0.
 
     Args:
-        rate: The learning rate at the beginning.
-        hold: Steps before it falls.
-        steps: The step at which it is 0, more than `hold`.
+        rate: Initial learning rate.
+        hold: Number of steps before the learning rate falls.
+        steps: The step at which it reaches 0, more than `hold`.
 
     >>> schedule = HoldThenLinear(0.5, hold=10, steps=20)
     >>> [float(schedule(step)) for step in (0, 10, 15, 20)]
@@ -25,9 +25,9 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar."""
         left = (self._steps - tf.cast(step, tf.float32)) / (self._steps - self._hold)
-        # Never below 0, after the last step, where training would climb the loss.
+        # A negative learning rate, after the last step, would increase the loss.
         return self._rate * tf.clip_by_value(left, 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments, by which Keras saves a schedule."""
+        """Returns the constructor's arguments, with which Keras saves a schedule."""
         return {"rate": self._rate, "hold": self._hold, "steps": self._steps}

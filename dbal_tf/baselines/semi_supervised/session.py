@@ -1,4 +1,4 @@
-"""A long fit that can be stopped: checkpoints, progress, stages that are kept."""
+"""Long fits that can be stopped and resumed: checkpoints, progress and stored stages."""
 
 import io
 import pathlib
@@ -18,22 +18,21 @@ Log = Callable[[str, Mapping[str, float], int], Any]
 
 
 class Session:
-    """Runs the parts of one fit, each from where it was stopped.
+    """A session that runs the parts of one fit and resumes each where it was stopped.
 
-    A part must depend on its arguments, the seed and the step's number alone
-    (random numbers by `tf.random.stateless_*`, never from a running stream).
-    Then a fit that was killed ends as one that was not.
+    A part must depend only on its arguments, the seed and the step's index (random
+    numbers by `tf.random.stateless_*`, never from a running stream). A resumed fit
+    then has the same result as an uninterrupted one.
 
     Args:
-        folder: Where checkpoints and stages are kept; None: nowhere, and a
-            stopped fit begins anew.
+        folder: Folder for checkpoints and stages; None: they are not stored, and a
+            stopped fit starts again from the beginning.
         say: Called with each line for the user.
-        log: Called with a part's name, its measures and the step; for
-            TensorBoard.
+        log: Called with a part's name, its measures and the step; for TensorBoard.
         every: Seconds between two checkpoints, and between two lines.
 
     Attributes:
-        chosen: What the fit chose by the validation images, by name.
+        chosen: Hyper-parameters that the fit chose by the validation images, by name.
     """
 
     def __init__(
@@ -51,8 +50,8 @@ class Session:
         self._say(line)
 
     def choose(self, **values: float) -> None:
-        """Keeps what a fit chose by the validation images, by name, in `chosen`."""
-        # Not in the folder: a fit that goes on comes to the same choice again.
+        """Adds hyper-parameters that the fit chose by the validation images to `chosen`."""
+        # Not stored in the folder, because a resumed fit makes the same choice again.
         self.chosen |= values
 
     def train(
@@ -63,26 +62,26 @@ class Session:
         state: Mapping[str, Any],
         chunk: int = 500,
     ) -> None:
-        """Does those of the training steps 0 to `steps` - 1 that are not done yet.
+        """Runs those of the training steps 0 to `steps` - 1 that are not done yet.
 
         Args:
-            name: Of the part; names its checkpoints.
-            steps: How many.
-            run: `run(first, last)` does the steps `first` to `last` - 1, in a
+            name: Name of the part, and of the folder of its checkpoints.
+            steps: Total number of steps.
+            run: `run(first, last)` runs the steps `first` to `last` - 1, in a
                 compiled loop, and returns measures to show, such as the loss.
             state: What training changes: models, optimizers, variables, by name.
-            chunk: Steps between two looks at the clock.
+            chunk: Steps per call of `run`; checkpoints and lines come between calls.
 
         Raises:
-            ArithmeticError: A measure is not finite. The checkpoint is from before.
+            ArithmeticError: A measure is not finite. The checkpoint is an earlier one.
         """
-        # In the checkpoint with the weights: one cannot be kept without the other.
+        # In the same checkpoint as the weights, so that the two always agree.
         done = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(done=done, **state)
         manager = None
         if self._folder is not None:
             folder = self._folder / name
-            # One checkpoint: an older one would only be further behind.
+            # An older checkpoint is never needed.
             manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=1)
             manager.restore_or_initialize()
         first, start, shown = int(done.numpy()), time.monotonic(), time.monotonic()
@@ -102,14 +101,14 @@ class Session:
                 said = ", ".join(f"{key} {value:.4g}" for key, value in measures.items())
                 self._say(f"{name}: {last} of {steps} steps, {said}, {duration(left)} left")
                 if manager is not None:
-                    # A signal waits until the checkpoint is whole.
+                    # A signal waits until the checkpoint is complete.
                     with finish_first():
                         manager.save(checkpoint_number=last)
 
     def stage(
         self, name: str, compute: Callable[[], dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """Returns arrays that take long to compute, from the folder if they are there."""
+        """Returns arrays that take long to compute; reads them from the folder if stored."""
         path = None if self._folder is None else self._folder / f"{name}.npz"
         if path is not None and path.is_file():
             with np.load(path, allow_pickle=False) as kept:
@@ -118,7 +117,7 @@ class Session:
         arrays = compute()
         self._say(f"{name}: {duration(time.monotonic() - start)}")
         if path is not None:
-            # Half a file would look like a stage that is done.
+            # Atomically: an incomplete file would look like a finished stage.
             write_atomically(path, _npz(arrays))
         return arrays
 

@@ -1,11 +1,11 @@
-"""What every semi-supervised system is, and what it is given.
+"""The interface of the semi-supervised systems, and their inputs.
 
     system = Vat.light()
     predictor = system.fit(labelled, unlabelled, validation, seed=0, session=session)
     predictor.predict_probs(images)
 
-A system is a frozen dataclass of its hyper-parameters. It may choose some of
-them by the validation images; it never sees a test image.
+A system is a frozen dataclass of its hyper-parameters. It may choose some of them by
+the validation images; it never sees test images.
 """
 
 import dataclasses
@@ -56,29 +56,29 @@ class System(Protocol):
 
         Args:
             labelled: At least one image of each class 0 to c - 1.
-            unlabelled: Images without labels, uint8 `[u, h, w, k]`; those of
-                `labelled` are not among them.
-            validation: For hyper-parameters alone.
-            seed: Of everything random: same seed, same predictor, on one
-                kind of machine.
-            session: Keeps what a stopped fit resumes from, and shows progress.
+            unlabelled: Images without labels, uint8 `[u, h, w, k]`, without the images
+                of `labelled`.
+            validation: Images used only to choose hyper-parameters.
+            seed: Seed of all random numbers. The same seed gives the same predictor on
+                the same kind of machine.
+            session: Stores the state for resuming a stopped fit, and shows progress.
 
         Raises:
-            InputError: A class has no label, or the images are too few.
+            InputError: A class has no label, or there are too few images.
             ArithmeticError: A loss is not finite.
         """
 
 
 def check(labelled: LabelledImages, unlabelled: np.ndarray, least_unlabelled: int) -> int:
-    """Checks what a system is given; returns the number of classes.
+    """Checks the inputs of a system; returns the number of classes.
 
     Args:
         labelled: The labelled images.
         unlabelled: The unlabelled images, shape `[u, h, w, k]`.
-        least_unlabelled: How many the system needs, such as its batch size.
+        least_unlabelled: Minimum number of unlabelled images, such as the batch size.
 
     Raises:
-        InputError: A class has no label, or there are fewer unlabelled images.
+        InputError: A class has no label, or there are too few unlabelled images.
     """
     counts = np.bincount(labelled.classes)
     if not counts.size or not counts.all():
@@ -98,11 +98,11 @@ def check(labelled: LabelledImages, unlabelled: np.ndarray, least_unlabelled: in
 def pixels(images: np.ndarray) -> np.ndarray:
     """Returns images as rows of values 0 to 1, float32 `[n, h * w * k]`."""
     flat = np.reshape(images, (len(images), math.prod(images.shape[1:])))
-    # Not centred: autoencoders and the pixels of M1 take values as probabilities.
+    # Not centred, because autoencoders and M1 treat values as probabilities.
     return flat.astype(np.float32) / 255
 
 
 def error(predictor: Predictor, labelled: LabelledImages) -> float:
-    """Returns the share of images that are misclassified, 0 to 1."""
+    """Returns the share of misclassified images, 0 to 1."""
     predicted = predictor.predict_probs(labelled.images).argmax(axis=1)
     return float(np.mean(predicted != labelled.classes))

@@ -1,4 +1,4 @@
-"""Virtual adversarial training: predictions that small changes do not change.
+"""Virtual adversarial training: small changes of an image must not change predictions.
 
 Reference: Miyato, Maeda, Koyama, Nakae and Ishii, "Distributional Smoothing with
 Virtual Adversarial Training", ICLR 2016.
@@ -23,17 +23,17 @@ from dbal_tf.seeds import seed_for
 class Vat:
     """Virtual adversarial training of a multilayer perceptron.
 
-    The loss is cross-entropy on labelled images plus the mean over unlabelled
+    The loss is the cross-entropy on labelled images plus the mean over unlabelled
     images of KL(p(y|x) || p(y|x + r)), where r is the change of length epsilon
     that changes the prediction most.
 
     Attributes:
-        epsilons: Lengths of r, L2, for pixels 0 to 1. Of several, each is
-            fitted to the end, and the validation images choose.
-        units: Of the hidden layers.
+        epsilons: Candidates for epsilon, the L2 norm of r for pixels 0 to 1. Each is
+            trained in full; the validation error chooses.
+        units: Units of the hidden layers.
         steps: Training steps.
-        rate: Learning rate of Adam at first.
-        decay: What part of it is left at the end; it falls exponentially.
+        rate: Initial learning rate of Adam.
+        decay: Final learning rate as a share of `rate`; the decay is exponential.
         labelled_batch: Labelled images per step.
         unlabelled_batch: Unlabelled images per step.
     """
@@ -49,13 +49,13 @@ class Vat:
     @classmethod
     def faithful(cls) -> "Vat":
         """Returns the authors' settings; epsilon is chosen from a grid."""
-        # The authors' epsilon for 1,000 labels is not known; they, too, tuned it. Changes of
-        # 2.0 confuse two classes in the end, though at first they do best.
+        # The authors also tuned epsilon; their value for 1,000 labels is not known. An epsilon
+        # of 2.0 is best at first, but two classes get confused in the end.
         return cls(epsilons=(0.5, 1.0, 1.5))
 
     @classmethod
     def light(cls) -> "Vat":
-        """Returns half the width and the first 40 % of the steps: an eighth of the work."""
+        """Returns settings with half the width and 40 % of the steps: an eighth of the work."""
         return cls(epsilons=(1.0, 1.5), units=(600, 600), steps=20_000, decay=0.9**40)
 
     @classmethod
@@ -98,23 +98,24 @@ class Vat:
         seed: int,
         session: Session,
     ) -> MlpPredictor:
-        """Fits with one epsilon."""
-        # The authors' unlabelled images are all images, those with labels too.
+        """Trains with one epsilon; returns the predictor."""
+        # The authors' unlabelled images include those with labels.
         everything = np.concatenate([labelled.images, unlabelled])
         num_classes = int(labelled.classes.max()) + 1
         num_pixels = int(np.prod(labelled.images.shape[1:]))
         mlp = Mlp(num_pixels, [*self.units, num_classes], seed_for(seed, 0, 0, "weights"))
-        # The authors' rate falls by a tenth an epoch; a continuous fall needs no epochs.
+        # The authors decay the learning rate by 10 % per epoch; this continuous decay needs no
+        # epochs.
         schedule = keras.optimizers.schedules.ExponentialDecay(
             self.rate, self.steps, self.decay
         )
         optimizer = keras.optimizers.Adam(schedule)
-        # Now: a compiled step may not create variables, and checkpoints restore them.
+        # Built now: a compiled step may not create variables, and checkpoints restore them.
         optimizer.build(mlp.trainable_variables)
         step = self._step(epsilon, mlp, optimizer, labelled, everything, seed)
         state = {"mlp": mlp, "optimizer": optimizer}
         session.train(f"vat_{epsilon:g}", self.steps, loops.compiled(step), state)
-        # Statistics over all images at the end; running means would lag behind the weights.
+        # Computed over all images at the end; running means would lag behind the weights.
         mlp.settle(everything)
         return MlpPredictor(mlp)
 
@@ -127,30 +128,30 @@ class Vat:
         everything: np.ndarray,
         seed: int,
     ) -> loops.Step:
-        """Returns the function of a training step."""
+        """Returns the function that runs a training step."""
         images, classes = tf.constant(pixels(labelled.images)), tf.constant(labelled.classes)
         pool = tf.constant(everything.reshape(len(everything), -1))
-        # With fewer labels than a batch, all of them are in every step.
+        # If there are fewer labels than a batch, each step uses all of them.
         first = min(self.labelled_batch, len(labelled))
-        # Streams of their own: equal seeds would pair the same orders in each epoch.
+        # Separate seeds: with equal ones, the same orders would be paired in each epoch.
         seeds = [seed_for(seed, 0, 0, name) for name in ("labelled", "unlabelled", "noise")]
 
         def step(number: tf.Tensor) -> dict[str, tf.Tensor]:
             rows = batches.rows(seeds[0], number, len(labelled), first)
             others = batches.rows(seeds[1], number, len(everything), self.unlabelled_batch)
-            # Kept as bytes: as floats 60,000 images take four times the memory.
+            # Stored as bytes: floats would take four times the memory.
             unlabelled = tf.cast(tf.gather(pool, others), tf.float32) / 255
             noise = tf.random.stateless_normal(
                 tf.shape(unlabelled), batches.key(seeds[2], number, 0)
             )
-            # Unlabelled images are normalised by their own batch in each pass, or else the
-            # divergence would measure the change of statistics.
+            # Unlabelled images are normalised by their own batch in each pass. Otherwise, the
+            # divergence would also measure the change of statistics.
             logits, change = adversarial(
                 lambda x: mlp.logits(x, by_batch), unlabelled, noise, epsilon
             )
-            # Labelled ones by unlabelled ones without their changes, about which predictions
-            # are made. The authors' labelled batches have their own statistics, which are the
-            # same for labels that were drawn at random, and fail for those that were chosen.
+            # Labelled images are normalised by unchanged unlabelled images, like predictions.
+            # The authors normalise labelled batches by their own statistics. This is equivalent
+            # for randomly drawn labels, but fails for acquired ones.
             around = unlabelled[: self.labelled_batch]
             inputs = tf.concat([tf.gather(images, rows), around], axis=0)
             with tf.GradientTape() as tape:
