@@ -153,8 +153,8 @@ class Splits:
     """The split of `Dataset.train` into three disjoint sets that cover it.
 
     Attributes:
-        initial_ids: The balanced set that the first model is trained on.
-        validation_ids: Items for choosing hyper-parameters; never asked for.
+        initial_ids: Items whose labels are known at the start, as a rule balanced.
+        validation_ids: Items for choosing hyper-parameters; no model is fitted to them.
         pool_ids: Items that may be queried.
     """
 
@@ -173,7 +173,7 @@ class Dataset:
         splits: The split of the ids of `train`.
         hidden: The classes of all items of `train`, -1 where unknown. Only the oracle
             and the code that splits may use them; everything else must query an oracle.
-        test: Items for the evaluation, with `test_labels`; never asked for.
+        test: Items for the evaluation, with `test_labels`; no model is fitted to them.
         test_labels: The classes of `test`, in its order; -1 where unknown.
         class_names: One name per class, in the order of the class indices.
         checksum: `Source.checksum`, before `--classes` and `--pool_size` remove items.

@@ -4,7 +4,7 @@
     mbr = baselines.MinimumBayesRisk(graph, rows, classes, num_classes=2)
     query = mbr.query(10, seed=0)
 
-NumPy and SciPy only; no TensorFlow.
+These need no TensorFlow. The systems in `semi_supervised` do.
 """
 
 from dbal_tf.baselines.graph import (

@@ -39,9 +39,10 @@ class Start:
         return max(0, wanted - len(dataset.splits.initial_ids))
 
     def run(self, dataset: Dataset, seed: int) -> Query | None:
-        """Returns items of the pool, then some of the test set; None: nothing is needed.
+        """Returns items of the pool, then some of the test set; None if nothing is needed.
 
-        Labels that are known already count towards `--initial_per_class`.
+        With `--weight_decay=auto`, some of the validation set follow. Labels that are
+        known already count towards `--initial_per_class`.
 
         Args:
             dataset: The data set.

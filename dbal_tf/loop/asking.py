@@ -161,7 +161,7 @@ class Run:
         """Returns the items to label next, best first, or None if the budget is spent.
 
         If a person labels, the first query is what the first model needs: random items
-        of the pool and of the test set.
+        of the pool and of the test set, and of the validation set if it chooses anything.
         While a round waits for answers, returns the items that have none, without any
         training. The next best item replaces one that was skipped or left unsure.
 

@@ -11,7 +11,7 @@ VERSION = 4
 
 # Executions, artifacts and events as in TFX's ML Metadata. Answers are append-only, so
 # that the labels of every past model can be listed: a correction is another row that
-# refers to the first. `corrects` is UNIQUE, so that corrections form a chain. A round of
+# refers to the one before. `corrects` is UNIQUE, so that corrections form a chain. A round of
 # NULL is the start: what was known, and what was asked for, before the first model.
 _TABLES = """
 CREATE TABLE runs (
