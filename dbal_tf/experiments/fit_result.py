@@ -61,7 +61,9 @@ class FitResult:
                 raise ValueError(f"{name} is {getattr(self, name)}, not from 0 to 1")
         for name in ("seconds", "labels", "unlabelled", "validation"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)}, not a number from 0 on")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, not a finite number of at least 0"
+                )
 
     def to_json(self) -> str:
         """Returns the text of `result.json`."""
