@@ -2,9 +2,9 @@
 
   python -m dbal_tf.label RUN_DIR
 
-Prints the page's address. Answers go to the run's store, and the run, another
-process, goes on with them: start it by `python -m dbal_tf.main --oracle=web`, which
-serves the page, too. Both can be stopped and started at any time.
+Prints the page's address. Answers go to the run's store. The run is another process,
+which goes on with these answers: start it by `python -m dbal_tf.main --oracle=web`,
+which also serves the page. Both can be stopped and started at any time.
 """
 
 import argparse
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dbal_tf.labelling.server import Options
 
 _EXPOSED = (
-    "Other machines can reach this page: whoever has the address sees the images and can "
-    "answer, and it is sent unencrypted."
+    "Other machines can reach this page. Whoever has the address can see the images and "
+    "answer; the connection is unencrypted."
 )
 
 
@@ -42,14 +42,18 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("run_dir", metavar="RUN_DIR", type=pathlib.Path)
-    parser.add_argument("--port", type=_port, default=0, help="0: any that is free")
-    parser.add_argument("--expose", action="store_true", help="let other machines reach it")
-    parser.add_argument("--annotator", default="", help="name of all answers; else it is asked")
+    parser.add_argument("--port", type=_port, default=0, help="0: any free port")
+    parser.add_argument(
+        "--expose", action="store_true", help="let other machines reach the page"
+    )
+    parser.add_argument(
+        "--annotator", default="", help="name for all answers; without it, the page asks"
+    )
     parser.add_argument(
         "--show_predictions",
         choices=("never", "after", "before"),
         default="after",
-        help="the model's predictions: after the answer, never, or before it, which biases it",
+        help="when to show the model's predictions; before the answer, they bias it",
     )
     parser.add_argument("--data_dir", default="", help="where the images are, if they moved")
     return parser.parse_args(arguments)
@@ -76,7 +80,7 @@ def _serve(run_dir: pathlib.Path, options: "Options") -> int:
                 if is_ours:  # Another process may have been quicker.
                     number = _show(run_dir, options)
     again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
-    print(f"The page has ended; all answers are kept. To serve it again:\n  {again}")
+    print(f"The page is no longer served; all answers are kept. To serve it again:\n  {again}")
     if written_state(run_dir) != DONE:
         print(how_to_go_on(str(run_dir)))
     return 128 + number
@@ -86,7 +90,7 @@ def _say_who_serves(run_dir: pathlib.Path) -> None:
     from dbal_tf.labelling.security import read_address
 
     address = read_address(run_dir)
-    where = f" at {address.url()}" if address.port else ""  # None: it is about to be.
+    where = f" at {address.url()}" if address.port else ""  # It has no port yet.
     told = f"Another process serves this page{where}; this one waits until it ends."
     print(told, flush=True)
 
@@ -104,7 +108,7 @@ def _show(run_dir: pathlib.Path, options: "Options") -> int:
 def main(arguments: Sequence[str]) -> int:
     """Runs the program; returns its exit status."""
     given = _options(arguments)
-    # Only now: these take a moment, and a signal that comes meanwhile is heard by then.
+    # Imported late: this takes a moment, and signals are handled by now.
     from dbal_tf.labelling.server import Options
     from dbal_tf.labelling.wire import Refused, annotator
 

@@ -1,7 +1,7 @@
 """Deep Bayesian active learning on images (Gal, Islam and Ghahramani, 2017).
 
-Trains a Bayesian CNN on a few labels, finds the images whose labels would tell
-it most, gets them labelled, and repeats. To go on, give the same command again.
+Trains a Bayesian CNN on a few labels, finds the images whose labels would teach it
+most, gets them labelled, and repeats. To resume a run, give the same command again.
 
   python -m dbal_tf.main --dataset=digits --rounds=18       no download
   python -m dbal_tf.main --acquisition=var_ratios           the paper's MNIST run
@@ -51,7 +51,7 @@ def _parse(argv: list[str]) -> list[str]:
     except (flags.Error, UnicodeDecodeError) as error:
         _fail(f"{messages.plain(error)}; see --help for all flags.")
     if FLAGS["verbosity"].using_default_value:
-        # Not through FLAGS["verbosity"]: that stays a default, which absl makes INFO.
+        # FLAGS["verbosity"] would stay marked as a default, which absl turns into INFO.
         FLAGS.verbosity = logging.WARNING  # type: ignore[assignment]
     if len(rest) > 1:
         _fail(f"'{rest[1]}' is not a flag; expected --name=value; see --help for all flags.")
@@ -77,7 +77,7 @@ def _main(_: list[str]) -> int:
 
 
 def _run(config: settings.Config) -> int:
-    # TensorFlow only now: a wrong flag is reported at once, not after seconds.
+    # TensorFlow is imported late, so that a wrong flag is reported at once.
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
     from dbal_tf.experiments import programs
 

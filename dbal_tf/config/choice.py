@@ -12,25 +12,26 @@ class ChoiceSettings:
 
     acquisition: tuple[str, ...] = option(
         ("var_ratios",),
-        "Acquisition function; epig, which scores by the information on other images' labels "
-        "(Bickford Smith et al. 2023); or mbr, which queries by expected risk on a similarity "
-        "graph of the images. A comma-separated list runs each and compares them. Paper: all "
-        "but epig.",
+        "Acquisition function. epig scores an image by what its label tells about the labels "
+        "of other images (Bickford Smith et al. 2023); mbr queries by expected risk on a "
+        "similarity graph of the images. A comma-separated list runs each and compares them. "
+        "Paper: all except epig.",
         choices=known.TECHNIQUES,
     )
     var_ratios: str = option(
         "mean",
-        "Variation ratios as 1 - max of the mean probabilities (mean, the paper's "
-        "equation) or 1 - share of the modal class (votes, the authors' code).",
+        "How to compute variation ratios: 1 - the highest mean probability (mean, the paper's "
+        "equation), or 1 - the modal class's share of the samples' votes (votes, the authors' "
+        "code).",
         choices=("mean", "votes"),
     )
     acquisition_size: int = option(10, "Images labelled per query. Paper: 10.", at_least=1)
     batch: str = option(
         "top_k",
-        "How a query is made of scores: the highest (top_k); the highest after random noise "
-        "(stochastic, Kirsch et al. 2021); jointly most informative, for bald (batchbald, "
-        "Kirsch et al. 2019); or k-means++ on how predictions vary (diverse, after BADGE, Ash "
-        "et al. 2020). Paper: top_k.",
+        "How to choose the images of a query: the highest scores (top_k); the highest scores "
+        "after adding random noise (stochastic, Kirsch et al. 2021); the jointly most "
+        "informative images, for bald (batchbald, Kirsch et al. 2019); or k-means++ on how "
+        "predictions vary (diverse, after BADGE, Ash et al. 2020). Paper: top_k.",
         choices=known.BATCHES,
     )
     stochastic: str = option(
@@ -41,19 +42,21 @@ class ChoiceSettings:
     )
     temperature: float = option(
         1.0,
-        "Scale of the noise of --batch=stochastic, 1 / coldness; 0: none, as top_k.",
+        "Scale of the noise that --batch=stochastic adds (1 / coldness); 0: no noise, as with "
+        "top_k.",
         at_least=0.0,
         at_most=1e6,
     )
     candidates: int = option(
         1000,
-        "Number of images, the best by score, that --batch=batchbald and diverse choose from.",
+        "Number of highest-scoring images that --batch=batchbald and --batch=diverse choose "
+        "from.",
         at_least=1,
     )
     targets: int = option(
         100,
-        "Number of pool images on whose labels epig measures information, a new random sample "
-        "each round.",
+        "Number of pool images about whose labels epig measures information, a new random "
+        "sample each round.",
         at_least=1,
     )
     num_samples: int = option(
@@ -76,15 +79,15 @@ class ChoiceSettings:
     )
     beam_options: str = option(
         "",
-        "Flags of Beam for --scorer=beam, in one string, such as '--runner=DirectRunner "
-        "--direct_num_workers=4'.",
+        "Apache Beam's flags for --scorer=beam, in one string, such as "
+        "'--runner=DirectRunner --direct_num_workers=4'.",
         identity=False,
     )
     refine: int = option(
         0,
         "Score in two passes: all images with the fast gaussian_dropout, then this many of "
-        "the best with exact mc_dropout; 0: one pass. 500 works well. --batch=stochastic then "
-        "adds its noise to these alone.",
+        "the best with exact mc_dropout; 0: one pass. 500 works well. --batch=stochastic adds "
+        "its noise to the scores of the second pass only.",
         at_least=0,
     )
     refine_samples: int = option(
@@ -95,12 +98,13 @@ class ChoiceSettings:
     )
     graph_neighbors: int = option(
         10,
-        "Nearest neighbours that mbr's graph joins each image to; 0: all other images.",
+        "Number of nearest neighbours that each image is connected to in mbr's graph; 0: all "
+        "other images.",
         at_least=0,
     )
     graph_scale: float = option(
         0.0,
-        "Width of the kernel of mbr's graph, a Euclidean distance between images with pixel "
+        "Kernel width of mbr's graph, as a Euclidean distance between images with pixel "
         "values from 0 to 1; 0: the median length of the graph's edges.",
         at_least=0.0,
         at_most=1e6,

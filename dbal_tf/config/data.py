@@ -18,7 +18,7 @@ class DataSettings:
         "Data set. digits needs no download; tfrecord may be larger than memory. Paper: mnist.",
         choices=known.DATASETS,
     )
-    # The place of the data does not identify a run; their checksum does.
+    # A run is identified by the checksum of its data, not by their location.
     data_dir: str = option(
         "",
         "Folder with the data set's files: for mnist the idx files, gzipped or not, or "
@@ -30,63 +30,65 @@ class DataSettings:
     labels_csv: str = option(
         "",
         "CSV file with the columns id and label for --dataset=image_folder; an id is a path "
-        "relative to --data_dir. Images that it does not name have no label.",
+        "relative to --data_dir. Images that are not listed have no label.",
         identity=False,
     )
     class_names: tuple[str, ...] = option(
         (),
-        "Classes of --dataset=image_folder, in their order; needed if no image has a label. "
-        "Empty: those of the labels, sorted.",
+        "Class names of --dataset=image_folder, in order; required if no image has a label. "
+        "Empty: the classes of the labels, sorted.",
     )
     image_size: str = option(
         "",
         "Height and width of the images of --dataset=image_folder in pixels, such as 64 or "
-        "48x64; empty or 0: as they are.",
+        "48x64; empty or 0: the images' own size.",
     )
     resize: str = option(
         "pad",
-        "How images of other proportions get --image_size: whole on black (pad), the centre "
-        "cut out (crop), or distorted (stretch).",
+        "How to fit images with another aspect ratio to --image_size: pad with black (pad), "
+        "crop to the centre (crop), or stretch (stretch).",
         choices=known.RESIZES,
     )
     near_copies: str = option(
         "group",
-        "Images of --dataset=image_folder that look alike stay on one side of every split "
-        "(group), or are not looked for (ignore), for drawings that only look alike.",
+        "What to do with near copies, images of --dataset=image_folder that look alike: keep "
+        "them together in every split (group), or do not look for them (ignore), for drawings "
+        "that only look alike.",
         choices=known.NEAR_COPIES,
     )
     groups_csv: str = option(
         "",
         "CSV file with the columns id and group for --dataset=image_folder. Images of one "
-        "group, such as one patient or one scene, stay on one side of every split, as near "
+        "group, such as one patient or one scene, stay together in every split, as near "
         "copies do.",
         identity=False,
     )
     strict: bool = option(
         False,
         "Stop if an image of --dataset=image_folder cannot be read, or a line of --labels_csv "
-        "or --groups_csv names none, instead of going on without it.",
+        "or --groups_csv names no image, instead of leaving it out.",
         identity=False,
     )
     test_size: int = option(
         0,
-        "Images of --dataset=image_folder to test on, drawn at random, near copies and groups "
-        "together, the same for every --seed; 0: a fifth, at most 1000.",
+        "Number of test images of --dataset=image_folder. They are drawn at random, near "
+        "copies and groups together, and are the same for every --seed. 0: a fifth, at most "
+        "1000.",
         at_least=0,
     )
     folds: int = option(
         0,
-        "Test on one of so many parts of the images of --dataset=image_folder, in place of "
-        "--test_size: repetition r on part r modulo --folds, so that every image is tested on "
-        "once in so many repetitions, and the next ones are of other parts. Classes are spread "
-        "evenly, near copies and groups stay together. 0: none.",
+        "Number of folds of --dataset=image_folder, in place of --test_size: repetition r "
+        "tests on fold r modulo --folds, so every image is a test image once in --folds "
+        "repetitions. Further repetitions use a new division into folds. Classes are spread "
+        "evenly, and near copies and groups stay together. 0: no folds.",
         at_least=0,
         at_most=1000,
     )
     test_counts: tuple[str, ...] = option(
         (),
-        "Images of each class to test on, in place of --test_size, such as cat:100,dog:50, "
-        "drawn as those are. Empty: of any class.",
+        "Number of test images of each class, in place of --test_size, such as "
+        "cat:100,dog:50; drawn in the same way. Empty: of any class.",
     )
     classes: tuple[str, ...] = option(
         (),
@@ -98,7 +100,7 @@ class DataSettings:
     )
     initial_counts: tuple[str, ...] = option(
         (),
-        "Images of each class in the initial set, if they are not equally many, such as "
+        "Number of images of each class in the initial set, if the numbers differ, such as "
         "cat:80,dog:20. Empty: --initial_per_class of each. Paper, section 5.5: 80 benign and "
         "20 malignant.",
     )
@@ -107,26 +109,26 @@ class DataSettings:
     )
     pool_size: int = option(
         0,
-        "Largest size of the pool: a random subset, drawn once for all rounds; 0: no limit. "
+        "Maximum size of the pool: a random subset, drawn once for all rounds; 0: no limit. "
         "The authors' code for section 5.3: 5000.",
         at_least=0,
     )
     pool_counts: tuple[str, ...] = option(
         (),
-        "Most images of each class in the pool, in place of --pool_size, drawn once for all "
-        "rounds, such as cat:900,dog:100: rare classes. Empty: as many as there are.",
+        "Maximum number of pool images of each class, in place of --pool_size, such as "
+        "cat:900,dog:100 to make a class rare; drawn once for all rounds. Empty: no limit.",
     )
     pool_copies: int = option(
         1,
-        "Times that each image stands in the pool; if more than once, each copy has noise of "
-        "its own. Repeated MNIST (Kirsch et al. 2019): 3.",
+        "Number of copies of each image in the pool; if more than one, each copy has different "
+        "noise. Repeated MNIST (Kirsch et al. 2019): 3.",
         at_least=1,
         at_most=1000,
     )
     copy_noise: float = option(
         0.03,
-        "Standard deviation of the Gaussian noise of --pool_copies, as a share of the range of "
-        "pixel values. Kirsch et al. 2019: 0.03, which is 0.1 of standardised MNIST.",
+        "Standard deviation of the Gaussian noise of --pool_copies, as a fraction of the range "
+        "of pixel values. Kirsch et al. 2019: 0.03, which is 0.1 of standardised MNIST.",
         at_least=0.0,
         at_most=1.0,
     )

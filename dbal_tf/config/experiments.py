@@ -12,8 +12,8 @@ class ExperimentSettings:
 
     experiment: str = option(
         "run",
-        "What to run. The paper's experiments have flagfiles: --flagfile=configs/figure1.cfg "
-        "and the like.",
+        "What to run. The paper's experiments have flagfiles, such as "
+        "--flagfile=configs/figure1.cfg.",
         choices=known.EXPERIMENTS,
     )
     only: tuple[str, ...] = option(
@@ -25,7 +25,7 @@ class ExperimentSettings:
     report_only: bool = option(
         False, "Run nothing; write the report of the runs that exist.", identity=False
     )
-    # More systems are further rows of the same table.
+    # Further systems only add rows to the same table.
     systems: tuple[str, ...] = option(
         known.SEMI_SUPERVISED,
         "Semi-supervised systems that --experiment=table2 fits. Paper: all.",
@@ -34,25 +34,26 @@ class ExperimentSettings:
     )
     schedule: str = option(
         "faithful",
-        "How long the systems of --systems train, and how large they are: as published; "
-        "light: minutes to an hour each; tiny: seconds, for small images. Paper: faithful.",
+        "Training time and size of the systems of --systems. faithful: as published; light: "
+        "minutes to an hour each; tiny: seconds, for small images. Paper: faithful.",
         choices=known.SCHEDULES,
     )
     # A digest of the labels identifies a fit, wherever they were read from.
     labels_from: str = option(
         "",
-        "Folder of an active learning run: --experiment=table2 learns from the labels that it "
-        "bought. Empty: from --initial_per_class of each class, by seed, as in the paper.",
+        "Folder of an active learning run. --experiment=table2 learns from the labels that "
+        "this run bought. Empty: from --initial_per_class images of each class, drawn by "
+        "--seed, as in the paper.",
         identity=False,
     )
     labels: int = option(
         0,
-        "Learn from the first so many labels of --labels_from, in the order in which they "
-        "were bought; 0: all.",
+        "Number of labels of --labels_from to learn from: the first ones, in the order in "
+        "which they were bought; 0: all.",
         at_least=0,
         identity=False,
     )
-    # With more rounds, or fewer, it is the same run: continued, or its beginning.
+    # Another number of rounds extends or shortens the same run.
     rounds: int = option(
         98,
         "Number of queries after the initial set. Paper: 98, for 20 to 1000 labels.",
@@ -82,8 +83,8 @@ class ExperimentSettings:
     )
     bless_max_error: float = option(
         0.0,
-        "Export a round of --export_every only if its test error (0 to 1) is at most this and "
-        "below that of the last one exported; 0: export all.",
+        "Export a round of --export_every only if its test error (0 to 1) is at most this "
+        "value and below that of the last exported round; 0: export all.",
         at_least=0.0,
         at_most=1.0,
         identity=False,

@@ -1,8 +1,8 @@
 """Reads the flagfiles that runs write.
 
-absl reads the flagfile that a command line names. This module is for where there
-is no command line, and reads flagfiles as absl does: one flag per line, blank lines
-and comments skipped, the last of two values wins.
+absl reads the flagfile that a command line names. This module reads flagfiles where
+there is no command line, by the same rules: one flag per line, blank lines and comments
+are skipped, and the last of two values wins.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ def from_flagfile(text: str) -> Config:
 def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -> list[str]:
     """Returns the flags by which the settings differ from those in a flagfile.
 
-    Values are compared, not their texts: 2.50 is 2.5. Settings that may change
+    Values are compared, not their texts: 2.50 equals 2.5. Settings that may change
     when a run is resumed (its folder, its number of rounds and so on) are left
     out, and so are those of `--trainer=vat` where it is not used. A flag that the
     flagfile does not name has its default, so that flags can be added later.
@@ -61,7 +61,7 @@ def differing_flags(config: Config, flagfile: str, free: Collection[str] = ()) -
     """
     written = {line.name: line.value for line in _lines(flagfile) if line.name}
     ours, theirs = config.texts(), Config().texts() | written
-    # With the flags that this version does not know: an older run may depend on them.
+    # Flags that this version does not know count too: an older run may depend on them.
     fixed = Config.identity() | written.keys() - ours.keys()
     unused = () if "vat" in (ours["trainer"], theirs["trainer"]) else _OF_VAT
     names = [

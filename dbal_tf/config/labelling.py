@@ -10,12 +10,12 @@ from dbal_tf.config.limits import option
 class LabellingSettings:
     """Who labels, and the page where a person does. Each field is a flag of the same name."""
 
-    # Whoever answers, the run asks for the same; and a person may change the way.
+    # The oracle does not change what the run asks for, and may be changed during a run.
     oracle: str = option(
         "dataset",
         "Who labels: the data set itself, whose labels are known (dataset); or a person, on a "
-        "page in the browser (web) or in a file that the program writes and, given the same "
-        "command again, reads (csv, label_studio). Paper: dataset.",
+        "page in the browser (web) or in a file (csv, label_studio). The program writes the "
+        "file, and reads it when the same command is given again. Paper: dataset.",
         choices=known.ORACLES,
         identity=False,
     )
@@ -26,19 +26,19 @@ class LabellingSettings:
         choices=known.SHOW_PREDICTIONS,
         identity=False,
     )
-    # They change what the page lists, never what is bought.
+    # Folds change what the page lists, never what is bought.
     disagreement_folds: int = option(
         4,
-        "Folds that the page of --oracle=web looks for wrong labels by: while a person "
-        "answers, each fold is predicted by a network trained on the others; 0: by the "
-        "round's network, which was trained on all of them.",
+        "Number of cross-validation folds by which the page of --oracle=web finds labels that "
+        "may be wrong. While a person answers, each fold is predicted by a network trained on "
+        "the others. 0: by the round's network, which was trained on all labels.",
         at_least=0,
         at_most=100,
         identity=False,
     )
     port: int = option(
         0,
-        "Port of the page of --oracle=web; 0: any that is free.",
+        "Port of the page of --oracle=web; 0: any free port.",
         at_least=0,
         at_most=65535,
         identity=False,

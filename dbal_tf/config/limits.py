@@ -16,7 +16,7 @@ _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
 _FUNCTION = re.compile(rf"[^\W\d]\w*(?:\.[^\W\d]\w*)*:{_PART}(?:\.{_PART})*")
 
-_MOST = 2**31 - 1  # SQLite, TensorFlow's seeds and NumPy's all hold 32 bits
+_MOST = 2**31 - 1  # SQLite and the seeds of TensorFlow and NumPy can all hold it
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
@@ -42,7 +42,7 @@ def check_limits(field: dataclasses.Field[Any], value: Any) -> None:
     """Checks a setting's value; in a list, each value.
 
     Raises:
-        InputError: A value is outside of the field's limits.
+        InputError: A value is outside the field's limits.
     """
     if field.default and value == ():
         raise InputError(
@@ -72,7 +72,7 @@ def _unwritable(value: Any, listed: bool) -> str | None:
 
 
 def _expected(field: dataclasses.Field[Any], value: Any) -> str | None:
-    """Returns what was expected if the value is outside of its limits, else None."""
+    """Returns what was expected if the value is outside its limits, else None."""
     limits = field.metadata
     if "choices" in limits and value not in limits["choices"]:
         if not limits.get("or_function"):
@@ -87,9 +87,9 @@ def _expected(field: dataclasses.Field[Any], value: Any) -> str | None:
     if "above" in limits and not limits["above"] < value < float("inf"):
         return f"a finite number above {limits['above']:g}"
     if (word := limits.get("number_or", value)) != value and not _is_from_0(value):
-        return f"a number from 0 or {word}"
+        return f"a number of at least 0, or {word}"
     if (word := limits.get("integer_or", value)) != value and not str(value).isdecimal():
-        return f"a whole number from 0 or {word}"
+        return f"a whole number of at least 0, or {word}"
     return None
 
 

@@ -1,10 +1,10 @@
 """The names that flags accept.
 
-They stand here once; the rooms that implement them build their registries from
-these tuples.
+Each name is written here once; the packages that implement them build their
+registries from these tuples.
 """
 
-# Grids of runs; table2 is none: it fits semi-supervised systems, each once.
+# Grids of runs. table2 is not one: it fits each semi-supervised system once.
 GRIDS = (
     *("run", "figure1", "figure2", "figure3", "table1"),
     *(
@@ -18,13 +18,13 @@ GRIDS = (
 )
 EXPERIMENTS = (*GRIDS, "table2")
 ACQUISITIONS = ("random", "bald", "max_entropy", "var_ratios", "mean_std")
-# These score items together with others, by all their samples, not by predictive statistics.
+# These score an item together with others, from posterior samples, not predictive statistics.
 JOINT_ACQUISITIONS = ("epig",)
-# These score on a graph, not by predictive statistics: they are no acquisition functions.
+# These score on a graph, not from predictive statistics, so they are not acquisition functions.
 GRAPH_TECHNIQUES = ("mbr",)
 TECHNIQUES = (*ACQUISITIONS, *JOINT_ACQUISITIONS, *GRAPH_TECHNIQUES)
 BATCHES = ("top_k", "stochastic", "batchbald", "diverse")
-# These choose by the posterior samples of the best items, not by scores alone.
+# These choose by the posterior samples of the best items, not only by scores.
 JOINT_BATCHES = ("batchbald", "diverse")
 STOCHASTIC = ("power", "softmax", "softrank")
 # In the order of the paper's Table 2.
@@ -47,11 +47,11 @@ POSTERIORS = (
     "ensemble",
     "bayes_by_backprop",
 )
-# Who answers; all but the first are people.
+# Who answers: the data set, or a person in one of three ways.
 ORACLES = ("dataset", "web", "csv", "label_studio")
 SHOW_PREDICTIONS = ("never", "after", "before")
 MODELS = ("bayesian_cnn", "bayesian_resnet")
-APPLICATIONS = "keras.applications:"  # Before the name of one of Keras's networks.
+APPLICATIONS = "keras.applications:"  # Prefix of the name of a Keras network.
 DATASETS = ("digits", "image_folder", "mnist", "tfrecord")
 RESIZES = ("pad", "crop", "stretch")
 NEAR_COPIES = ("group", "ignore")

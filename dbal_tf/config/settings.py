@@ -3,7 +3,7 @@
 Each field has a help line and limits. The flags of the command line, the checks
 of their values and the flagfiles of runs are all generated from these fields.
 
-TensorFlow is not imported, which would take seconds before a wrong flag is reported.
+This module does not import TensorFlow, so that a wrong flag is reported at once.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _NOUNS = {
     "augment": "change",
     "flip_classes": "class",
 }
-# What only a folder of images has.
+# Flags that apply to a folder of images only.
 _OF_FOLDERS = (
     *("labels_csv", "groups_csv", "class_names", "image_size", "strict"),
     *("test_size", "test_counts", "folds"),
@@ -60,7 +60,7 @@ class Config(
         if self.refine and self.posterior not in ("mc_dropout", "gaussian_dropout"):
             raise InputError(
                 f"--refine={self.refine} cannot be used with --posterior={self.posterior}, "
-                "which has no cheaper relative to screen by; leave one of them out."
+                "which has no faster approximation for the first pass; leave one of them out."
             )
         self._check_weights()
         self._check_batch()
@@ -143,7 +143,7 @@ class Config(
         if self.batch == "batchbald" and self.acquisition != ("bald",):
             raise InputError(
                 f"{batch} cannot be used with --acquisition={','.join(self.acquisition)}; it "
-                "chooses by bald of several images; use --acquisition=bald."
+                "scores several images jointly by bald; use --acquisition=bald."
             )
         if self.batch != "top_k" and (found := sorted(alone & set(self.acquisition))):
             raise InputError(
@@ -212,12 +212,12 @@ class Config(
             )
         for name in _COUNTS:
             class_counts(name, getattr(self, name))
-        # Of a person's images the classes are not known before.
+        # Classes are unknown before a person labels the images.
         counted = [name for name in _COUNTS if getattr(self, name)]
         if counted and self.oracle != "dataset":
             raise InputError(
                 f"--{counted[0]} cannot be used with --oracle={self.oracle}, as the classes "
-                "are not known before; leave it out."
+                "are not known before labelling; leave it out."
             )
 
     @property
@@ -238,8 +238,8 @@ class Config(
                 )
         if self.trainer == "vat" and self.steps != "auto" and not int(self.steps):
             raise InputError(
-                "--trainer=vat needs --steps, as the epochs of a few labels are too few for "
-                "it; give a number, such as 5000, or --steps=auto."
+                "--trainer=vat needs --steps, as with few labels --epochs alone gives too few "
+                "steps; give a number, such as 5000, or --steps=auto."
             )
         flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
         flags += ["--trainer=vat"] if self.trainer == "vat" else []
@@ -260,14 +260,14 @@ class Config(
         given = f"--pool_copies={self.pool_copies} cannot be used with"
         if self.oracle != "dataset":
             raise InputError(
-                f"{given} --oracle={self.oracle}, who would be asked the same again; leave it "
-                "out."
+                f"{given} --oracle={self.oracle}, where a person would label each copy; leave "
+                "it out."
             )
         if self.dataset == "tfrecord":
             raise InputError(
                 f"{given} --dataset=tfrecord, whose images stay in their files; leave it out."
             )
-        # Features are found by id, but a copy's noise is another in each repetition.
+        # Features are cached by id, but a copy's noise differs between repetitions.
         if self._has_frozen_trunk:
             raise InputError(
                 f"{given} --model={self.model}, whose features are kept for other runs; give "
@@ -275,7 +275,7 @@ class Config(
             )
 
     def num_initial(self, num_classes: int) -> int:
-        """Returns the number of items in the initial set, given that of all classes."""
+        """Returns the number of items in the initial set, given the number of classes."""
         counts = class_counts("initial_counts", self.initial_counts)
         return sum(counts.values()) if counts else self.initial_per_class * num_classes
 
@@ -286,8 +286,8 @@ class Config(
     def replace(self, **changes: Any) -> "Config":
         """Returns a copy with some settings changed.
 
-        A default `run_dir`, which is named after the settings, is named after the
-        new ones; any other is kept.
+        A default `run_dir` is named after the settings, so it follows the changes; any
+        other is kept.
         """
         if self.run_dir == self._default_run_dir():
             changes = {"run_dir": "", **changes}
@@ -332,7 +332,7 @@ def define_flags(define: dict[type, Callable[..., Any]]) -> None:
 
 
 def from_flags(values: dict[str, Any]) -> Config:
-    """Returns the settings from a mapping of flags, which may hold other flags, too."""
+    """Returns the settings from a mapping of flags, which may also hold other flags."""
     names = [field.name for field in dataclasses.fields(Config)]
     settings: dict[str, Any] = {}
     for name in names:

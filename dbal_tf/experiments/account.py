@@ -1,4 +1,4 @@
-"""What a report says of its runs: what is missing, settings, cost and provenance."""
+"""What a report says about its runs: what is missing, settings, cost and provenance."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ def status(results: Sequence[Result]) -> list[str]:
 
 
 def stamp(config: Config, results: Sequence[Result]) -> str:
-    """Returns the sentence below every table: settings, commits and cost in short."""
+    """Returns the sentence below every table: settings, commits and cost."""
     begun = [result for result in results if result.curve]
     time = duration(sum(_seconds(result) for result in begun))
     queries = dict.fromkeys(_queries(result.cell.config) for result in begun)
-    # The runs of a grid may be from several machines, each with a commit of its own.
+    # The runs of a grid may come from several machines with different commits.
     commits = sorted({_commit(result) for result in begun})
     return (
         f"{config.dataset}; {'; or '.join(queries)}; T = {config.num_samples}; commit "
@@ -68,10 +68,10 @@ def protocol(results: Sequence[Result]) -> Table:
     names = [
         field.name
         for field in dataclasses.fields(Config)
-        # The number of rounds may grow later, but it says what the report is of.
+        # The number of rounds may grow later, but it says what the report covers.
         if field.name in (Config.identity() | {"rounds"}) - varied
     ]
-    # One run speaks for its variant: they differ in what is varied alone.
+    # One run stands for its variant: its runs differ only in the settings in `varied`.
     cells = {result.cell.variant.folder: result.cell for result in results}.values()
     titles = [cell.variant.title or cell.variant.folder or "all runs" for cell in cells]
     texts = [cell.config.texts() for cell in cells]
@@ -80,7 +80,7 @@ def protocol(results: Sequence[Result]) -> Table:
 
 
 def cost(results: Sequence[Result]) -> Table:
-    """Returns the wall time of every run by phase, and the code that made it."""
+    """Returns the wall time of every run by phase, and the code that produced the run."""
     begun = [result for result in results if result.curve]
     header = ["run", "rounds", *PHASES, "in all", "started", "committed", "commit"]
     libraries = {
@@ -99,7 +99,7 @@ def cost(results: Sequence[Result]) -> Table:
 
 
 def _cost_row(result: Result) -> list[str]:
-    # A phase may be missing: before exports were timed, runs recorded none of it.
+    # A phase may be missing: older runs did not time their exports.
     phases = [sum(point.seconds.get(phase, 0.0) for point in result.curve) for phase in PHASES]
     return [
         result.cell.path or ".",

@@ -1,4 +1,4 @@
-"""The rows of active learning in Table 2: runs of figure1 that were copied beside it."""
+"""The active learning rows of Table 2, from runs of figure1 copied into its folder."""
 
 import dataclasses
 import pathlib
@@ -20,7 +20,7 @@ class ActiveRun:
     Attributes:
         technique: Its acquisition function.
         path: Its folder below the experiment's, such as `active/bald/0`.
-        curve: Its learning curve, with one point at least.
+        curve: Its learning curve, with at least one point.
     """
 
     technique: str
@@ -28,13 +28,13 @@ class ActiveRun:
     curve: tuple[CurvePoint, ...]
 
     def at(self, labels: int) -> CurvePoint | None:
-        """Returns the last point with at most so many labels; None if all have more."""
-        # Labels come in batches, so no point need have exactly so many.
+        """Returns the last point with at most `labels` labels; None if all have more."""
+        # Labels come in batches, so there may be no point with exactly this number.
         points = [point for point in self.curve if point.labels <= labels]
         return points[-1] if points else None
 
     def seconds(self, labels: int) -> float:
-        """Returns the wall time up to that point."""
+        """Returns the wall time up to the point that `at` returns."""
         points = (point for point in self.curve if point.labels <= labels)
         return sum(sum(point.seconds.values()) for point in points)
 
@@ -44,7 +44,7 @@ def read_active(config: Config) -> list[ActiveRun]:
 
     Raises:
         InputError: A folder holds a run of another data set or technique, or
-            what it holds cannot be read.
+            a run that cannot be read.
     """
     folder = pathlib.Path(config.run_dir)
     runs = []

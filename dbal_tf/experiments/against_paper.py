@@ -1,4 +1,4 @@
-"""Tables that compare ours with the published results."""
+"""Tables that compare our results with the published ones."""
 
 from collections.abc import Sequence
 
@@ -14,20 +14,20 @@ from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
 from dbal_tf.reporting.uncertainty import t_half_width
 
-ERROR_TOLERANCE = 0.3  # Points.
-LABELS_TOLERANCE = 0.1  # Share of all labels, but one query at least.
+ERROR_TOLERANCE = 0.3  # Percentage points.
+LABELS_TOLERANCE = 0.1  # Fraction of all labels; the tolerance is at least one query.
 
 
 def comparable(config: Config, group: Group) -> Published | None:
     """Returns the published results of a group's runs; None if they cannot be compared.
 
-    They can if they are of a network, on the same images and classes.
+    They can be if the group's error is the network's, on the same images and classes.
     """
     return published_results(config, group.variant) if group.is_network else None
 
 
 def published_results(config: Config, variant: Variant) -> Published | None:
-    """Returns a variant's published results; None if the images or classes are others."""
+    """Returns a variant's published results; None if images or classes differ from ours."""
     published = variant.published
     same = config.dataset == "mnist" and published and set(config.classes) == published.classes
     return published if same else None
@@ -36,7 +36,7 @@ def published_results(config: Config, variant: Variant) -> Published | None:
 def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Group]) -> Table:
     """Returns the authors' curves at the report's numbers of labels, beside ours.
 
-    Of techniques without published numbers only: `published_numbers` has the others.
+    It covers techniques without published numbers; `published_numbers` covers the others.
     """
     rows = []
     for group in groups:
@@ -57,7 +57,7 @@ def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Grou
 
 
 def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
-    """Returns our numbers beside the published ones; no rows for other images."""
+    """Returns our numbers beside the published ones; no rows if the images differ."""
     compared = [
         (group, published)
         for group in groups
@@ -107,7 +107,7 @@ def _against(group: Group, published: Published) -> list[list[str]]:
         if theirs is not None:
             ours = [curves.first_crossing(o.labels_p, o.mean_p, threshold) for o in lines]
             counts = [None if count is None else count - start for count in ours]
-            # A crossing is seen once a query, so nothing below one can be told apart.
+            # Errors are measured once per query, so smaller differences mean nothing.
             tolerance = max(LABELS_TOLERANCE * (theirs + start), query)
             what = f"{noun} to {100 * threshold:.0f} %"
             each = curves.by_repetition(lines[1], crossing(threshold)) - start
@@ -134,7 +134,7 @@ def _compared(
     form: str,
     each: np.ndarray,
 ) -> list[str]:
-    # The second of ours, without dropout, is measured as theirs is.
+    # ours[1] is without dropout, as the authors measure.
     shown = [DASH if value is None else format(value, form) for value in ours]
     if ours[1] is None:
         reached = "not reached" if group.is_finished else "not finished"
@@ -147,15 +147,15 @@ def _compared(
     half = t_half_width(each)
     width = f"± {DASH if half is None else format(half, form)}"
     shown_difference = f"{difference:+{form}}"
-    # The mean curve's first crossing is not the mean of the repetitions' own, and the
-    # interval is of these.
+    # The first crossing of the mean curve is not the mean of the repetitions' first
+    # crossings, which the interval is computed from.
     if half is not None and abs((own := float(np.mean(each)) - theirs) - difference) > 1e-9:
         width = f"(own: {own:+{form}} {width})"
     return [*shown, format(theirs, form), f"{shown_difference} {width}", word]
 
 
 def verdict(difference: float, tolerance: float) -> str:
-    """Returns "yes", or "no" with the side on which ours lies."""
+    """Returns "yes", or "no" and whether ours is better or worse."""
     if abs(difference) <= tolerance + 1e-9:
         return "yes"
     return "no, better" if difference < 0 else "no, worse"

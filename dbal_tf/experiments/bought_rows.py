@@ -1,4 +1,4 @@
-"""Fits on labels that active learning bought, copied beside Table 2's balanced ones."""
+"""Fits on labels that active learning bought, for comparison with balanced labels."""
 
 import pathlib
 from collections.abc import Collection
@@ -14,15 +14,15 @@ from dbal_tf.reporting.page import Table
 BOUGHT_DIR = "bought"
 BALANCED = "balanced, random"
 
-_Fit = tuple[int, str]  # its seed, and the run that bought its labels
+_Fit = tuple[int, str]  # Its seed, and the run that bought its labels.
 
 
 def read_bought_fits(config: Config) -> list[FitResult]:
-    """Returns the fits in `<run_dir>/bought/<any name>/<system>/<repetition>` that ended.
+    """Returns the ended fits in `<run_dir>/bought/<any name>/<system>/<repetition>`.
 
     Raises:
-        InputError: A fit is of another data set or of labels that nobody bought, or
-            it cannot be read.
+        InputError: A fit is of another data set, its labels were not bought, or it
+            cannot be read.
     """
     folder = pathlib.Path(config.run_dir, BOUGHT_DIR)
     results = []
@@ -41,7 +41,7 @@ def read_bought_fits(config: Config) -> list[FitResult]:
 def labels_table(results: Collection[FitResult]) -> Table:
     """Returns a row for each system and origin of its labels, paired by seed.
 
-    Systems with labels of one origin alone have no rows.
+    Systems whose labels all have the same origin have no rows.
 
     Args:
         results: Fits on balanced labels and on labels that were bought.
@@ -49,7 +49,7 @@ def labels_table(results: Collection[FitResult]) -> Table:
     by_row: dict[tuple[str, str, int], dict[str, dict[_Fit, float]]] = {}
     for result in results:
         key = result.system, result.schedule, result.labels
-        # The technique: its runs, of several repetitions or seeds, are one row.
+        # The technique. Its runs share a row, whatever their repetitions and seeds.
         origin = result.bought_by.split(",")[0] or BALANCED
         fit = result.seed, result.bought_by
         by_row.setdefault(key, {}).setdefault(origin, {})[fit] = result.error

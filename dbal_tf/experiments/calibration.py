@@ -1,7 +1,7 @@
 """`--experiment=calibration`: how far the probabilities of each posterior can be trusted.
 
-All posteriors are trained on the same labels, which random bought: what differs is
-the posterior alone.
+All posteriors are trained on the same labels, bought by random acquisition, so only the
+posterior differs.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
 
 CHECKPOINTS = (100, 1000)
-# Titles of the measures that are no shares; those are in %.
+# Titles of the measures that are not fractions; fractions are shown in %.
 _NUMBERS = {"nll": "NLL", "brier": "Brier"}
 
 
@@ -43,7 +43,7 @@ def by_posterior(config: Config, results: Sequence[Result]) -> Table:
 
 
 def _number(line: Line, count: int) -> str:
-    """Returns a cell: mean, least and most at a number of labels."""
+    """Returns a cell: mean, minimum and maximum at a number of labels."""
     each = curves.by_repetition(
         line, lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
     )

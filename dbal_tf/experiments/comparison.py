@@ -43,8 +43,8 @@ def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
 
 def mean_range(experiment: Experiment, groups: Sequence[Group]) -> tuple[int, int]:
     """Returns the numbers of labels between which mean errors are taken."""
-    # Early labels lower the error most, so a mean over other labels would say
-    # where a curve begins rather than how good it is.
+    # Early labels lower the error most, so means over different ranges of labels
+    # would tell where the curves begin rather than how good they are.
     return experiment.mean_over or (
         max(int(group.line.labels_p[0]) for group in groups),
         min(group.last for group in groups),
@@ -65,7 +65,7 @@ def _summary_row(
         *(errors_at(line, count) for count in checkpoints),
         *(crossing_cell(line, threshold) for threshold in thresholds),
         spread([area for area in areas if area is not None]),
-        # The harmonic solution has no dropout that could be off.
+        # The harmonic solution has no dropout.
         errors_at(group.line_by("deterministic_error"), group.last)
         if group.is_network
         else DASH,
@@ -73,21 +73,21 @@ def _summary_row(
 
 
 def errors_at(line: Line, count: int) -> str:
-    """Returns a cell: mean, least and most error in % at a number of labels.
+    """Returns a cell: mean, minimum and maximum error in % at a number of labels.
 
-    A dash where the line does not reach that far.
+    It is a dash if the line does not reach that far.
     """
     errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
     return spread([error for error in errors if error is not None])
 
 
 def spread(errors: Sequence[float]) -> str:
-    """Returns a cell: mean, least and most in % of shares, 0 to 1; of none a dash."""
+    """Returns a cell: mean, minimum and maximum of errors, 0 to 1, in %; of none, a dash."""
     return mean_and_range(100 * np.array(errors), ".2f")
 
 
 def mean_and_range(values: np.ndarray, form: str) -> str:
-    """Returns a cell: mean, least and most, written like `.2f`; of none a dash."""
+    """Returns a cell: mean, minimum and maximum in a format like `.2f`; of none, a dash."""
     if not len(values):
         return DASH
     several = f" ({values.min():{form}} to {values.max():{form}})" if len(values) > 1 else ""
@@ -95,16 +95,16 @@ def mean_and_range(values: np.ndarray, form: str) -> str:
 
 
 def crossing_cell(line: Line, threshold: float) -> str:
-    """Returns a cell: first crossing of the mean curve, least and most of the repetitions'.
+    """Returns a cell: first crossing of the mean curve, and the repetitions' range.
 
-    A dash where the mean curve does not reach the error.
+    It is a dash if the mean curve does not reach the error.
     """
     count = curves.first_crossing(line.labels_p, line.mean_p, threshold)
     each = [curves.first_crossing(line.labels_p, e, threshold) for e in line.errors_rp]
     if count is None:
         return DASH
     reached = [one for one in each if one is not None]
-    # A range of some repetitions only would hide that others do not get there.
+    # A range over some repetitions would hide that others do not reach the error.
     is_shown = len(reached) == len(each) > 1
     several = f" ({min(reached)} to {max(reached)})" if is_shown else ""
     return f"{count}{several}"
@@ -114,9 +114,9 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns how many labels each technique saves against random at equal error.
 
     Each is compared with random of its own variant or, if there is none, of the
-    variant's baseline. The rows are of networks.
+    variant's baseline. Only the network's errors are compared.
     """
-    # Only the runs of mbr measure the harmonic solution: it has no random.
+    # Only mbr runs measure the harmonic solution, so it cannot be compared with random.
     networks = [group for group in groups if group.is_network]
     random = {g.variant.folder: g for g in networks if g.acquisition == "random"}
     rows = []
@@ -145,11 +145,11 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
 
 
 def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
-    """A cell; without a threshold, at the error that the baseline ends with."""
+    """Returns a cell; without a threshold, at the error that the baseline ends with."""
     pair = group.line, baseline.line
     common = [r for r in group.line.repetitions if r in baseline.line.repetitions]
-    # While random is under way its error is not the one that it ends with, and
-    # what it has not reached yet it may still reach.
+    # The final error of an unfinished random run is unknown, and it may still reach
+    # the threshold.
     if not common or not baseline.is_finished:
         return DASH
     if threshold is None:
@@ -159,7 +159,7 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
         for line in pair
     )
     last = int(baseline.line.labels_p[-1])
-    # Neither is known to be sooner if random stopped before we got there.
+    # If random ended with fewer labels than ours needed, their order is unknown.
     if ours is None or (needed is None and last < ours):
         return DASH
     if needed is None:
@@ -170,14 +170,14 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
 
 
 def crossing(threshold: float) -> curves.Statistic:
-    """Returns the statistic that is a curve's first crossing of an error."""
+    """Returns a statistic: the first number of labels at which a curve reaches an error."""
     return lambda labels_p, errors_p: curves.first_crossing(labels_p, errors_p, threshold)
 
 
 def with_interval(values: np.ndarray, form: str) -> str:
-    """Returns a cell: the mean and half of its 95 % t interval; of none a dash.
+    """Returns a cell: the mean and half of its 95 % t interval; of none, a dash.
 
-    One value has no interval: a dash stands for it.
+    A single value has no interval, so a dash is shown in its place.
 
     Args:
         values: Independent values, `[n]`.

@@ -1,4 +1,4 @@
-"""Runs any experiment: those of its runs that are not finished, then its report."""
+"""The engine of experiments: does the unfinished runs of a grid, then writes its report."""
 
 import contextlib
 import functools
@@ -26,14 +26,14 @@ from dbal_tf.store.run_dir import check_flags, check_run_dir, keep_grid_flags
 
 _VARIED = ("acquisition", "repetition", "repetitions")
 _DataKey = tuple[ExampleGen, int]
-_TEN_CLASSES = ("digits", "mnist")  # Data sets whose classes are the ten digits.
+_TEN_CLASSES = ("digits", "mnist")  # Data sets of the ten digits.
 
 
 def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurvePoint]]]:
-    """Does the runs of an experiment that are not finished, then writes its report.
+    """Does the unfinished runs of an experiment, then writes its report.
 
-    Each run goes on from its own folder, so some of them can be done elsewhere
-    (`--only`) and their folders be copied here.
+    Each run resumes from its own folder, so some of them can be done elsewhere
+    (`--only`) and their folders copied here.
 
     Args:
         config: The settings.
@@ -43,12 +43,12 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
         The curves of the runs that have begun, by variant and technique.
 
     Raises:
-        InputError: A folder or the data do not fit the settings.
+        InputError: A folder or the data do not match the settings.
     """
     experiment = EXPERIMENTS[config.experiment]
     grid = cells(experiment, config, functools.cache(lambda: count_classes(experiment, config)))
     to_do = [] if config.report_only else chosen(grid, config.only)
-    # A grid takes hours: whatever can be found wrong is found before its first run.
+    # A grid takes hours, so everything is checked before its first run.
     check_folders(config, grid)
     before = [_result(cell, may_save=cell in to_do) for cell in grid]
     finished = {result.cell.path: result for result in before if result.is_finished}
@@ -71,32 +71,32 @@ def run(config: Config, say: Callable[[str], Any]) -> dict[str, list[list[CurveP
 def count_classes(experiment: Experiment, config: Config) -> int:
     """Returns the number of classes of the data set, without reading images if possible.
 
-    The data set's name tells it, or the first round of any run of the
-    experiment: a run begins with `initial_per_class` labels of each class. If
-    no run has a round, the data are read, but never for a report.
+    It follows from the data set's name, or from the first round of any run of
+    the experiment: a run begins with `initial_per_class` labels of each class.
+    If no run has a round, the data are read, except for a report.
 
     Raises:
         InputError: A folder or the data cannot be used.
     """
     if config.dataset in _TEN_CLASSES:
         return 10
-    # Folders and what they are checked for do not depend on the number of rounds,
-    # the one thing that is not known of these cells.
+    # These cells lack only the number of rounds, which the checks of their folders
+    # do not need.
     grid = cells(experiment, config, lambda: 0)
     check_folders(config, grid)
     for cell in grid:
-        # Whoever reads the run itself says that its store is damaged.
+        # A damaged store is reported later, when the run itself is read.
         with contextlib.suppress(DamagedStoreError):
             named = cell.config.classes or cell.config.initial_counts
             if not named and (curve := _result(cell).outcome.curve):
                 return curve[0].labels // cell.config.initial_per_class
     if config.report_only:
-        return 1  # Without a round there is no report, however many it would be of.
+        return 1  # Without a round there is no report, so the number is not used.
     return len(load(config).class_names)
 
 
 def _write_curve(result: Result) -> None:
-    """Writes curve.csv of a finished run that was killed between its commit and that."""
+    """Writes curve.csv of a finished run that was killed after its commit, before the file."""
     folder = pathlib.Path(result.cell.config.run_dir)
     path, text = folder / CURVE_FILE, csv_files.curve_csv(result.outcome.curve)
     if not is_published(folder) and (not path.is_file() or path.read_text() != text):
@@ -104,7 +104,7 @@ def _write_curve(result: Result) -> None:
 
 
 def _unless_exported(result: Result) -> str:
-    """Says how a run that was ended early gets its SavedModel; empty if it has one."""
+    """Returns how to export the SavedModel of a run that ended early; empty if it has one."""
     folder = pathlib.Path(result.cell.config.run_dir)
     if result.cell.config.export_every < 0:
         return ""
@@ -121,7 +121,7 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
 
     Raises:
         InputError: The folder cannot be written, holds something else, or
-            holds a run of other flags.
+            holds a run with other flags.
     """
     folder = pathlib.Path(config.run_dir)
     if grid[0].path:
@@ -142,7 +142,7 @@ def check_folders(config: Config, grid: Sequence[Cell]) -> None:
 
 
 def _load(remaining: Sequence[Cell]) -> dict[_DataKey, Dataset]:
-    """Returns the data of the runs, checked to be enough for each; equal data once."""
+    """Returns the data of the runs, each data set once, checked to suffice for every run."""
     datasets: dict[_DataKey, Dataset] = {}
     for cell in remaining:
         key = _data_key(cell.config)
@@ -158,8 +158,8 @@ def _result(cell: Cell, may_save: bool = False) -> Result:
 
     Args:
         cell: The run.
-        may_save: Whether to save beside a damaged store what can be read of
-            it. A run that is to go on does that, a report never.
+        may_save: Whether to save what can be read of a damaged store beside
+            it. This is done for a run that is to resume, never for a report.
     """
     try:
         return Result(cell, read_run(pathlib.Path(cell.config.run_dir)))
@@ -170,6 +170,6 @@ def _result(cell: Cell, may_save: bool = False) -> Result:
 
 
 def _data_key(config: Config) -> _DataKey:
-    """Returns all that a run's data depend on: how they are made, and the seed."""
+    """Returns everything that a run's data depend on: how they are made, and the seed."""
     seed = seed_for(config.seed, config.repetition, 0, "split")
     return ExampleGen.from_config(config), seed

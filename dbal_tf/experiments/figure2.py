@@ -16,7 +16,7 @@ from dbal_tf.experiments.groups import group_results
 from dbal_tf.reporting.curves import THRESHOLDS, Line
 from dbal_tf.reporting.page import Table
 
-# Of the authors' script that writes their deterministic curve of max_entropy.
+# Settings of the authors' script that writes their deterministic curve of max_entropy.
 SETTINGS_3X3 = {
     "kernel_size": 3,
     "weight_decay": "3.5",
@@ -29,7 +29,7 @@ CHECKPOINTS = (100, 300, 500, 1000)
 COMPARED = "max_entropy"
 
 VARIANTS = (
-    # All name their posterior, so that --posterior changes none.
+    # Each variant names its posterior, so --posterior has no effect.
     Variant("mc_dropout", "Bayesian", {"posterior": "mc_dropout"}, paper.FIGURE1),
     Variant(
         "deterministic",

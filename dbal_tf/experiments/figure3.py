@@ -1,9 +1,9 @@
-"""`--experiment=figure3`: MBR and deep active learning, two digits to tell apart."""
+"""`--experiment=figure3`: MBR against deep active learning, on two digits."""
 
 from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
-# What asks by the network; mbr asks by a graph, and runs once for each.
+# Techniques that query by the network. mbr queries by a graph; each graph is a variant.
 _NETWORK = ("bald", "var_ratios", "max_entropy", "random")
 
 EXPERIMENT = Experiment(
@@ -19,7 +19,7 @@ EXPERIMENT = Experiment(
             ("max_entropy",),
             "bayesian",
         ),
-        # The authors have one curve of MBR: it stands beside mbr's default graph.
+        # The authors have one curve of MBR; it is shown beside mbr with the default graph.
         Variant("near", "near images", {}, paper.FIGURE3, ("mbr",), "bayesian"),
         Variant(
             "scale_1",
@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
         "Their MBR is not that of Zhu et al.: its kernel grows with the distance, and true "
         "labels enter its risk.",
     ),
-    # Two digits are told apart with fewer labels than ten, and better.
+    # Two classes need fewer labels than ten, and reach lower errors.
     checkpoints=(20, 60, 100, 300, 500),
     thresholds=(0.05, 0.02),
 )

@@ -1,4 +1,4 @@
-"""One semi-supervised system, fitted once in a folder of its own."""
+"""One fit of a semi-supervised system, in its own folder."""
 
 import contextlib
 import dataclasses
@@ -32,11 +32,11 @@ VARIED = ("acquisition", "repetition", "repetitions")
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A system and a repetition.
+    """One fit: a system and a repetition.
 
     Attributes:
         system: The system's name.
-        path: Its folder below the experiment's, such as `vat/0`.
+        path: Its folder, relative to the experiment's, such as `vat/0`.
         config: The experiment's settings, for this repetition alone.
     """
 
@@ -51,11 +51,11 @@ class Fit:
 
     @property
     def seed(self) -> int:
-        """The seed of everything random in it; the data are split by another."""
+        """The seed of all randomness in the fit; the split of the data has another."""
         return seed_for(self.config.seed, self.config.repetition, 0, "semi_supervised")
 
     def check_folder(self) -> None:
-        """Checks that it may begin or go on in its folder; changes nothing.
+        """Checks that the fit may begin or resume in its folder; changes nothing.
 
         Raises:
             InputError: It may not.
@@ -63,10 +63,10 @@ class Fit:
         check_run_dir(self.config.replace(run_dir=str(self.folder)), free=VARIED)
 
     def check_given(self, given: LabelledSet) -> None:
-        """Checks that a fit in its folder, begun or ended, had the same data and labels.
+        """Checks that a fit in its folder, begun or ended, has the same data and labels.
 
         Raises:
-            InputError: It was not.
+            InputError: They differ.
         """
         expected = _identity(given)
         if result := read_result(self.folder):
@@ -83,7 +83,7 @@ class Fit:
             )
 
     def run(self, made: System, given: LabelledSet, say: Say) -> FitResult:
-        """Fits the system, from wherever a stop has left it, and writes the result.
+        """Fits the system, resuming where it was stopped, and writes the result.
 
         Args:
             made: The system.
@@ -91,12 +91,12 @@ class Fit:
             say: Called with each line for the user.
 
         Raises:
-            InputError: The folder is in use, or holds a fit of something else.
+            InputError: The folder is in use, or holds a different fit.
             ArithmeticError: A loss is not finite.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with lock.hold(self.folder):
-            # Another process may have been here meanwhile.
+            # Another process may have changed the folder meanwhile.
             self.check_folder()
             self.check_given(given)
             result = read_result(self.folder) or self._fit(made, given, say)
@@ -105,7 +105,7 @@ class Fit:
         return result
 
     def _fit(self, made: System, given: LabelledSet, say: Say) -> FitResult:
-        # Written before the first step: whoever goes on must be given the same.
+        # Written before the first step: a resumed fit must have the same data and labels.
         facts = self._begin(made, given)
         kept = self.folder / layout.CHECKPOINT_DIR
         watch = _Watch(kept / "seconds.json")
@@ -115,16 +115,16 @@ class Fit:
 
             def progress(line: str) -> None:
                 say(f"{self.path}: {line}")
-                # A session saves where it is when it says so.
+                # A session saves a checkpoint whenever it reports its progress.
                 watch.save()
 
             session = Session(kept, progress, log.write_measures)
             predictor = made.fit(*parts, seed=self.seed, session=session)
-            # Before the errors are measured: the time of fitting alone.
+            # Read before the errors are measured: the time of fitting alone.
             seconds = watch.seconds()
             result = FitResult(
                 **facts,
-                # The first look at test images, when nothing is left to choose.
+                # Test images are used only now, when nothing is left to choose.
                 error=system.error(predictor, given.test()),
                 validation_error=system.error(predictor, parts[2]),
                 seconds=seconds,
@@ -160,21 +160,21 @@ class Fit:
             "versions": versions(),
             "started": _now(),
         }
-        # With `only`, they do this fit again, in its place among the others.
+        # With `only`, these flags repeat this fit alone.
         config = self.config.replace(only=(self.path,))
         write_atomically(self.folder / layout.FLAGS_FILE, config.to_flags())
-        # The last file, as it is the one that says that the fit has begun.
+        # Written last, because this file marks the fit as begun.
         write_atomically(self.folder / layout.BEGUN_FILE, json.dumps(facts, indent=1) + "\n")
         return facts
 
 
 class _Watch:
-    """Counts seconds over several processes, of which some were killed."""
+    """Counts seconds over several processes, even if some were killed."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path, self._start = path, time.monotonic()
         self._before = 0.0
-        # The file alone is no reason to fail: it is about seconds.
+        # If the file is broken, only the seconds so far are lost.
         with contextlib.suppress(OSError, ValueError):
             self._before = float(json.loads(path.read_text("utf-8")))
 
@@ -193,12 +193,12 @@ def _identity(given: LabelledSet) -> dict[str, Any]:
 
 
 def _hyper_parameters(made: System) -> dict[str, Any]:
-    """Returns a system's hyper-parameters as JSON has them: lists, not tuples."""
+    """Returns a system's hyper-parameters with the types of JSON: lists, not tuples."""
     return json.loads(json.dumps(vars(made), default=str))
 
 
 def _read_begun(folder: pathlib.Path) -> dict[str, Any]:
-    """Returns what the fit in a folder was begun with; empty if it has not begun."""
+    """Returns the facts that the fit in a folder began with; empty if it has not begun."""
     path = folder / layout.BEGUN_FILE
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""What came of fitting a semi-supervised system once: `result.json` in its folder."""
+"""The result of one fit of a semi-supervised system: `result.json` in its folder."""
 
 import dataclasses
 import json
@@ -11,28 +11,28 @@ from dbal_tf.store.layout import RESULT_FILE
 
 @dataclasses.dataclass(frozen=True)
 class FitResult:
-    """A fitted system, measured.
+    """The errors of a fitted system, and what it was fitted with.
 
     Attributes:
         system: Its name, one of `config.SEMI_SUPERVISED`.
         schedule: One of `config.SCHEDULES`.
-        hyper_parameters: All of the system's, by name.
-        seed: Of everything random in the fit.
+        hyper_parameters: All hyper-parameters of the system, by name.
+        seed: The seed of all randomness in the fit.
         dataset: The value of `--dataset`.
         dataset_checksum: SHA-256 of the data set.
         labels_sha256: Digest of the labels that it learnt from.
-        bought_by: The active learning run that bought them; empty: balanced.
-        error: Share of the test images that are misclassified, 0 to 1.
-        validation_error: The same of the validation images.
-        seconds: Wall time of fitting, without the steps that a stop lost.
+        bought_by: The active learning run that bought the labels; empty: balanced.
+        error: Fraction of the test images that are misclassified, 0 to 1.
+        validation_error: The same for the validation images.
+        seconds: Wall time of fitting, without steps that were lost when it was stopped.
         labels: Number of labelled images.
         unlabelled: Number of images without labels.
         validation: Number of validation images.
-        versions: Of the code, its `commit`, Python and the libraries.
+        versions: Versions of the code (`commit`), Python and the libraries.
         started: When it began, UTC, ISO 8601.
         ended: When it ended.
-        chosen: Hyper-parameters that were chosen by the validation images; empty if
-            none was, and of fits that are older than this field.
+        chosen: Hyper-parameters chosen on the validation set; empty if there are none,
+            or if the fit is older than this field.
     """
 
     system: str
@@ -61,7 +61,9 @@ class FitResult:
                 raise ValueError(f"{name} is {getattr(self, name)}, not from 0 to 1")
         for name in ("seconds", "labels", "unlabelled", "validation"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)}, no number from 0")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}, not a finite number of at least 0"
+                )
 
     def to_json(self) -> str:
         """Returns the text of `result.json`."""
@@ -69,7 +71,7 @@ class FitResult:
 
 
 def read_result(folder: pathlib.Path) -> FitResult | None:
-    """Returns what came of the fit in a folder; None if it has not ended.
+    """Returns the result of the fit in a folder; None if it has not ended.
 
     Raises:
         InputError: The file is there but cannot be read.
@@ -79,7 +81,7 @@ def read_result(folder: pathlib.Path) -> FitResult | None:
         return None
     try:
         return FitResult(**json.loads(path.read_text("utf-8")))
-    # A TypeError: the names are not those of `FitResult`.
+    # TypeError: the names in the file are not those of `FitResult`.
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{path} cannot be read ({str(error).splitlines()[0].rstrip('.')}); put it back "

@@ -1,8 +1,8 @@
-"""What an experiment varies, and the runs that it has.
+"""What an experiment varies, and its runs.
 
-An experiment is data: techniques and repetitions come from the flags, what
-else varies from its variants. Its runs share their root seed, so the runs of a
-repetition that begin with equally many labels begin with the same ones.
+An experiment is data: techniques and repetitions come from the flags, everything
+else that varies from its variants. All runs share one root seed, so runs of the
+same repetition that begin with the same number of labels begin with the same labels.
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ class Variant:
         title: Its name in the report.
         changes: The settings that it changes. The number of rounds follows,
             so that all variants end with equally many labels.
-        published: The published results that its runs are compared with; None:
-            nothing.
+        published: The published results that its runs are compared with; None if
+            there are none.
         techniques: Those of `--acquisition` that run under it; empty: all.
-        baseline: The folder of another variant, whose random its runs are
-            compared with as long as it has none of its own; empty: none.
+        baseline: The folder of another variant, whose runs of random are the
+            baseline if this variant has none; empty: none.
     """
 
     folder: str = ""
@@ -43,7 +43,7 @@ class Variant:
     baseline: str = ""
 
     def runs(self, config: Config) -> tuple[str, ...]:
-        """Returns those of the settings' techniques that run under it; may be empty."""
+        """Returns the techniques of the settings that run under it; may be empty."""
         return tuple(
             name for name in config.acquisition if name in (self.techniques or (name,))
         )
@@ -52,13 +52,13 @@ class Variant:
         """Returns the settings with the variant's changes and the techniques that it runs.
 
         Args:
-            config: The experiment's settings, with a technique at least that runs under it.
+            config: The experiment's settings, with at least one technique that runs under it.
             count_classes: Returns the number of classes of all data; called
                 only if the variant begins with more or fewer labels.
         """
-        # A change need not suit techniques that the variant does not run.
+        # The changes may be invalid for techniques that the variant does not run.
         changed = config.replace(
-            # Else a default folder would be named after the changes.
+            # Otherwise a default folder would be named after the changes.
             run_dir=config.run_dir,
             acquisition=self.runs(config),
             **self.changes,
@@ -72,7 +72,7 @@ class Variant:
                 one.num_initial(len(one.classes) or count_classes()) for one in both
             )
             to_buy += before - after
-        # All queries are whole ones: a variant may end a few labels earlier.
+        # Only whole queries are made, so a variant may end a few labels earlier.
         return changed.replace(rounds=max(0, to_buy // changed.acquisition_size))
 
 
@@ -81,10 +81,10 @@ class Cell:
     """One run of an experiment.
 
     Attributes:
-        variant: What it belongs to.
-        path: Its folder below the experiment's, such as `bald/0`; empty for a
-            single run, which has the folder to itself.
-        config: Its settings, with which `--experiment=run` does it alone.
+        variant: The variant that it belongs to.
+        path: Its folder, relative to the experiment's, such as `bald/0`; empty
+            for a single run, which has the folder to itself.
+        config: Its settings, with `--experiment=run`: they do this run alone.
     """
 
     variant: Variant
@@ -98,13 +98,13 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Variant and technique, which its repetitions share."""
+        """The names of variant and technique, which all repetitions share."""
         return ", ".join(filter(None, (self.variant.title, self.acquisition)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A run and how far it is.
+    """A run and its progress.
 
     Attributes:
         cell: The run.
@@ -122,7 +122,7 @@ class Result:
     @property
     def curve(self) -> list[CurvePoint]:
         """The committed rounds, up to the last that the settings ask for."""
-        # The run may have been made with more rounds than the report is of.
+        # The run may have more rounds than the report covers.
         return self.outcome.curve[: self.cell.config.rounds + 1]
 
     @property
@@ -136,18 +136,17 @@ class Experiment:
     """A named grid of runs and the report that compares them.
 
     Attributes:
-        title: Stands above the report.
-        report: Writes the report of what there is; returns lines to say.
+        title: The title of the report.
+        report: Writes the report of the runs so far; returns lines for the user.
         variants: What varies besides technique and repetition.
-        panels: What has a plot of its own: each `variant` or each
+        panels: What the figure has one plot for: each `variant` or each
             `acquisition`, with the network's error; or each `measure`.
         captions: Sentences below the plots.
         checkpoints: Numbers of labels at which the tables show errors.
-        thresholds: Test errors, shares 0 to 1, whose first crossing the tables
-            show.
-        mean_over: Numbers of labels between which mean errors are taken; None:
-            all that every row of the table has.
-        tables: Makes further tables of the report.
+        thresholds: Test errors, 0 to 1, whose first crossings the tables show.
+        mean_over: The range of labels over which errors are averaged; None: the
+            range that all rows of the table cover.
+        tables: Functions that make further tables of the report.
     """
 
     title: str
@@ -176,7 +175,7 @@ def cells(
             if a variant begins with more or fewer labels than `config` says.
 
     Raises:
-        InputError: No technique of `--acquisition` is one of the experiment.
+        InputError: The experiment has none of the techniques of `--acquisition`.
     """
     repetitions = range(config.repetition, config.repetition + config.repetitions)
     if config.experiment == "run" and len(config.acquisition) == len(repetitions) == 1:
@@ -205,8 +204,8 @@ def cells(
 
 def _cell(variant: Variant, settings: Config, name: str, repetition: int) -> Cell:
     path = pathlib.PurePosixPath(variant.folder, name, str(repetition))
-    # Nothing of the grid is left in the run's settings, so that the same run can
-    # be made alone, on another machine, and be copied here.
+    # The run's settings do not mention the grid, so the same run can be made alone,
+    # on another machine, and copied here.
     alone = settings.replace(
         experiment="run",
         acquisition=(name,),
@@ -220,11 +219,11 @@ def _cell(variant: Variant, settings: Config, name: str, repetition: int) -> Cel
 
 
 class InFolder(Protocol):
-    """What `--only` can name."""
+    """A run or fit that `--only` can name."""
 
     @property
     def path(self) -> str:
-        """Its folder below the experiment's."""
+        """Its folder, relative to the experiment's."""
 
 
 C = TypeVar("C", bound=InFolder)

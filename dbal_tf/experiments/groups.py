@@ -13,7 +13,7 @@ CLASSIFIERS = {
     "graph_error": "harmonic",
     "graph_mass_error": "class masses",
 }
-"""The measures that have a line, and whose error each is; empty: the network's."""
+"""The measures that have a line, and the classifier of each; empty: the network."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Group:
     """The repetitions of one technique under one variant, by one measure.
 
     Attributes:
-        results: Its runs, each with a round at least.
+        results: Its runs, each with at least one round.
         measure: The field of `Evaluation` that is the error: `error` of the
             network, `graph_error` or `graph_mass_error` of the harmonic
             solution on the same labels.
@@ -42,7 +42,7 @@ class Group:
 
     @property
     def variant(self) -> Variant:
-        """What all its runs belong to."""
+        """The variant that all its runs belong to."""
         return self.results[0].cell.variant
 
     @property
@@ -53,14 +53,14 @@ class Group:
     @property
     def counted(self) -> dict[int, list[CurvePoint]]:
         """The curves that its line is made of, by repetition."""
-        # A line ends where its shortest curve does, so one run under way would
-        # hide the later rounds of all others.
+        # A line ends where its shortest curve ends, so an unfinished run would hide
+        # the later rounds of all others.
         finished = [result for result in self.results if result.is_finished]
         return {r.cell.config.repetition: r.curve for r in finished or self.results}
 
     @property
     def seconds(self) -> float:
-        """What the runs of its line took together."""
+        """The total wall time of the runs in its line."""
         points = (point for curve in self.counted.values() for point in curve)
         return sum(sum(point.seconds.values()) for point in points)
 
@@ -84,15 +84,15 @@ class Group:
         """Returns the line of the same runs by another measure.
 
         Args:
-            measure: The field of `Evaluation` that is the error. Of a network
-                that is `deterministic_error` too: without dropout, as in the
+            measure: The field of `Evaluation` that is the error, such as
+                `deterministic_error`: the network's without dropout, as in the
                 authors' code.
         """
         return Line.from_curves(self.counted, measure)
 
 
 def group_results(results: Sequence[Result]) -> list[Group]:
-    """Returns what has begun, by measure, variant and technique."""
+    """Returns the runs that have begun, grouped by measure, variant and technique."""
     return [
         Group(tuple(of_name), measure)
         for measure in CLASSIFIERS

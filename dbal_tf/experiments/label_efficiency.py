@@ -1,8 +1,8 @@
-"""`--experiment=label_efficiency`: what each change of the paper's protocol saves in labels.
+"""`--experiment=label_efficiency`: labels saved by each change of the paper's protocol.
 
-Three ingredients, all of them together, and each left out: how a query is made
-of scores, how a network is trained, and whether its images are changed. The fourth,
-the posterior, is the paper's own.
+There are three changes: how a query is chosen from scores, how a network is trained, and
+whether its images are augmented. They are tested together, and with each left out. So is
+the posterior, which is the paper's own.
 """
 
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ TRAINING = {
     "weight_decay": "0.5",
 }
 AUGMENTATION = {"augment": ("shift", "rotate")}
-# Random and expected risk have no scores that a batch could be made of.
+# Random and expected risk have no scores to choose a batch by.
 SCORED = tuple(name for name in (*ACQUISITIONS, *JOINT_ACQUISITIONS) if name != "random")
-# What one sample has scores of; under bald all images would be alike.
+# Techniques that have scores with one sample; by bald all images would be equal.
 _OF_ONE_SAMPLE = ("max_entropy", "var_ratios")
 _NO_BATCH = "no_batch"
 
 
 def _batch(folder: str, title: str, changes: Mapping[str, Any], *techniques: str) -> Variant:
-    """Returns a variant with all ingredients, and the query made in some way."""
+    """Returns a variant with training and augmentation, and queries chosen by `changes`."""
     return Variant(
         folder,
         title,
         {**TRAINING, **AUGMENTATION, **changes},
         techniques=techniques or SCORED,
-        # Its random, which has no batch either, has the same training.
+        # The runs of random there have the same training; random needs no batch.
         baseline=_NO_BATCH,
     )
 

@@ -16,10 +16,10 @@ from dbal_tf.store.bought import Bought, read_bought
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledSet:
-    """The labels of a repetition, and the data set around them.
+    """The labels of a repetition, and their data set.
 
     Attributes:
-        dataset: Its initial set are the labelled images; its pool the
+        dataset: Its initial set holds the labelled images, its pool the
             unlabelled ones.
         labels: The labels of the initial set.
         bought_by: The active learning run that bought them; empty: they are
@@ -40,11 +40,11 @@ class LabelledSet:
         return np.asarray(self.dataset.train.select(ids).images)
 
     def validation(self) -> LabelledImages:
-        """Returns the images to choose hyper-parameters by."""
+        """Returns the images for choosing hyper-parameters."""
         return self._images(_ask(self.dataset, self.dataset.splits.validation_ids))
 
     def test(self) -> LabelledImages:
-        """Returns the images to measure the error on."""
+        """Returns the images for measuring the error."""
         dataset = self.dataset
         return LabelledImages(np.asarray(dataset.test.images), dataset.test_labels.classes)
 
@@ -72,10 +72,10 @@ def labelled_set(config: Config) -> LabelledSet:
             f"--labels={count} is above the {len(bought.labels)} labels that "
             f"--labels_from={config.labels_from} has; use at most as many."
         )
-    # The first, which are those that the run itself had at this number of labels.
+    # The first labels, which the run itself had at this number of labels.
     labels = bought.labels.first(count)
     dataset = _around(config, bought, labels)
-    # Active learning need not have asked for every class.
+    # Active learning may not have found every class.
     counts = np.bincount(labels.classes, minlength=len(dataset.class_names))
     if not counts.all():
         raise InputError(
@@ -102,7 +102,7 @@ def _around(config: Config, bought: Bought, labels: Labels) -> Dataset:
             f"{', '.join(bought.class_names)}; expected {', '.join(dataset.class_names)}; "
             "give --classes as that run had it."
         )
-    # Published results have no checksum, but what the data set answered.
+    # Published results have no checksum, but the classes that the data set answered.
     truth = _ask(dataset, labels.ids).classes
     if not bought.checksum and (truth != labels.classes).any():
         raise _other_data(config, "some classes differ")

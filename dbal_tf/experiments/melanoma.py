@@ -1,4 +1,4 @@
-"""`--experiment=melanoma`: section 5.5, malignant among benign lesions of the skin."""
+"""`--experiment=melanoma`: section 5.5, malignant among benign skin lesions."""
 
 from dbal_tf.experiments import melanoma_report
 from dbal_tf.experiments.grid import Experiment, Variant

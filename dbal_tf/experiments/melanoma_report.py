@@ -28,8 +28,8 @@ _PERCENT = f"{100 * CONFIDENCE:.0f} %"
 def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
     """Writes `report.html`, `report.md`, and figures as PNG and SVG.
 
-    The figure is `<experiment>.svg`; `reliability.svg` is written if the runs have stores,
-    as published results do not hold its bins.
+    The figure is `<experiment>.svg`. `reliability.svg` is written only if the runs have
+    stores, because published results do not contain its bins.
 
     Returns:
         Lines of a table, what is missing, and where the report is.
@@ -116,7 +116,7 @@ def auc_table(techniques: Sequence[Compared]) -> Table:
 
 
 def _means(techniques: Sequence[Compared], measure: str, title: str, form: str) -> Table:
-    """Returns a row a technique: the mean over its runs, least and most."""
+    """Returns a row for each technique: mean, minimum and maximum over its runs."""
     counts = _counts(techniques)
     rows = []
     for one in techniques:
@@ -130,7 +130,7 @@ def _means(techniques: Sequence[Compared], measure: str, title: str, form: str) 
 
 
 def minus_random(techniques: Sequence[Compared], measure: str, title: str, form: str) -> Table:
-    """Returns paired differences of every technique to random of its variant."""
+    """Returns paired differences between every technique and random of its variant."""
     counts = _counts(techniques)
     rows = []
     for one in techniques:
@@ -160,7 +160,7 @@ def minus_random(techniques: Sequence[Compared], measure: str, title: str, form:
 
 
 def most_asked(results: Sequence[Result], positive: str) -> Table:
-    """Returns the items that most runs of the first variant asked for first."""
+    """Returns the items that most runs of the first variant asked for in the first query."""
     begun = [result for result in results if len(result.curve) > 1]
     variant = begun[0].cell.variant.folder if begun else ""
     of_variant = [result for result in begun if result.cell.variant.folder == variant]
@@ -253,7 +253,7 @@ def _counts(techniques: Sequence[Compared]) -> list[int]:
 
 
 def _console(table: Table) -> list[str]:
-    """The means of the table, aligned."""
+    """Returns the means of the table, aligned."""
     cells = [table.header, *([cell.split(" (")[0] for cell in row] for row in table.rows)]
     width = 2 + max(len(row[0]) for row in cells)
     return [row[0].ljust(width) + "".join(cell.rjust(8) for cell in row[1:]) for row in cells]

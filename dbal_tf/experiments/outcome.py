@@ -1,6 +1,6 @@
-"""How far a run is: from its store, or from its published results.
+"""The progress of a run, read from its store or from its published results.
 
-Nothing here writes: a report leaves the folders of its runs as they are.
+Nothing here writes: a report does not change the folders of its runs.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ class DamagedStoreError(InputError):
 
     Attributes:
         run_dir: The run's folder.
-        problem: What SQLite says of it.
+        problem: The error of SQLite.
     """
 
     def __init__(self, run_dir: pathlib.Path, problem: Exception) -> None:
@@ -32,14 +32,14 @@ class DamagedStoreError(InputError):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run has committed, and what made it.
+    """The committed rounds of a run, and their provenance.
 
     Attributes:
-        curve: One point a round.
-        versions: Of the code, its `commit`, Python and the libraries.
+        curve: One point per round.
+        versions: Versions of the code (`commit`), Python and the libraries.
         started: When the run began, UTC, ISO 8601.
         committed: When its last round was committed; empty before the first.
-            Published results say neither: both times are then empty.
+            Published results have neither time; both are then empty.
     """
 
     curve: list[CurvePoint]
@@ -52,7 +52,7 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     """Returns what a run has committed; None if it has not begun.
 
     The run may be under way in another process. A folder of published results
-    has no store, but `curve.csv` and `versions.json`.
+    has `curve.csv` and `versions.json` instead of a store.
 
     Raises:
         DamagedStoreError: The store is damaged.
@@ -72,8 +72,8 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
         if not reader.has_begun():
             return None
         run, rounds = reader.run(), reader.rounds()
-    # A torn page may still be a page to SQLite, with a text that is no JSON or
-    # that names measures which there are not.
+    # SQLite may accept a damaged page whose text is not JSON or names unknown
+    # measures.
     except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:
         raise DamagedStoreError(run_dir, error) from error
     curve = [one.point for one in rounds]
@@ -81,7 +81,7 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
 
 
 def _check_finite(run_dir: pathlib.Path, curve: list[CurvePoint]) -> None:
-    """Refuses a published curve with NaN, which no mean and no axis survives."""
+    """Checks that a published curve has no NaN, which would spoil means and plots."""
     for point in curve:
         for name, value in point.evaluation.measures().items():
             if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Tables on what is chance: techniques compared pair by pair, and a single fit's noise."""
+"""Tables on chance: paired differences between techniques, and the noise of a single fit."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from dbal_tf.reporting.curves import Statistic
 from dbal_tf.reporting.page import Table
 from dbal_tf.reporting.uncertainty import von_neumann_deviation
 
-WINDOW = 100  # Labels; the least that gives ten neighbours at ten a query.
-_FEWEST = 5  # Neighbours in a window; fewer queries are too far apart to be smooth.
+WINDOW = 100  # Labels; the least that gives ten pairs of neighbours at ten per query.
+_FEWEST = 5  # Pairs of neighbours in a window; with fewer, rounds are too far apart.
 
 
 def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Table:
@@ -26,7 +26,7 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
 
     A pair is a repetition that both have: the same split and first labels.
     """
-    # Random stands in several panels: a pair of its lines is shown once.
+    # Random is in several panels, but each pair is shown once.
     pairs: dict[frozenset[str], tuple[Group, Group]] = {}
     for panel in panels:
         for one, other in itertools.combinations(panel, 2):
@@ -56,7 +56,7 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
 def same_technique(groups: Sequence[Group]) -> list[list[Group]]:
     """Returns the variants of each technique that begin with equally many labels.
 
-    Only these have equal first labels, and so pairs.
+    Only these share their first labels, and so have pairs.
     """
     alike: dict[tuple[str, int], list[Group]] = {}
     for group in groups:
@@ -69,7 +69,7 @@ def same_technique(groups: Sequence[Group]) -> list[list[Group]]:
 def _statistics(
     experiment: Experiment, groups: Sequence[Group]
 ) -> dict[str, tuple[Statistic, float, str]]:
-    """What is compared: its name, the statistic, its factor and how it is written."""
+    """Returns what is compared, by its name: the statistic, its factor and its format."""
     if not groups:
         return {}
     first, last = mean_range(experiment, groups)
@@ -105,8 +105,8 @@ def _cell(one: Group, other: Group, statistic: Statistic, factor: float, form: s
 def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:
     """Returns by how much the error of a single fit varies, estimated from the curves.
 
-    By von Neumann's estimator: neighbouring rounds have nearly the same labels,
-    and other initial weights.
+    It uses von Neumann's estimator: neighbouring rounds have nearly the same labels,
+    but different initial weights.
     """
     counts = _checkpoints(experiment, groups)
     # The harmonic solution is not fitted from random weights.

@@ -45,7 +45,7 @@ class Numbers:
             not reached.
         to_5: The same for 5 %.
         error_at_1000: Test error at 1000 labels, in %.
-        defect: Why it is no target; empty if it is one.
+        defect: Why these numbers are not a target for ours; empty if they are.
     """
 
     to_10: int | None
@@ -67,7 +67,7 @@ class Published:
         source: Where they were published.
         numbers: The published numbers of each technique.
         curves: The `curve` of `authors_curves.csv`; empty: none.
-        not_counted: Labels of the start, if the counts leave them out.
+        not_counted: Number of initial labels, if the counts leave them out; else 0.
         classes: The classes that were told apart; empty: all.
         same_protocol: Whether the runs that are compared with them follow this
             protocol.
@@ -107,7 +107,7 @@ FIGURE2_DETERMINISTIC_3X3 = Published(
     "the authors' stored curves", {"max_entropy": Numbers(310, 540, 2.30)}, "figure2"
 )
 
-# Counts of images bought: here alone the labels of the start are left out.
+# Counts of images bought: only these numbers leave out the initial labels.
 _TABLE1 = {
     "random": Numbers(255, 835),
     "bald": Numbers(145, 335),
@@ -161,8 +161,8 @@ _TWO_DIGITS = frozenset({"2", "8"})
 FIGURE3 = Published("the authors' stored curves", {}, "figure3", classes=_TWO_DIGITS)
 FIGURE3_DETERMINISTIC = dataclasses.replace(FIGURE3, curves="figure3_deterministic")
 
-# Test error in %, and whose it is, as the paper cites them: nobody ran them there. The
-# rows of active learning are in FIGURE1.
+# Test error in %, and its source, as the paper cites them; its authors did not run these
+# systems. The rows of active learning are in FIGURE1.
 TABLE2 = {
     "embedding": (5.73, "Semi-sup. embedding (Weston et al., 2012)"),
     "tsvm": (5.38, "Transductive SVM (Weston et al., 2012)"),

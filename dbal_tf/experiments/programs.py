@@ -1,4 +1,4 @@
-"""What does each experiment: the engine of grids, or a program of its own."""
+"""The program of each experiment: the engine for grids, or a separate program."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,17 +10,17 @@ PROGRAMS: dict[str, Callable[[Config, Callable[[str], Any]], Any]] = {
     **dict.fromkeys(GRIDS, engine.run),
     "table2": table2.run,
 }
-"""By the names that `--experiment` takes."""
+"""The programs, by the names that `--experiment` takes."""
 
 
 def run(config: Config, say: Callable[[str], Any]) -> None:
-    """Does what is not finished of the settings' experiment, then writes its report.
+    """Does the unfinished part of an experiment, then writes its report.
 
     Args:
         config: The settings.
         say: Called with each line for the user.
 
     Raises:
-        InputError: A folder or the data do not fit the settings.
+        InputError: A folder or the data do not match the settings.
     """
     PROGRAMS[config.experiment](config, say)

@@ -1,4 +1,4 @@
-"""`--experiment=query_rate`: 1, 5, 10 or 100 images a query, at equal labels."""
+"""`--experiment=query_rate`: 1, 5, 10 or 100 images per query, at equal labels."""
 
 from dbal_tf.experiments import report
 from dbal_tf.experiments.grid import Experiment, Variant

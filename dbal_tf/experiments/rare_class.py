@@ -1,4 +1,4 @@
-"""What runs bought of a rare class, and how they compare at each number of labels."""
+"""How runs on a rare class compare: positives that they bought, and differences to random."""
 
 import dataclasses
 import math
@@ -18,16 +18,16 @@ from dbal_tf.reporting.uncertainty import corrected_half_width, t_half_width
 from dbal_tf.store.bought import read_bought
 
 POSITIVE = 1
-"""The index of the positive class, of two."""
+"""The index of the positive class; there are two classes."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compared:
-    """A technique under a variant, beside random under the same.
+    """A technique, and random under the same variant.
 
     Attributes:
-        group: Its runs, each with a round at least.
-        random: Those of random; None: there are none.
+        group: Its runs, each with at least one round.
+        random: The runs of random; None if there are none.
         test_to_train: Test images per training image; 0: no folds.
     """
 
@@ -37,17 +37,17 @@ class Compared:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether it is not random itself, and has a repetition that random has, too."""
+        """Whether it is not random itself, and shares a repetition with random."""
         if self.random is None or self.random is self.group:
             return False
         return bool(self.group.counted.keys() & self.random.counted.keys())
 
     def line(self, measure: str) -> Line:
-        """Returns the line by a measure of `Evaluation`, or by `positives`: those bought."""
+        """Returns the line by a measure of `Evaluation`, or by `positives`, those bought."""
         return _line(self.group, measure)
 
     def mean(self, measure: str) -> Series:
-        """Returns the means over the runs; NaN where a run has no such measure."""
+        """Returns the means over the runs; NaN where a run lacks the measure."""
         line = self.line(measure)
         return Series(line.labels_p, line.mean_p, np.full(len(line.labels_p), np.nan))
 
@@ -66,8 +66,8 @@ class Compared:
     def differences(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
         """Returns common numbers of labels `[p]`, and differences to random `[r, p]`.
 
-        A pair is a repetition of both: the same split and first labels. Call it only if
-        there are pairs.
+        A pair is a repetition of both, with the same split and first labels. There must
+        be pairs.
         """
         ours, theirs = self.line(measure), _line(self.random or self.group, measure)
         labels_p = np.intersect1d(ours.labels_p, theirs.labels_p)
@@ -88,7 +88,7 @@ def compared(config: Config, groups: Sequence[Group]) -> list[Compared]:
 
 
 def positive_name(config: Config) -> str:
-    """Returns the name of the positive class, as far as the settings tell it."""
+    """Returns the name of the positive class, if the settings name it."""
     counted = sorted(class_counts("initial_counts", config.initial_counts))
     names = config.classes or config.class_names or tuple(counted)
     return names[POSITIVE] if len(names) == 2 else f"class {POSITIVE}"

@@ -1,4 +1,4 @@
-"""`--experiment=repeated_pool`: what batches lose in a pool that repeats each image.
+"""`--experiment=repeated_pool`: the effect of copies in the pool on batches.
 
 Repeated MNIST: Kirsch, van Amersfoort and Gal, "BatchBALD", NeurIPS 2019, section 4.1.
 """

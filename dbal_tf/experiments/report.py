@@ -1,4 +1,4 @@
-"""The reports of experiments: the files that they write, and what is in them."""
+"""The reports of experiments: their files, and the parts of each."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ PANEL_TITLES = {
     "graph_error": "the harmonic solution",
     "graph_mass_error": "the same, with class masses",
 }
-"""The titles of the panels of an experiment that has one for each measure."""
+"""The titles of panels, if an experiment has one panel for each measure."""
 
 
 def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
@@ -31,8 +31,8 @@ def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -
     del experiment  # Has one variant and neither title nor captions.
     groups = group_results(results)
     plot = pathlib.Path(config.run_dir, CURVE_PLOT)
-    # The names say which line is the harmonic solution's, so that all of a run's
-    # measures can stand in one plot.
+    # All measures of a run share one plot: the names say which lines are the harmonic
+    # solution's.
     lines = _lines({group.name: group for group in groups})
     table = _console_table(groups)
     errors = [errors for _, errors in lines.values() if errors.size]
@@ -45,7 +45,7 @@ def compare(experiment: Experiment, config: Config, results: Sequence[Result]) -
 def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> list[str]:
     """Writes `report.html`, `report.md`, and the figure as `<experiment>.png` and `.svg`.
 
-    All of them are of the rounds that are committed so far.
+    All of them cover the rounds that are committed so far.
 
     Returns:
         The lines of a table, what is missing, and where the report is.
@@ -53,8 +53,8 @@ def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> 
     folder = pathlib.Path(config.run_dir)
     groups = group_results(results)
     figure = folder / f"{config.experiment}.svg"
-    # The page holds the SVG's text; Markdown shows it as a file, and the PNG is
-    # for whoever cannot.
+    # The HTML page embeds the SVG, Markdown links to it, and the PNG is for viewers
+    # without SVG.
     plot_panels((figure, figure.with_suffix(".png")), _panels(experiment, config, groups))
     shown = page.Page(
         f"{experiment.title}, {config.dataset}",
@@ -91,16 +91,16 @@ def _panels(experiment: Experiment, config: Config, groups: Sequence[Group]) -> 
 
 
 def _lines(panel: dict[str, Group]) -> Lines:
-    """The lines of a panel, in the order in which they are drawn."""
-    # The first lies below the others: random must not cover what equals it.
+    """Returns the lines of a panel, in the order in which they are drawn."""
+    # Random is drawn first, so that it does not cover lines that equal it.
     drawn = sorted(panel.items(), key=lambda item: item[1].acquisition != "random")
     return {name: (group.line.labels_p, group.line.errors_rp) for name, group in drawn}
 
 
 def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict[str, Group]]:
-    """The groups by their panel's title and their name there.
+    """Returns the groups by the title of their panel, and by their name there.
 
-    The panel of a technique holds every variant's random too.
+    The panel of a technique also holds random of every variant.
     """
     panels: dict[str, dict[str, Group]] = {}
     if experiment.panels == "measure":
@@ -108,8 +108,8 @@ def _by_panel(experiment: Experiment, groups: Sequence[Group]) -> dict[str, dict
             name = group.results[0].cell.name
             panels.setdefault(PANEL_TITLES[group.measure], {})[name] = group
         return panels
-    # Names of techniques and variants do not say whose error a line is, so it is
-    # the network's in all of them.
+    # The names in these panels do not say whose error a line shows, so it is always
+    # the network's.
     networks = [group for group in groups if group.is_network]
     if experiment.panels == "variant":
         for group in networks:
@@ -158,7 +158,7 @@ def _tables(
         paired.differences(experiment, [*panels, *paired.same_technique(groups)]),
         paired.single_fits(experiment, groups),
     ]
-    # Each table says by itself what it is of: tables are copied out of reports.
+    # Each table names its runs and settings, because tables are copied out of reports.
     stamped = [
         dataclasses.replace(table, notes=(*table.notes, stamp)) for table in made if table.rows
     ]

@@ -1,9 +1,9 @@
-"""`--experiment=table1`: images to be bought for 10 % and for 5 % test error."""
+"""`--experiment=table1`: number of images bought until 10 % and 5 % test error."""
 
 from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant
 
-# Of the authors' scripts for the runs whose first crossings Table 1 prints.
+# Settings of the authors' scripts for the runs whose first crossings Table 1 prints.
 AUTHORS = {
     "initial_per_class": 10,
     "acquisition_size": 5,
@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
             "start 100, as released",
             AS_RELEASED,
             paper.TABLE1_START100,
-            # Not mean_std: the authors' is of one pass, and so random.
+            # Not mean_std: the authors compute it from one pass, so it is random.
             techniques=("bald", "max_entropy", "var_ratios", "random"),
             baseline="authors",
         ),

@@ -6,7 +6,7 @@
     <run_dir>/bought/bald/vat/0/    a fit on labels that bald bought, copied here
     <run_dir>/report.html, report.md
 
-Each fit has its own folder, so some can be done elsewhere (`--only`) and be
+Each fit has its own folder, so some can be done elsewhere (`--only`) and
 copied here.
 """
 
@@ -30,25 +30,25 @@ from dbal_tf.store.run_dir import check_run_dir, keep_grid_flags
 
 
 def run(config: Config, say: Say) -> dict[str, FitResult]:
-    """Does the fits that have not ended, then writes the report of all.
+    """Does the fits that have not ended, then writes the report of all fits.
 
     Args:
         config: The settings.
         say: Called with each line for the user.
 
     Returns:
-        What came of the fits that have ended, by their paths.
+        The results of the fits that have ended, by their paths.
 
     Raises:
-        InputError: A folder, the data or a run of `--labels_from` do not fit
+        InputError: A folder, the data or the run of `--labels_from` do not match
             the settings.
     """
     grid = fits(config)
     to_do = [] if config.report_only else chosen(grid, config.only)
-    # Fits take hours: whatever can be found wrong is found before the first.
+    # Fits take hours, so everything is checked before the first.
     check_folders(config, grid)
     ended = _results(grid)
-    # For their errors alone; the report reads again, as runs may be copied here meanwhile.
+    # Read only to find errors early: the report reads again, as runs may be copied meanwhile.
     read_active(config)
     read_bought_fits(config)
     sets = _sets(to_do, grid)
@@ -71,7 +71,7 @@ def run(config: Config, say: Say) -> dict[str, FitResult]:
 def fits(config: Config) -> list[Fit]:
     """Returns the fits of the settings, repetition by repetition."""
     return [
-        # Repetitions outermost: if it is stopped, every system has about as many.
+        # Repetitions are the outer loop: after a stop, systems have about equally many.
         Fit(name, f"{name}/{repetition}", config.replace(**_alone(repetition)))
         for repetition in range(config.repetition, config.repetition + config.repetitions)
         for name in config.systems
@@ -107,7 +107,7 @@ def _results(grid: Sequence[Fit]) -> dict[str, FitResult]:
 def _sets(to_do: Sequence[Fit], grid: Sequence[Fit]) -> dict[int, LabelledSet]:
     """Returns the labelled set of each repetition that has a fit to do.
 
-    A folder's fits learn from the same labels, those of another command included.
+    All fits in a folder must learn from the same labels, also those of earlier commands.
     """
     repetitions = {fit.config.repetition for fit in to_do}
     first = {fit.config.repetition: fit.config for fit in reversed(grid)}

@@ -42,8 +42,8 @@ def write(
     Args:
         config: The settings.
         grid: All fits.
-        ended: What came of those that have ended, by their paths.
-        active: Runs of active learning to stand beside them.
+        ended: The results of those that have ended, by their paths.
+        active: Runs of active learning to show beside them.
         bought: Fits on labels that active learning bought, to compare with them.
 
     Returns:
@@ -90,7 +90,7 @@ def main_table(
         by_system.setdefault(result.system, []).append(result)
     rows = [_system_row(config, name, by_system[name]) for name in TABLE2 if name in by_system]
     counts = [result.labels for result in ended.values()]
-    # The systems set the number of labels; active learning is read at the same.
+    # The systems set the number of labels; active learning is shown at the same number.
     labels = max(counts or [run.curve[-1].labels for run in active] or [0])
     averages = []
     for technique in ACQUISITIONS:
@@ -115,7 +115,7 @@ def main_table(
 def _system_row(config: Config, name: str, results: Sequence[FitResult]) -> list[str]:
     published, title = TABLE2[name]
     labels = [result.labels for result in results]
-    # On labels that were bought the paper has no numbers.
+    # The paper has no numbers for labels that were bought.
     balanced = not any(result.bought_by for result in results)
     target = published if balanced and _is_the_papers(config, labels) else None
     return [
@@ -155,7 +155,7 @@ def _measured(errors: Sequence[float], published: float | None) -> list[str]:
 
 
 def _is_the_papers(config: Config, labels: Sequence[int]) -> bool:
-    """Whether the paper has numbers for these images and as many labels."""
+    """Whether the paper has numbers for these images and this number of labels."""
     return config.dataset == "mnist" and not config.classes and set(labels) == {TABLE2_LABELS}
 
 
@@ -180,8 +180,8 @@ def _captions(config: Config, ended: Mapping[str, FitResult]) -> list[str]:
 
 
 def hyper_parameters(ended: Mapping[str, FitResult]) -> Table:
-    """Returns what each system was fitted with."""
-    # Repetitions share their values, and so a row.
+    """Returns the hyper-parameters of each system."""
+    # Repetitions have the same values, so they share a row.
     texts = {
         (result.system, result.schedule): ", ".join(
             f"{name} {value}" for name, value in result.hyper_parameters.items()
@@ -193,7 +193,7 @@ def hyper_parameters(ended: Mapping[str, FitResult]) -> Table:
 
 
 def cost(ended: Mapping[str, FitResult]) -> Table:
-    """Returns each fit's errors and time, and the code and data that made it."""
+    """Returns each fit's errors and time, with the code and data that it came from."""
     results = ended.values()
     libraries = {
         ", ".join(f"{k} {v}" for k, v in result.versions.items() if k != "commit")
@@ -230,7 +230,7 @@ def cost(ended: Mapping[str, FitResult]) -> Table:
 
 
 def _console(table: Table) -> list[str]:
-    """The first columns of the table, aligned, at most 79 characters wide."""
+    """Returns the first columns of the table, aligned, at most 79 characters wide."""
     widths = (42, 5, 24, 8)
     cells = [["system", "runs", "error (%)", "paper"], *(row[:4] for row in table.rows)]
     return [

@@ -1,4 +1,4 @@
-"""`--experiment=whole_pool`: scoring all of the pool against a random 2000 of it."""
+"""`--experiment=whole_pool`: scoring the whole pool against a random 2000 of its images."""
 
 from dbal_tf.experiments import paper, report
 from dbal_tf.experiments.grid import Experiment, Variant

@@ -1,1 +1,1 @@
-"""The page where a person labels: a process of its own, without TensorFlow."""
+"""The page where a person labels; it runs in its own process, without TensorFlow."""

@@ -17,15 +17,15 @@ def expected_errors(
 ) -> np.ndarray | None:
     """Extrapolates a learning curve.
 
-    The fit uses the second half of the points, at least four: the beginning of an
-    active learning curve has another slope. The interval is that of a parametric
-    bootstrap: the test items of each point are drawn again, with the scatter around
-    the fit if that is larger than the one of the test items.
+    The fit uses the second half of the points, at least four, because the beginning
+    of an active learning curve has another slope. The interval comes from a parametric
+    bootstrap: errors are drawn with the sampling variance of the test items, or with
+    the scatter around the fit if that is larger.
 
     Args:
         labels: Numbers of labels, ascending, shape `[r]`.
         errors: Test errors, 0 to 1, shape `[r]`.
-        items: Numbers of test items that they were measured on, shape `[r]`.
+        items: The number of test items that each error was measured on, shape `[r]`.
 
     Returns:
         The expected error, and the ends of its 95 % interval, after each of
@@ -35,7 +35,7 @@ def expected_errors(
         return None
     kept = slice(-max(_LEAST_POINTS, len(labels) // 2), None)
     labels, items = labels[kept].astype(np.float64), items[kept]
-    # Half an item more keeps the logarithm finite where no test item is wrong.
+    # Half an item is added, so that the logarithm is finite where no test item is wrong.
     rates = (errors[kept] * items + 0.5) / (items + 1)
     variances = (1 - rates) / (rates * (items + 1))
     last = labels[-1]
@@ -56,7 +56,7 @@ def expected_errors(
 def _fit(
     place_r: np.ndarray, target_dr: np.ndarray, weights_r: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns level and slope of weighted straight lines, `[d, 1]`; no slope rises."""
+    """Returns level and slope of weighted straight lines, `[d, 1]`; no slope is positive."""
     weights = weights_r / weights_r.sum()
     centre, mean = weights @ place_r, (target_dr @ weights)[:, np.newaxis]
     spread = weights @ (place_r - centre) ** 2
@@ -66,7 +66,10 @@ def _fit(
 
 
 def sentence(labels: np.ndarray, errors: np.ndarray, items: np.ndarray) -> str | None:
-    """Returns the advice for the page; None with fewer than four points. See above."""
+    """Returns the advice for the page; None with fewer than four points.
+
+    For the arguments see `expected_errors`.
+    """
     ahead = expected_errors(labels, errors, items)
     if ahead is None:
         return None

@@ -1,4 +1,4 @@
-"""Images that look alike, by small grey thumbnails."""
+"""Finds images that look alike, by comparing small grey thumbnails."""
 
 import threading
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _PATIENCE = 1.0  # seconds
 
 
 class Alike:
-    """Finds the unanswered images that are nearest to one.
+    """Finds the images that look most like a given one.
 
-    Thumbnails are made in a thread of their own, when they are first needed. What
-    is not ready is not found yet.
+    Thumbnails are made in a background thread when they are first needed. An image
+    is found only once its thumbnail is ready.
 
     Args:
         source: Gives the pixels.
@@ -34,8 +34,8 @@ class Alike:
         """Returns the candidates that look most like an item, nearest first.
 
         Args:
-            item: The item; it is none of the candidates that are returned.
-            candidates: Items; of more than 20,000 the first ones are used.
+            item: The item; it is never returned itself.
+            candidates: Items to compare with; only the first 20,000 are used.
             count: The largest number of items to return.
         """
         candidates = candidates[:MAX_ITEMS]
@@ -57,7 +57,7 @@ class Alike:
         self._ended.set()
 
     def _prepare(self, items: Sequence[str]) -> None:
-        """Waits a moment for thumbnails that are not there."""
+        """Starts making missing thumbnails, and waits a moment for them."""
         missing = [item for item in items if item not in self._thumbnails]
         if not missing:
             return
@@ -81,8 +81,8 @@ class Alike:
 
 
 def thumbnail(image_hwk: np.ndarray) -> np.ndarray:
-    """Returns the 64 grey values of an image made 8x8, float32, shape `[64]`."""
+    """Returns the 64 grey values of an image reduced to 8x8, float32, shape `[64]`."""
     image = Image.fromarray(image_hwk[..., 0] if image_hwk.shape[-1] == 1 else image_hwk)
-    # Averages: each pixel of the image counts.
+    # A box filter averages, so each pixel of the image counts.
     small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(small, np.float32).ravel()

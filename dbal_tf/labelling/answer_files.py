@@ -1,4 +1,4 @@
-"""Answers that a person gives in a file, whatever program wrote it."""
+"""Answers that a person gave in a file, whatever program wrote it."""
 
 import dataclasses
 import pathlib
@@ -14,18 +14,18 @@ from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import LABELLED, TRAIN, known_before
 
 WITHOUT_CLASS = LABEL_STATES[1:]
-"""What stands in the place of a class name: `skipped` or `unsure`."""
+"""Answers without a class: `skipped` and `unsure`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """An answer as a file has it.
+    """An answer as it was written in a file.
 
     Attributes:
         item: The item's id.
         text: The name of a class, or one of `WITHOUT_CLASS`.
         where: The file, and the line or the task in it.
-        annotator: Name of whoever gave it; empty if not known.
+        annotator: Name of the person who gave it; empty if not known.
     """
 
     item: str
@@ -54,14 +54,14 @@ def read_text(path: pathlib.Path) -> str:
 
 
 def check_names(class_names: Sequence[str]) -> None:
-    """Checks that a class can be told from what stands in its place.
+    """Checks that no class is named like an answer without a class.
 
     Raises:
         InputError: A class has the name `skipped` or `unsure`.
     """
     if taken := [name for name in class_names if _plain(name) in WITHOUT_CLASS]:
         raise InputError(
-            f"A class has the name {taken[0]}, which in a file stands for no class; rename it."
+            f"A class has the name {taken[0]}, which in a file means no class; rename it."
         )
 
 
@@ -78,7 +78,7 @@ def new_answers(
         class_names: One name per class index.
 
     Raises:
-        InputError: An item was not asked for, or an answer is no class.
+        InputError: An item was not asked for, or an answer is not a class.
     """
     reader = RunReader.open(run_dir)
     answers = known_before(reader.answers_after(0), None)
@@ -97,8 +97,8 @@ def new_answers(
         answer = meanings.get(_plain(one.text))
         if answer is None:
             raise InputError(
-                f"{one.where}: {one.item} is labelled {one.text}, which is no class; expected "
-                f"{', '.join((*class_names, *WITHOUT_CLASS))}; correct it."
+                f"{one.where}: {one.item} is labelled {one.text}, which is not a class; "
+                f"expected {', '.join((*class_names, *WITHOUT_CLASS))}; correct it."
             )
         if told.get(one.item) != answer:
             found[one.item] = answer
@@ -107,7 +107,7 @@ def new_answers(
 
 
 def put_aside(path: pathlib.Path) -> None:
-    """Moves a file with answers into the folder of those that were read."""
+    """Moves a file with answers into the folder of the files that were read."""
     folder = path.parent / ANSWERED_DIR
     folder.mkdir(exist_ok=True)
     number = 1
@@ -117,5 +117,5 @@ def put_aside(path: pathlib.Path) -> None:
 
 
 def _plain(text: str) -> str:
-    # An accent may be a letter with the one or a character of its own.
+    # A letter with an accent may be written as one character or as two.
     return unicodedata.normalize("NFC", text.strip())

@@ -34,12 +34,12 @@ class App:
     """Serves the page of one run.
 
     Args:
-        desk: Built and used in the thread of `thread` alone.
-        thread: A pool of one thread: the store's connection belongs to it, and so no
-            two requests change leases or answers at a time.
+        desk: Built and used only in the thread of `thread`.
+        thread: A pool of one thread. It owns the store's connection, so requests change
+            leases and answers one at a time.
         source: Gives the pixels.
-        door: Lets requests in.
-        annotator: Of all answers; empty: each page asks for a name.
+        door: Decides which requests are let in.
+        annotator: The name for all answers; empty: each page asks for a name.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class App:
         }
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        """Answers a request, as WSGI asks for."""
+        """Handles a request, as a WSGI application."""
         response = self._respond(Request(environ))
         response.headers.extend(HEADERS)
         return response(environ, start_response)
@@ -89,7 +89,7 @@ class App:
         except Refused as refusal:
             return _json({"error": str(refusal)}, refusal.status)
         except sqlite3.Error as error:
-            # The disk is full, or the store is locked: the page asks again.
+            # The disk is full, or the store is locked: the page tries again.
             logging.warning("The store: %s", error)
             return _json({"error": f"The answers cannot be stored now ({error})."}, 503)
 
@@ -151,7 +151,7 @@ class App:
     def _alike(self, request: Request) -> dict[str, Any]:
         item = self._known(request.args.get("item"))
         count = wire.whole_number(request.args, "count", 23, _MAX_ALIKE)
-        # The thumbnails are compared in this thread: answers do not wait for it.
+        # Thumbnails are compared in this thread, so that answers do not have to wait.
         items = self._at_desk(functools.partial(self._desk.answerable_with, item))
         items = self._alike_ones.nearest(item, items, count)
         leased = self._at_desk(functools.partial(self._desk.lease_with, item, items))
@@ -184,7 +184,7 @@ class App:
         return Response(content, content_type=kind)
 
     def _known(self, item: str | None) -> str:
-        # Only the run's own items are looked up, so that no path can be made up.
+        # Only the run's own items are looked up, so no other file can be requested.
         if item is None or item not in self._items:
             raise Refused(404, "There is no such image in this run.")
         return item
@@ -203,12 +203,12 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def default_keys(class_names: Sequence[str]) -> list[str]:
-    """Returns the keys that the page proposes, for the first classes at least.
+    """Returns the keys that the page proposes, at least for the first classes.
 
     >>> default_keys(["cat", "dog"]), default_keys(["2", "8"])
     (['1', '2'], ['2', '8'])
     """
-    # A class that is named by a digit has that key, or people would press it in vain.
+    # A class that is named by a digit gets that key, because people would press it.
     if all(name in set("0123456789") for name in class_names):
         return list(class_names)
     return [str(number + 1) for number in range(min(9, len(class_names)))]

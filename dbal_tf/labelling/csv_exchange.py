@@ -24,12 +24,12 @@ def query_text(ids: Sequence[str], images: Sequence[str]) -> str:
     writer.writerow(_COLUMNS)
     for rank, (item, image) in enumerate(zip(ids, images, strict=True), 1):
         writer.writerow((rank, item, "", image))
-    # By the byte order mark, Excel knows that it is UTF-8.
+    # The byte order mark tells Excel that the file is UTF-8.
     return "\ufeff" + text.getvalue()
 
 
 def read_query(path: pathlib.Path) -> list[Written]:
-    """Returns the lines of a filled `to_label.csv`; empty texts are not answered yet.
+    """Returns the lines of `to_label.csv`; those with an empty text are not answered yet.
 
     The columns may be in any order, separated by commas, semicolons or tabs.
 
@@ -60,7 +60,7 @@ def csv_rows(
 
     Args:
         path: The file.
-        columns: What it has to have, in lower case; others are read, too.
+        columns: The required columns, in lower case; others are also read.
 
     Raises:
         InputError: The file cannot be read or lacks a column.
@@ -86,5 +86,5 @@ def csv_rows(
             f"{path}, line {reader.line_num}, is not CSV ({error}); correct it."
         ) from error
     finally:
-        # It is one for the whole process, and the audit relies on it.
+        # The limit is global to the process, and the audit relies on it.
         csv.field_size_limit(limit)

@@ -1,4 +1,4 @@
-"""The desk: what is labelled now and by whom, answers, undo. Knows nothing of HTTP."""
+"""The desk: what is labelled now and by whom, answers, and undo. It knows nothing of HTTP."""
 
 import dataclasses
 import pathlib
@@ -25,13 +25,13 @@ _REMEMBERED = 4096  # replies
 
 @dataclasses.dataclass(eq=False)
 class Desk:
-    """Serves the persons who label one run.
+    """Serves the people who label one run.
 
-    All methods are for one thread, which owns the store's connection.
+    All methods must be called in the thread that owns the store's connection.
 
     Attributes:
         run_dir: The run's folder.
-        store: The run's store; the trainer, another process, writes to it, too.
+        store: The run's store; the trainer, another process, also writes to it.
         show_predictions: When a person sees what the model predicts: `never`,
             `after` the answer, or `before` it.
         leases: Who has which item.
@@ -97,11 +97,11 @@ class Desk:
     def answer(self, told: Told) -> dict[str, Any]:
         """Commits an answer to one or more items, in one transaction.
 
-        A request that was answered before is not saved again: neither if it has the
-        same name, nor, after a restart, if it says what the store says already.
+        A repeated request is not saved again. It is recognised by its name or, after a
+        restart, by an equal answer in the store.
 
         Returns:
-            The reply; it is made after the commit.
+            The reply, made after the commit.
 
         Raises:
             Refused: An item was not asked for.
@@ -133,7 +133,7 @@ class Desk:
                 )
 
     def _is_said(self, item: str, told: Told) -> bool:
-        """Says whether the last answer to an item is this one, by the same annotator."""
+        """Returns whether the last answer to an item is this one, by the same annotator."""
         last = self.ledger.last.get(item)
         is_theirs = last is not None and last.annotator == told.annotator
         return is_theirs and self.ledger.answer(item) == told.answer
@@ -141,18 +141,18 @@ class Desk:
     def undo(
         self, annotator: str, request: str = "", meant: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """Takes an annotator's last answer back, to all items that it was given to.
+        """Takes back an annotator's last answer, for all items that it was given to.
 
-        It may be repeated, also after a restart: then the answer before it is taken
-        back. What somebody else has corrected meanwhile stays, and where the answer was
-        a correction of somebody else's, theirs stands again.
+        A repeated call takes back the answer before it, also after a restart. An answer
+        that somebody else has corrected meanwhile is kept. If the answer corrected
+        somebody else's answer, that one becomes valid again.
 
         Args:
             annotator: Who gave the answer.
             request: Name of the request.
-            meant: The items of the answer, each of which loses the annotator's answer that
-                stands; empty: those of the last answer. If none of theirs stands, it was
-                taken back before.
+            meant: The items of the answer; the annotator's current answer to each is taken
+                back. Empty: those of the last answer. If none has a current answer of the
+                annotator, it was taken back before.
         """
         return self._once(annotator, request, lambda: self._take_back(annotator, meant))
 
@@ -163,7 +163,7 @@ class Desk:
         given = ledger.given.get(annotator, [])
         standing = (at for at in reversed(range(len(given))) if self._stands(given[at]))
         if meant:
-            # All of them, also if the person has corrected some in another window.
+            # All of them, even if the person has corrected some in another window.
             items = [item for item in meant if self._is_theirs(item, annotator)]
         elif (at := next(standing, None)) is not None:
             items = self._given_with(given[: at + 1])
@@ -180,7 +180,7 @@ class Desk:
         return {"item": items[0], "items": items, "use": use, "previous": previous}
 
     def _withdraw(self, items: list[str], annotator: str) -> None:
-        """Takes the last answers to items back; of a correction, the answer before stands."""
+        """Takes back the last answers to items; an answer that one corrected is restored."""
         before = [self.ledger.of_others(item, annotator) for item in items]
         standing = [one for one in before if one is not None]
         ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
@@ -192,7 +192,7 @@ class Desk:
         return answer.state != WITHDRAWN and self.ledger.first_told(answer.item) is answer
 
     def _is_theirs(self, item: str, annotator: str) -> bool:
-        """Says whether an item has an answer, and it is the annotator's."""
+        """Returns whether an item has an answer, and it is the annotator's."""
         is_answered = self.ledger.state(item) is not None
         return is_answered and self.ledger.last[item].annotator == annotator
 
@@ -203,8 +203,8 @@ class Desk:
             together = self._together[last.id]
             return [item for item in together if self._is_theirs(item, last.annotator)]
         items = [last]
-        # From before the restart: answers of one transaction have neighbouring ids, and the
-        # time spent on them was divided evenly.
+        # Answers from before the restart: those of one transaction have neighbouring ids, and
+        # the time spent on them was divided evenly.
         for answer in reversed(given[:-1]):
             alike = (answer.id, answer.label, answer.state, answer.seconds)
             wanted = (items[-1].id - 1, last.label, last.state, last.seconds)
@@ -220,7 +220,7 @@ class Desk:
         self.ledger.refresh()
 
     def _once(self, annotator: str, request: str, do: Any) -> dict[str, Any]:
-        """Does a request, or replies as it did if it was done before."""
+        """Does a request; if it was done before, returns the same reply again."""
         key = annotator, request
         if request and key in self._replies:
             return self._replies[key]
@@ -232,18 +232,18 @@ class Desk:
         return reply
 
     def answerable_with(self, item: str) -> list[str]:
-        """Returns what whoever has an item on the screen may answer, too."""
+        """Returns the items that the annotator who has an item on the screen may answer."""
         self.ledger.refresh()
         return self.offers.answerable(self.leases.holder(item))
 
     def lease_with(self, item: str, others: list[str]) -> list[str]:
-        """Leases items to whoever has another one; returns those that are open and free."""
+        """Leases items to the annotator who has another one; returns the open, free items."""
         self.ledger.refresh()
         annotator = self.leases.holder(item)
-        # While thumbnails were compared, others may have answered: that ends a lease, too.
+        # Others may have answered while thumbnails were compared, which also ends a lease.
         unanswered = [o for o in others if self.ledger.state(o) is None]
         free = [o for o in unanswered if self.leases.is_free(o, annotator)]
-        # Nobody has the item after two minutes; then nobody can be given more.
+        # After two minutes the lease of the item has ended; then no others are leased.
         return [o for o in free if not annotator or self.leases.take(o, annotator)]
 
     def renew(self, annotator: str, items: Sequence[str]) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class Desk:
         return {"items": [item for item in unanswered if self.leases.take(item, annotator)]}
 
     def list(self, which: str, offset: int, count: int) -> dict[str, Any]:
-        """Returns a part of one of `lists.LISTS`: answered items to look at again."""
+        """Returns part of one of `lists.LISTS`: answered items to look at again."""
         changes = self.ledger.refresh()
         # A wrong label looks likely to a network that was trained on it.
         probs = self._predictions.out_of_sample(self.ledger.last_round)

@@ -1,6 +1,6 @@
 """Label Studio's files: tasks and a labelling configuration to import, and its exports.
 
-The key of a task is `data.item`, because Label Studio gives tasks ids of its own.
+The key of a task is `data.item`, because Label Studio gives tasks its own ids.
 """
 
 import json
@@ -15,10 +15,10 @@ from dbal_tf.core import InputError
 from dbal_tf.labelling.answer_files import Written, read_text
 from dbal_tf.labelling.csv_exchange import csv_rows
 
-_NAME = "class"  # of the choices, in the configuration and in exports
+_NAME = "class"  # The name of the choices, in the configuration and in exports.
 _SKIPPED, _UNSURE = "skipped", "unsure"
 _Answer = tuple[str, Written]
-"""When it was given, and what it says."""
+"""When an answer was given, and the answer."""
 
 
 def configuration(class_names: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ def tasks(
     Args:
         ids: The items, best first.
         images: The URL of each one's picture.
-        probs: Of each one's classes, `[c]`; None if there is no model yet.
+        probs: The class probabilities of each item, `[c]`; None if there is no model yet.
         class_names: One name per class index.
         version: Name of the model.
     """
@@ -55,7 +55,7 @@ def tasks(
         if of_item is not None:
             value = {"choices": [class_names[int(of_item.argmax())]]}
             shown = {"from_name": _NAME, "to_name": "image", "type": "choices", "value": value}
-            # It can show the lowest score first: the score is the rank, as a share.
+            # Label Studio can show the lowest score first, so the score is rank / items.
             score = rank / len(ids)
             prediction = {"model_version": version, "score": score, "result": [shown]}
             task["predictions"] = [prediction]
@@ -74,18 +74,18 @@ def task_items(path: pathlib.Path) -> list[str] | None:
 def read_exports(paths: Sequence[pathlib.Path]) -> list[Written]:
     """Returns the last answer to each item of some exports: JSON, JSON_MIN or CSV.
 
-    A task that was cancelled is skipped. JSON_MIN and CSV do not have those.
+    The answer to a cancelled task is `skipped`. JSON_MIN and CSV do not contain those.
 
     Args:
-        paths: The files; a later one counts more.
+        paths: The files; answers in a later file replace earlier ones.
 
     Raises:
-        InputError: A file cannot be read, or is no export.
+        InputError: A file cannot be read, or is not an export.
     """
     last: dict[str, Written] = {}
     for path in paths:
         read = _from_csv if path.suffix == ".csv" else _from_json
-        # Stable: of answers without a time, the last in the file counts.
+        # The sort is stable: of answers without a time, the last in the file counts.
         for _, answer in sorted(read(path), key=lambda one: one[0]):
             last[answer.item] = answer
     return list(last.values())
@@ -135,7 +135,7 @@ def _from_task(task: dict[str, Any], where: str) -> Iterator[_Answer]:
 def _from_row(row: dict[str, Any], where: str) -> Iterator[_Answer]:
     """Reads an annotation of JSON_MIN or CSV; a task without one has no class."""
     item, given = _item(row, where), row.get(_NAME)
-    # Several choices are an object, in CSV as text.
+    # Several choices are an object, which CSV holds as text.
     if isinstance(given, str) and given.startswith('{"choices"'):
         given = json.loads(given)
     if isinstance(given, dict):
@@ -146,7 +146,7 @@ def _from_row(row: dict[str, Any], where: str) -> Iterator[_Answer]:
 
 
 def _name(user: Any) -> str:
-    """Returns the name of a user: the address, or what there is of it, the number."""
+    """Returns the name of a user: the email address or, without one, the number."""
     if isinstance(user, dict):
         user = user.get("email") or user.get("id")
     text = str(user or "").strip()

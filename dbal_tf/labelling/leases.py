@@ -1,4 +1,4 @@
-"""Who has which item on the screen."""
+"""Leases: which annotator has which item on the screen."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ SECONDS = 120.0
 class Leases:
     """Gives each item to one annotator at a time, for two minutes.
 
-    In memory only: after a restart of the server nobody waits for a lease, and an
-    item that two persons answer then is listed as a conflict.
+    Leases are kept in memory only. After a restart of the server all items are free;
+    if two people then give an item different classes, it is listed as a conflict.
 
     Args:
-        clock: Seconds; monotonic, so that setting the system's clock ends no lease.
+        clock: Returns seconds; monotonic, so that setting the system's clock ends no lease.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Leases:
         return True
 
     def is_free(self, item: str, annotator: str) -> bool:
-        """Says whether nobody else has the item."""
+        """Returns whether nobody else has the item."""
         holder, until = self._held.get(item, (annotator, 0.0))
         return holder == annotator or until <= self._clock()
 
@@ -38,5 +38,5 @@ class Leases:
         return holder if until > self._clock() else ""
 
     def end(self, item: str) -> None:
-        """Ends the lease of an item, which was answered."""
+        """Ends the lease of an item that was answered."""
         self._held.pop(item, None)

@@ -16,7 +16,7 @@ def _sha256(text: str) -> str:
 
 
 def as_answer(record: AnswerRecord) -> Answer:
-    """Returns an answer as the page has it: a class, or a state."""
+    """Returns an answer in the page's form: a class index or a state."""
     return record.state if record.label is None else record.label
 
 
@@ -24,25 +24,25 @@ def as_answer(record: AnswerRecord) -> Answer:
 class Ledger:
     """The state of a run's labels.
 
-    A run may have 60,000 answers, and the page asks every second: only what is new
+    A run may have 60,000 answers, and the page asks every second, so only what is new
     in the store is read.
 
     Attributes:
         reader: Reads the run's store.
         config: The settings that the run began with.
-        id: A text that no other run has.
+        id: A text that identifies the run.
         class_names: One name per class.
         items: All items of the run.
-        uses: `TEST` or `VALIDATION` of the items of those splits.
-        last: The last answer to each item, withdrawn ones too.
-        given: The answers of each annotator, in order; what was told again for them, when
-            somebody's correction was taken back, is not among them.
+        uses: `TEST` or `VALIDATION` for the items of those splits.
+        last: The last answer to each item, including withdrawn ones.
+        given: The answers of each annotator, in order, without those that were restored
+            when somebody's correction was taken back.
         asked: The items of all queries.
         last_round: The last committed round; None before the first.
         query: The last query, then its reserve.
         start: The items that were asked for before the first model.
-        asked_of: The items of the test and the validation set, by their use, if a person
-            labels them.
+        asked_of: The items of the test and the validation set, by use, if a person labels
+            them.
         corrections: How many answers changed a class.
         counts: How many items have an answer, by use and state, without the initial set.
     """
@@ -64,7 +64,7 @@ class Ledger:
         }
         self.last: dict[str, AnswerRecord] = {}
         self.given: dict[str, list[AnswerRecord]] = {}
-        # Of each item; those that a restored answer was followed by are left out.
+        # Of each item. Answers between an answer and its restoration are left out.
         self._answers: dict[str, list[AnswerRecord]] = {}
         self._restored: dict[str, AnswerRecord] = {}
         self.asked: frozenset[str] = frozenset()
@@ -83,7 +83,7 @@ class Ledger:
         self.refresh()
 
     def refresh(self) -> tuple[int | None, ...]:
-        """Reads what is new in the store; returns a value that changes when something was."""
+        """Reads what is new in the store; returns a value that changes with the store."""
         changes = self.reader.changes()
         if changes == self._seen:
             return changes
@@ -92,7 +92,7 @@ class Ledger:
             self.last_round = changes[1]
             self.asked = frozenset(row.item for row in asked)
             self.start = tuple(row.item for row in asked if row.round is None)
-            # Some are asked for at the start, unless the data set knows their classes.
+            # The start asks for some of them, unless the data set knows their classes.
             needed = {self.uses[item] for item in self.start if item in self.uses}
             self.asked_of = {
                 use: tuple(item for item, of in self.uses.items() if of == use)
@@ -100,7 +100,7 @@ class Ledger:
             }
             self.query = tuple(row.item for row in asked if row.round == self.last_round)
         if changes[0] != self._seen[0]:
-            # Since the look at `changes` the trainer may have written more.
+            # The trainer may have written more since `changes` was read.
             for answer in self.reader.answers_after(self._last_answer):
                 self._add(answer)
                 self._last_answer = answer.id
@@ -132,7 +132,7 @@ class Ledger:
     def _original(
         self, answer: AnswerRecord, earlier: AnswerRecord | None
     ) -> AnswerRecord | None:
-        """Returns the answer that this one tells again behind a withdrawal; None if none."""
+        """Returns the answer that this one restores after a withdrawal; None if none."""
         if earlier is None or earlier.state != WITHDRAWN or answer.seconds is not None:
             return None
         before = self.of_others(answer.item, earlier.annotator)
@@ -154,7 +154,7 @@ class Ledger:
         return None if self.state(item) is None else as_answer(self.last[item])
 
     def of_others(self, item: str, annotator: str) -> AnswerRecord | None:
-        """Returns the answer that an annotator's own replaced; None if none stood."""
+        """Returns somebody else's answer that an annotator's own replaced; None if none."""
         others = (
             answer
             for answer in reversed(self._answers.get(item, []))
@@ -168,13 +168,13 @@ class Ledger:
         return self.uses.get(item, TRAIN)
 
     def can_be_answered(self, item: str) -> bool:
-        """Says whether the run takes an answer to an item, as `store.answers` does."""
+        """Returns whether the run accepts an answer to an item, as `store.answers` does."""
         return item in self.asked or item in self.uses or self.state(item) is not None
 
     def open(self) -> tuple[list[str], list[str]]:
         """Returns what the run waits for, and the open items of the reserve, best first.
 
-        As `RunReader.pending` and `reserve`, without reading the store.
+        The same as `RunReader.pending` and `reserve`, without reading the store.
         """
         items = [item for item in self.query if self.state(item) is None]
         if self.last_round is None:

@@ -13,34 +13,34 @@ Listed = tuple[list[AnswerRecord], int]
 
 
 def unsure(ledger: Ledger, probs: Probs) -> Listed:
-    """Items of which the annotator was unsure, the latest first."""
+    """Returns items that the annotator was unsure of, the latest first."""
     del probs
     return _all(ledger.with_state("unsure"))
 
 
 def skipped(ledger: Ledger, probs: Probs) -> Listed:
-    """Items that were skipped, the latest first."""
+    """Returns items that were skipped, the latest first."""
     del probs
     return _all(ledger.with_state("skipped"))
 
 
 def answered(ledger: Ledger, probs: Probs) -> Listed:
-    """Items with a class, the latest first."""
+    """Returns items with a class, the latest first."""
     del probs
     return _all(ledger.with_state(LABELLED))
 
 
 def disagreements(ledger: Ledger, probs: Probs) -> Listed:
-    """Items with a class, first those whose class the model finds least likely."""
+    """Returns items with a class; those whose class the model finds least likely come first."""
     rated = [answer for answer in ledger.with_state(LABELLED) if answer.item in probs]
     rated.reverse()
-    # Those that are equally likely stay in the order in which they were given.
+    # Equally likely ones stay in the order in which they were given.
     order = np.argsort([probs[answer.item][answer.label] for answer in rated], kind="stable")
     return _all([rated[row] for row in order])
 
 
 def conflicts(ledger: Ledger, probs: Probs) -> Listed:
-    """Items to which persons gave different classes, with each person's last answer."""
+    """Returns items to which people gave different classes, with each person's last answer."""
     del probs
     by_item: dict[str, dict[str, AnswerRecord]] = {}
     for annotator, given in ledger.given.items():

@@ -1,4 +1,4 @@
-"""What is offered next, and in which order."""
+"""Which items are offered next, and in which order."""
 
 import dataclasses
 import json
@@ -31,11 +31,11 @@ class Offer:
 
 
 def written_state(run_dir: pathlib.Path) -> str:
-    """Returns what the trainer last said that it does."""
+    """Returns the state that the trainer last wrote."""
     try:
         value = json.loads((run_dir / STATE_FILE).read_bytes())
         return str(value["state"])
-    # Not yet written, or by another version: the store says the rest.
+    # Not written yet, or by another version: the store decides.
     except (OSError, ValueError, KeyError, TypeError):
         return ASKING
 
@@ -44,16 +44,16 @@ def written_state(run_dir: pathlib.Path) -> str:
 class Offers:
     """Chooses what each annotator labels next.
 
-    First what the run waits for, by rank. While the trainer trains, and whenever
-    nothing is waited for, the reserve, the test and validation items, and once more
-    what somebody was unsure of: a person never waits. An item that is leased to
-    somebody else is not offered.
+    The items that the run waits for come first, by rank. While the network trains, and
+    whenever the run waits for nothing, other items follow, so that nobody has to wait:
+    the reserve, the test and validation items, and once more the items that somebody was
+    unsure of. An item that is leased to somebody else is not offered.
 
     Attributes:
         run_dir: The run's folder.
         ledger: The run's labels.
         leases: Who has which item.
-        asked_again: Unsure items that were offered and answered once more.
+        asked_again: Unsure items that were offered again and answered.
     """
 
     run_dir: pathlib.Path
@@ -64,10 +64,10 @@ class Offers:
     def state(self) -> str:
         """Returns what the run is doing: `training`, `asking`, `done` or `stopped`.
 
-        It is stopped if it has to train and no process does that.
+        It is stopped if it has to train but no process does so.
         """
         written, is_open = self._written(), bool(self.ledger.open()[0])
-        # What the trainer wrote last may be older than an answer taken back.
+        # An answer may have been taken back after the trainer wrote its state.
         if is_open and written != TRAINING:
             return ASKING
         if not is_open and written == DONE:
@@ -125,8 +125,8 @@ class Offers:
         written = self._written()
         if written == DONE or (free and written != TRAINING):
             return
-        # If others have all that is waited for, the reserve is not needed yet, and an
-        # answer to it would take the place of a better item.
+        # If others have all items that the run waits for, the reserve is not needed yet:
+        # an answer to it would take the place of a better item.
         if not pending or written == TRAINING:
             for item in reserve:
                 yield Offer(item, "reserve", ranks[item])

@@ -1,4 +1,4 @@
-"""Pictures of items: encoded anew from their pixels, in two sizes, kept in memory."""
+"""Pictures of items: encoded from their pixels in two sizes, and cached in memory."""
 
 import io
 import threading
@@ -22,11 +22,11 @@ Picture = tuple[bytes, str]
 
 
 class Pictures:
-    """Encodes pictures, in threads of its own, and keeps those that were used last.
+    """Encodes pictures in background threads, and caches those that were used last.
 
     Args:
         source: Gives the pixels.
-        max_bytes: Limit of the pictures that are kept.
+        max_bytes: Maximum total size of the cached pictures.
     """
 
     def __init__(self, source: PixelSource, max_bytes: int = _MAX_BYTES) -> None:
@@ -44,7 +44,7 @@ class Pictures:
             size: One of `SIZES`.
 
         Raises:
-            Unavailable: The item has none.
+            Unavailable: The item has no picture.
         """
         return self._request(item, size).result()
 
@@ -63,7 +63,7 @@ class Pictures:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            # Kept at once, so that a picture that is asked for twice is encoded once.
+            # Cached at once, so that a picture that is requested twice is encoded once.
             future = self._kept[key] = self._pool.submit(self._make, item, size)
         future.add_done_callback(lambda _: self._note(key))
         return future
@@ -72,13 +72,13 @@ class Pictures:
         return encode(shrink(self._source.pixels(item), SIZES[size]))
 
     def _note(self, key: tuple[str, str]) -> None:
-        """Counts a finished picture, and drops those that were not used for longest."""
+        """Counts a finished picture, and drops the least recently used ones."""
         with self._lock:
             future = self._kept.get(key)
             if future is None:
                 return
             if future.cancelled() or future.exception():
-                # A file may be put back: the next request looks again.
+                # The file may be put back, so the next request tries again.
                 del self._kept[key]
                 return
             self._bytes += len(future.result()[0])

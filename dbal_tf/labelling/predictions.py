@@ -1,4 +1,4 @@
-"""What networks predict of the items that a person sees."""
+"""What networks predict for the items that a person sees."""
 
 import contextlib
 import pathlib
@@ -34,13 +34,13 @@ class Predictions:
         return self._read("model", predictions_file(last_round)) or _NONE
 
     def out_of_sample(self, last_round: int | None) -> Probs:
-        """Returns what networks predict that were not trained on an item.
+        """Returns predictions for each item by a network that was not trained on it.
 
-        Where there is nothing of the kind (yet), it is what the last round's model says.
-        The same object is returned until a file has changed.
+        Items without such a prediction have that of the last round's model. The same
+        object is returned until a file has changed.
         """
         model, apart = self.of_model(last_round), _NONE
-        # While a round's folds are under way, its file has those of earlier rounds, too.
+        # Until all folds of a round are done, its file also has those of earlier rounds.
         for index in reversed(range(0 if last_round is None else last_round + 1)):
             if (found := self._read("apart", out_of_fold_file(index))) is not None:
                 apart = found
@@ -52,7 +52,7 @@ class Predictions:
     def _read(self, kind: str, name: str) -> Probs | None:
         """Returns what is in a file; None if there is none, or it cannot be read."""
         path = self._run_dir / name
-        # Without predictions a person can label as well: the files are of use, not needed.
+        # The files are optional: a person can label without predictions.
         with contextlib.suppress(*BROKEN_ARRAYS, KeyError):
             key = name, path.stat().st_mtime_ns
             if kind not in self._kept or self._kept[kind][0] != key:

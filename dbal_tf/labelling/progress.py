@@ -1,4 +1,4 @@
-"""How far a run is: budget, speed, learning curve."""
+"""The progress of a run: budget, labelling speed, learning curve."""
 
 import math
 
@@ -9,13 +9,13 @@ from dbal_tf.labelling.advice import sentence
 from dbal_tf.labelling.ledger import Ledger
 from dbal_tf.store.rows import LABELLED, TEST, TRAIN, VALIDATION
 
-_RECENT = 50  # answers that the speed is measured by
+_RECENT = 50  # Answers of each person by which the speed is measured.
 _LEAST = 3
 _Z = 1.959964  # of a 95 % interval
 
 
 class Progress:
-    """Sums up a run; what is costly is computed once per round.
+    """Sums up a run; costly parts are computed once per round.
 
     Args:
         ledger: The run's labels.
@@ -53,7 +53,7 @@ class Progress:
         }
 
     def _labels_per_hour(self) -> float | None:
-        """Returns the speed of the last answers, of all persons, without their pauses."""
+        """Returns the speed of the last answers of all people, without their pauses."""
         recent = [
             answer.seconds
             for given in self._ledger.given.values()
@@ -95,7 +95,7 @@ class Progress:
 
 
 def interval(errors: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns 95 % intervals of error rates that were measured on so many items.
+    """Returns 95 % intervals of error rates, given the numbers of items measured.
 
     Reference: Wilson, "Probable inference, the law of succession, and statistical
     inference", Journal of the American Statistical Association, 1927.

@@ -36,10 +36,10 @@ class Door:
 
     Attributes:
         token: In the fragment of the printed address, which browsers do not send.
-        cookie: Name of the cookie that the token is exchanged for. It has the port in
-            it, because cookies are the same for all ports of a host.
+        cookie: Name of the cookie that the token is exchanged for. It contains the port,
+            because all ports of a host share their cookies.
         hosts: The names that the page is served under.
-        any_address: Whether numeric addresses are allowed, too.
+        any_address: Whether numeric addresses are also allowed.
     """
 
     token: str
@@ -49,21 +49,21 @@ class Door:
 
     @property
     def session(self) -> str:
-        """The cookie's value: after a restart it is still good, but tells no token."""
+        """The cookie's value; it stays valid after a restart, and does not reveal the token."""
         return hmac.new(self.token.encode(), b"session", hashlib.sha256).hexdigest()
 
     def check_sender(self, host: str, origin: str | None) -> None:
         """Checks where a request comes from, by its headers Host and Origin.
 
         Raises:
-            Refused: Its host is not ours: a page of a foreign name that leads here
-                (DNS rebinding). Or it was sent by another site's page.
+            Refused: Its host is not ours, because a foreign name was made to lead here
+                (DNS rebinding), or it was sent by another site's page.
         """
         name, _, port = host.rpartition(":")
         name = name if port.isdigit() else host
         if not self._is_ours(name.lower()):
             raise Refused(403, "This host is not served; open the address that was printed.")
-        # Not the port's number: a tunnel may lead here from another one.
+        # Compared with the request's own port: a tunnel may lead here from another one.
         if origin not in (None, f"http://{host}"):
             raise Refused(403, "Requests from other sites are refused.")
 
@@ -72,7 +72,7 @@ class Door:
             return True
         if not self.any_address:
             return False
-        # A number, unlike a name, cannot be made to lead here by somebody else.
+        # Unlike a name, a number cannot be made to lead here by somebody else.
         try:
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
@@ -100,7 +100,7 @@ class Door:
 
 
 def _equal(given: str, expected: str) -> bool:
-    # In constant time: how long it takes must not tell how much of it is right.
+    # In constant time, so that the time does not reveal how much of it is right.
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
@@ -129,7 +129,7 @@ def read_address(run_dir: pathlib.Path) -> Address:
         port, token = value["port"], value["token"]
         if isinstance(port, int) and 0 < port < 65536 and len(token) >= 32 and token.isascii():
             return Address(port, token)
-    # Whatever is wrong with the file, a new token is as good.
+    # Whatever is wrong with the file, a new token replaces it.
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return Address(0, secrets.token_urlsafe(32))

@@ -33,11 +33,11 @@ class Options:
     """How a page is served.
 
     Attributes:
-        port: 0: that of the last start if it is free, else any.
+        port: The port; 0: that of the last start if it is free, else any.
         expose: Whether other machines may reach the page.
-        annotator: Of all answers; empty: each page asks for a name.
+        annotator: The name for all answers; empty: each page asks for a name.
         show_predictions: `never`, `after` or `before`.
-        data_dir: Where the images are; empty: where the run has them from.
+        data_dir: Folder of the images; empty: that of the run.
     """
 
     port: int = 0
@@ -73,7 +73,7 @@ def check_run_dir(run_dir: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
-    """Serves the page of a run in threads while the block runs; gives its address.
+    """Serves the page of a run in threads while the block runs; yields its address.
 
     Raises:
         InputError: The run has not begun, its images cannot be shown, or the port
@@ -81,7 +81,7 @@ def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
     """
     with contextlib.ExitStack() as stack:
         thread = stack.enter_context(ThreadPoolExecutor(1, "desk"))
-        # SQLite wants a connection to be used by the thread that opened it.
+        # SQLite requires that a connection is used by the thread that opened it.
         store = thread.submit(Store, run_dir).result()
         stack.callback(lambda: thread.submit(store.__exit__).result())
         show = options.show_predictions
@@ -107,7 +107,7 @@ def serving(run_dir: pathlib.Path, options: Options) -> Iterator[str]:
 
 
 def _listen(options: Options, kept: Address) -> socket.socket:
-    """Returns a socket at the wanted port, at that of the last start, or at any."""
+    """Returns a socket at the given port, at that of the last start, or at any."""
     host = "0.0.0.0" if options.expose else "127.0.0.1"  # noqa: S104 only with --expose
     for port in [options.port] if options.port else [kept.port, 0]:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -121,7 +121,7 @@ def _listen(options: Options, kept: Address) -> socket.socket:
             problem = error
     raise InputError(
         f"--port={options.port} cannot be used ({problem.strerror}); choose another, or 0 for "
-        "any that is free."
+        "any free port."
     )
 
 

@@ -14,11 +14,11 @@ from dbal_tf.config import Config
 from dbal_tf.core import InputError
 
 Decode = Callable[[bytes], np.ndarray]
-"""Maps the content of an image file to uint8 `[h, w, k]`; raises ValueError if it cannot."""
+"""Decodes the content of an image file to uint8 `[h, w, k]`; raises ValueError on failure."""
 
 
 class Unavailable(Exception):
-    """An item has no picture; the text is a sentence."""
+    """An item has no picture; the text is a sentence for the person at the page."""
 
 
 class PixelSource(Protocol):
@@ -33,7 +33,7 @@ class FolderSource:
 
     Args:
         folder: The folder.
-        decode: As the network's pixels are decoded.
+        decode: Decodes a file to the pixels that the network sees.
     """
 
     def __init__(self, folder: pathlib.Path, decode: Decode) -> None:
@@ -44,9 +44,9 @@ class FolderSource:
         try:
             root = self._folder.resolve(strict=True)
             path = (root / item).resolve(strict=True)
-            # A link may lead anywhere; what is outside is nobody's to look at.
+            # A link may lead anywhere; files outside the folder are not shown.
             if not path.is_relative_to(root) or not path.is_file():
-                raise Unavailable(f"{item} is no file of the data folder.")
+                raise Unavailable(f"{item} is not a file in the data folder.")
             return self._decode(path.read_bytes())
         # RuntimeError: links that lead to each other, before Python 3.13.
         except (OSError, ValueError, RuntimeError) as error:
@@ -68,7 +68,7 @@ class ArraySource:
     def pixels(self, item: str) -> np.ndarray:
         """Returns uint8 `[h, w, k]`; see `PixelSource`."""
         if (row := self._rows.get(item)) is None:
-            raise Unavailable(f"{item} is no image of the data set.")
+            raise Unavailable(f"{item} is not in the data set.")
         return np.asarray(self._images[row])
 
 
@@ -87,7 +87,7 @@ class DatasetSource:
         for part in (self._dataset.train, self._dataset.test):
             with contextlib.suppress(KeyError):
                 return np.asarray(part.select(np.array([item])).images)[0]
-        raise Unavailable(f"{item} is no image of the data set.")
+        raise Unavailable(f"{item} is not in the data set.")
 
 
 def open_source(config: Config) -> PixelSource:
@@ -104,9 +104,9 @@ def open_source(config: Config) -> PixelSource:
         if not folder.is_dir():
             raise InputError(
                 f"--data_dir={config.data_dir} is not a folder; expected the run's images; "
-                "start from where the run was started, or give --data_dir."
+                "start from the folder where the run was started, or give --data_dir."
             )
-        # By name: its neighbours in the room need TensorFlow.
+        # Imported by name: other modules of its package need TensorFlow.
         decode = importlib.import_module("dbal_tf.datasets.decoding").decode
         return FolderSource(folder, decode)
     if config.dataset == "digits" or (config.dataset == "mnist" and config.data_dir):

@@ -1,4 +1,4 @@
-"""One page per run at a time, and its end by a signal."""
+"""One page server per run at a time, and how a signal ends it."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ _LOOK_EVERY = 0.2  # seconds
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Keeps SIGINT and SIGTERM back for `wait`, in this thread and those it starts."""
+    """Blocks SIGINT and SIGTERM in this thread and those it starts; `wait` receives them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -24,12 +24,12 @@ def signals_held() -> Iterator[None]:
 
 
 def wait(seconds: float | None = None) -> int | None:
-    """Waits for a signal that is held back.
+    """Waits for a signal that `signals_held` blocks.
 
-    No handler runs: an answer that is being committed is not interrupted.
+    No handler runs, so an answer that is being committed is not interrupted.
 
     Args:
-        seconds: How long; None: until there is one.
+        seconds: How long to wait; None: until there is a signal.
 
     Returns:
         Its number, or None if there was none.
@@ -44,11 +44,11 @@ def wait(seconds: float | None = None) -> int | None:
 def turn(run_dir: pathlib.Path) -> Iterator[bool]:
     """Holds the right to serve a run's page; False if another process holds it.
 
-    Two servers would lease the same item to two persons.
+    Two servers would lease the same item to two people.
     """
     with open(run_dir / PAGE_LOCK_FILE, "a", encoding="utf-8") as file:
         try:
-            # The system's lock, which a process that was killed does not leave behind.
+            # A lock of the operating system, which is released if the process is killed.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
@@ -64,8 +64,9 @@ def wait_for_turn(run_dir: pathlib.Path, say_so: Callable[[], None]) -> int | No
         say_so: Called once, if another process serves it.
 
     Returns:
-        None; or the number of a signal that came before that; or 0 if the process
-        that started this one has ended, so that nobody needs it any more.
+        None when no other process serves it; the number of a signal that came before
+        that; or 0 if the process that started this one has ended and nobody needs the
+        page any more.
     """
     parent, is_said = os.getppid(), False
     while True:

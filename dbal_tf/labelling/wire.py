@@ -1,4 +1,4 @@
-"""What comes over the wire, checked: JSON bodies and query parameters."""
+"""Checks of what browsers send: JSON bodies and query parameters."""
 
 import dataclasses
 import json
@@ -34,8 +34,8 @@ class Told:
 
     Attributes:
         items: The items that it is for, each once.
-        answer: A class index, or one of `LABEL_STATES` but the first.
-        annotator: Name of whoever gave it.
+        answer: A class index, or one of `LABEL_STATES` except the first.
+        annotator: Name of the person who gave it.
         seconds: Time spent on all items together; None if not known.
         request: The page's name for this answer: a retry has the same.
     """
@@ -55,7 +55,7 @@ def parse(body: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
-    # A deep nesting exhausts the parser's stack.
+    # RecursionError: deep nesting exhausts the parser's stack.
     except (ValueError, RecursionError):
         raise Refused(400, "The request is not JSON; expected an object.") from None
     if not isinstance(value, dict):
@@ -89,7 +89,7 @@ def told(body: Mapping[str, Any], num_classes: int, fixed: str) -> Told:
 
 def _answer(value: Any, num_classes: int) -> Answer:
     states = LABEL_STATES[1:]
-    # True is an int to Python; as a class it would be a mistake.
+    # True is an int in Python, but not a class.
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 <= value < num_classes:
             raise Refused(400, f"There is no such class; expected 0 to {num_classes - 1}.")
@@ -117,7 +117,7 @@ def annotator(value: Any, fixed: str = "") -> str:
 
 
 def item_name(value: Any) -> str:
-    """Returns an item's name, which may not exist."""
+    """Returns an item's name; there may be no such item."""
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_ITEM:
         raise Refused(400, "'item' must be the name of an image.")
     return value
@@ -145,7 +145,7 @@ def request_id(value: Any) -> str:
 def whole_number(values: Mapping[str, str], name: str, default: int, most: int) -> int:
     """Returns a query parameter from 0 to `most`."""
     text = values.get(name, str(default))
-    # ASCII alone: int() would take other digits and underscores, too.
+    # ASCII only: int() would also accept other digits and underscores.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
         raise Refused(400, f"'{name}' must be a whole number from 0 to {most}.")
     return int(text)

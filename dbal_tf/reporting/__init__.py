@@ -1,1 +1,1 @@
-"""What a run shows: tables and CSV, plots, pictures of the picks, TensorBoard."""
+"""Output of runs: tables, plots, pictures of the images bought, TensorBoard logs."""

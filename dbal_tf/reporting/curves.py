@@ -1,6 +1,6 @@
 """Statistics of learning curves: pure functions of labels and errors.
 
-Axes: r repetition, p point of the curve. Errors are shares, 0 to 1.
+Axes: r repetition, p point of the curve. Errors are fractions, 0 to 1.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from dbal_tf.artifacts import CurvePoint
 THRESHOLDS = (0.10, 0.05)
 """Test errors to which the paper's Table 1 counts labels."""
 
-_ROUNDING = 1e-9  # The mean of three errors of 0.1 is more than 0.1.
+_ROUNDING = 1e-9  # In floating point, the mean of three errors of 0.1 is above 0.1.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class Line:
         """Returns the line of several learning curves.
 
         Args:
-            curves: The curve of each repetition, by its number. A curve without
-                a point is left out.
+            curves: The curve of each repetition, by its number. Curves without
+                points are left out.
             measure: The field of `Evaluation` that is the error, such as
                 `error` or `deterministic_error`.
         """
@@ -48,7 +48,7 @@ class Line:
         ]
         common = sorted(set.intersection(*map(set, by_labels))) if by_labels else []
         rows = [[errors[count] for count in common] for errors in by_labels]
-        # Without the shape, no repetition at all would be a vector.
+        # Without repetitions, the array would otherwise have one axis.
         shape = len(started), len(common)
         errors_rp = np.array(rows, np.float64).reshape(shape)
         return cls(np.array(common, np.int64), errors_rp, tuple(started))
@@ -87,10 +87,10 @@ def error_at(labels_p: np.ndarray, errors_p: np.ndarray, count: int) -> float | 
 def mean_error(
     labels_p: np.ndarray, errors_p: np.ndarray, first: int, last: int
 ) -> float | None:
-    """Returns the area under a curve between two numbers of labels, over their distance.
+    """Returns the mean of a curve between two numbers of labels: the area over the width.
 
-    By the trapezoidal rule. None if the curve does not cover the range, or it
-    is empty.
+    By the trapezoidal rule. None if the curve does not cover the range, or the
+    range is empty.
     """
     if not len(labels_p) or not labels_p[0] <= first < last <= labels_p[-1]:
         return None
@@ -101,7 +101,7 @@ def mean_error(
 
 
 Statistic = Callable[[np.ndarray, np.ndarray], float | None]
-"""A number of a curve, given its labels `[p]` and errors `[p]`; None: it has none."""
+"""Computes a number from a curve's labels `[p]` and errors `[p]`; None: it has none."""
 
 
 def paired_differences(line: Line, other: Line, statistic: Statistic) -> np.ndarray:
@@ -114,7 +114,7 @@ def paired_differences(line: Line, other: Line, statistic: Statistic) -> np.ndar
 
     Returns:
         Differences, float64 `[r]`; empty if a repetition of either lacks the
-        statistic, for those that have it would be a selection.
+        statistic, because the others would be a biased selection.
     """
     common = [number for number in line.repetitions if number in other.repetitions]
     ours, theirs = (by_repetition(one.select(common), statistic) for one in (line, other))
@@ -128,7 +128,7 @@ def by_repetition(line: Line, statistic: Statistic) -> np.ndarray:
 
 
 def around(line: Line, count: int, width: int) -> np.ndarray:
-    """Returns the errors within a window of labels that holds a number of them.
+    """Returns the errors within a window of labels around a given number.
 
     Args:
         line: The curves.
@@ -144,7 +144,7 @@ def around(line: Line, count: int, width: int) -> np.ndarray:
     if not len(labels_p) or count > labels_p[-1]:
         return line.errors_rp[:, :0]
     first = min(count - width // 2, labels_p[-1] - width)
-    # A window moved on from the start would be of other numbers of labels.
+    # A window shifted to the start would cover other numbers of labels.
     if first < labels_p[0]:
         return line.errors_rp[:, :0]
     return line.errors_rp[:, (labels_p >= first) & (labels_p <= first + width)]

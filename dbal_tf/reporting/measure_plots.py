@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _INK, _PALE = "#333333", "#999999"
 _OTHER = "#000000"
-_APART = 0.012  # Of the axis' length, between the intervals of two lines.
+_APART = 0.012  # Between the intervals of two lines, as a fraction of the axis.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,9 +39,9 @@ class MeasurePanel:
     """A plot of a grid.
 
     Attributes:
-        title: Stands above it.
-        x_label: What its x axis is.
-        y_label: What its y axis is.
+        title: The title above it.
+        x_label: The label of its x axis.
+        y_label: The label of its y axis.
         series: Its lines, by name.
         reference: A dashed line to compare with: x and y of its points.
     """
@@ -56,11 +56,11 @@ class MeasurePanel:
 def plot_measures(
     paths: Iterable[pathlib.Path], rows: Sequence[Sequence[MeasurePanel]]
 ) -> None:
-    """Draws panels in rows; those of a row have one y axis, as they are compared.
+    """Draws panels in rows; the panels of a row share a y axis.
 
     Args:
         paths: The files to write: PNG, SVG or whatever their suffixes say.
-        rows: The panels, equally many in each row, at least one.
+        rows: The panels, equally many in each row, and at least one row.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -74,7 +74,7 @@ def plot_measures(
         for panel, axes in zip(row, axes_of_row, strict=True):
             _draw(axes, panel)
         axes_of_row[0].set_ylabel(row[0].y_label, color=_INK)
-    # Once: the panels have the same techniques, or fewer.
+    # One legend for all panels, which have the same techniques, or fewer.
     lines: dict[str, Axes] = {}
     for axes in grid.ravel():
         lines |= {line.get_label(): line for line in axes.get_lines() if line.get_gid()}
@@ -83,7 +83,7 @@ def plot_measures(
     )
     for path in paths:
         picture = io.BytesIO()
-        # Neither random names nor dates: the same numbers make the same file.
+        # Without random names and dates, the same numbers give the same file.
         with rc_context({"svg.hashsalt": "dbal_tf"}):
             metadata = {"Date": None} if path.suffix == ".svg" else None
             figure.savefig(picture, format=path.suffix[1:], dpi=130, metadata=metadata)
@@ -96,7 +96,7 @@ def _draw(axes: "Axes", panel: MeasurePanel) -> None:
     step = _APART * (max(ends) - min(ends)) if ends else 0.0
     for number, (name, series) in enumerate(panel.series.items()):
         colour = COLOURS.get(name, _OTHER)
-        # Side by side only where there are intervals, which would cover each other.
+        # Lines are shifted only if they have intervals, which would cover each other.
         has_interval = np.isfinite(series.half_width_p)
         shift = step * (number - (len(panel.series) - 1) / 2) * bool(has_interval.any())
         x_p = series.x_p + shift

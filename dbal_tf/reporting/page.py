@@ -4,7 +4,7 @@ import dataclasses
 import html
 from collections.abc import Sequence
 
-# Neither fonts nor scripts from elsewhere: a report is kept, mailed and read offline.
+# No external fonts or scripts: reports are archived, mailed and read offline.
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #333; max-width: 1150px;
   margin: 2em auto; padding: 0 1em; }
@@ -25,7 +25,7 @@ class Table:
     """A table of a report.
 
     Attributes:
-        title: Stands above it.
+        title: The heading above it.
         header: The columns' names.
         rows: Cells, as many in each row as there are columns.
         notes: Sentences below it.
@@ -55,7 +55,7 @@ class Page:
 
 
 def to_html(page: Page, figure_svg: str = "") -> str:
-    """Returns the page as HTML that holds all it shows.
+    """Returns the page as self-contained HTML.
 
     Args:
         page: The report.
@@ -87,8 +87,8 @@ def _html_table(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell that breaks before its brackets, if at all."""
-    # Else a narrow window would part numbers from their units.
+    """Returns a cell that breaks only before brackets."""
+    # Otherwise a narrow window would separate numbers from their units.
     unbroken = html.escape(text).replace(" ", "&nbsp;")
     return unbroken.replace("&nbsp;(", " (").replace("&nbsp;[", " [")
 

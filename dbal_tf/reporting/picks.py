@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-_SMALL_SIDE = 84  # Small images are enlarged by a whole number to about this.
-_LARGE_SIDE = 160  # Large ones are made smaller to this.
+_SMALL_SIDE = 84  # Small images are enlarged by a whole factor to about this size.
+_LARGE_SIDE = 160  # Large images are reduced to this size.
 _GAP = 8
 _FONT_SIZE = 12
 _LINE_HEIGHT = 18
@@ -24,9 +24,9 @@ def picked_images(images: np.ndarray, captions: Sequence[str], per_row: int = 10
 
     Args:
         images: Pixel values 0 to 255, uint8, shape `[k, h, w, c]`, k at least
-            1; grey or, from three channels on, the first three as RGB.
+            1; with three or more channels, the first three are RGB, else grey.
         captions: One per image, shortened in the middle to 24 characters.
-        per_row: Images in a row.
+        per_row: Images per row.
 
     Returns:
         The sheet, uint8, shape `[H, W, 3]`.
@@ -60,7 +60,7 @@ def class_bars(counts: Mapping[str, int]) -> np.ndarray:
     kept = set(sorted(counts, key=counts.__getitem__, reverse=True)[:_BARS])
     rows = [(_shortened(name), count) for name, count in counts.items() if name in kept]
     left = 2 * _GAP + max(int(_font().getlength(name)) for name, _ in rows)
-    # Nothing may have been bought of any of the classes.
+    # All counts may be 0.
     unit = _BAR_LENGTH / max(1, *counts.values())
     size = (left + _BAR_LENGTH + 5 * _GAP, len(rows) * _LINE_HEIGHT + 2 * _GAP)
     picture = Image.new("RGB", size, "white")
@@ -76,20 +76,20 @@ def class_bars(counts: Mapping[str, int]) -> np.ndarray:
 
 
 def _tile(image: np.ndarray) -> Image.Image:
-    """An image `[h, w, c]` in the size in which it is shown."""
+    """Returns an image `[h, w, c]` in the size in which it is shown."""
     channels = image if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
     tile = Image.fromarray(np.ascontiguousarray(channels[..., :3]))
     longest = max(tile.size)
     if longest > _LARGE_SIDE:
         width, height = (max(1, side * _LARGE_SIDE // longest) for side in tile.size)
         return tile.resize((width, height), Image.Resampling.BOX)
-    # By a whole number and without interpolation: what the model sees is pixels.
+    # A whole factor without interpolation shows the pixels as the model sees them.
     factor = max(1, _SMALL_SIDE // longest)
     return tile.resize((tile.width * factor, tile.height * factor), Image.Resampling.NEAREST)
 
 
 def _shortened(text: str) -> str:
-    """The text with its middle left out if it is long: names begin, scores end it."""
+    """Returns the text without its middle if it is long: its end may be a score."""
     if len(text) <= _CAPTION_LENGTH:
         return text
     return f"{text[: _CAPTION_LENGTH - _CAPTION_END - 1]}…{text[-_CAPTION_END:]}"

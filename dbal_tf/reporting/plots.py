@@ -31,11 +31,11 @@ _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _FINE_TICKS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80)
 _LOWEST = 0.1  # In %; a logarithmic axis has no place for an error of 0.
 _INK = "#333333"
-_LABEL_SPACING = 0.052  # Of the axis' height, between two names.
+_LABEL_SPACING = 0.052  # Between two names, as a fraction of the axis' height.
 
 
 Lines = Mapping[str, tuple[np.ndarray, np.ndarray]]
-"""Numbers of labels, int64 `[p]`, and errors, shares 0 to 1, float64 `[r, p]`, by name."""
+"""Numbers of labels, int64 `[p]`, and errors, 0 to 1, float64 `[r, p]`, by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Panel:
     """One plot of a figure.
 
     Attributes:
-        title: Stands above it.
-        lines: What is drawn, by the name that stands at its end.
+        title: The title above it.
+        lines: The lines, by the name that is written at the end of each.
         references: Lines to compare with: dashed, in the colour of the line
             of the same name.
     """
@@ -64,9 +64,9 @@ def plot_learning_curves(
     axis is logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its folder is created if needed.
         curves: For every technique the curves of its repetitions.
-        title: Stands above the plot.
+        title: The title above the plot.
 
     Raises:
         InputError: No technique has a round yet.
@@ -89,8 +89,8 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     Raises:
         InputError: No panel has a line yet.
     """
-    # Imported here, for it takes a while; without pyplot, which keeps figures in a
-    # global list and may ask for a screen.
+    # Imported here because it is slow. pyplot is avoided: it keeps figures in a global
+    # list and may need a display.
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     figure = Figure(figsize=(width, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     colours = _colours(dict.fromkeys(name for panel in shown for name in panel.lines))
-    # One error axis for all panels: they are there to be compared.
+    # One error axis for all panels, so that they can be compared.
     drawn = np.concatenate([errors.ravel() for panel in shown for errors in _errors(panel)])
     for axes, panel in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
@@ -113,7 +113,7 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
         _draw_panel(axes, panel, colours, drawn)
     for path in paths:
         picture = io.BytesIO()
-        # Neither random names nor dates: the same curves make the same file.
+        # Without random names and dates, the same curves give the same file.
         with rc_context({"svg.hashsalt": "dbal_tf"}):
             metadata = {"Date": None} if path.suffix == ".svg" else None
             figure.savefig(picture, format=path.suffix[1:], dpi=150, metadata=metadata)
@@ -132,13 +132,13 @@ def _started(panel: Panel) -> Panel:
 
 
 def _errors(panel: Panel) -> list[np.ndarray]:
-    """The errors of all that is drawn in a panel."""
+    """Returns the errors of all lines that are drawn in a panel."""
     references = [line for name, line in panel.references.items() if name in panel.lines]
     return [errors for _, errors in (*panel.lines.values(), *references)]
 
 
 def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str], drawn: np.ndarray) -> None:
-    """Draws a panel; its axis holds the errors `drawn` in any of the figure."""
+    """Draws a panel; its axis covers `drawn`, the errors of all panels of the figure."""
     for name, (labels, errors) in panel.references.items():
         if name not in panel.lines:
             continue
@@ -151,9 +151,9 @@ def _draw_panel(axes: "Axes", panel: Panel, colours: dict[str, str], drawn: np.n
 
 
 def _colours(names: Iterable[str]) -> dict[str, str]:
-    """A known technique has its own colour everywhere; others get the rest."""
+    """Returns a colour for each name: fixed for known techniques, free for others."""
     names = list(names)
-    # Colours of known techniques that are absent come last: a reader knows them.
+    # Colours of absent known techniques come last, since readers know what they mean.
     free = [*_OTHER_COLOURS, *(c for name, c in COLOURS.items() if name not in names)]
     known = COLOURS | _POSTERIOR_COLOURS
     random = [name for name in names if name.endswith(", random")]
@@ -177,7 +177,7 @@ def _style(axes: "Axes", title: str, errors: np.ndarray) -> None:
 
     low, high = max(100 * errors.min(), _LOWEST), max(100 * errors.max(), _LOWEST)
     axes.set_yscale("log")
-    # The top is twice the bottom at least, or there would be no two round ticks.
+    # The top is at least twice the bottom, so that there are two round ticks.
     margin = max(1.12, np.sqrt(2 * low / high))
     axes.set_ylim(low / margin, high * margin)
     axes.yaxis.set_major_locator(FixedLocator(_ticks(low / margin, high * margin)))
@@ -196,13 +196,13 @@ def _style(axes: "Axes", title: str, errors: np.ndarray) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers in a range: some four to eight of them."""
+    """Returns round numbers in a range, about four to eight of them."""
     ticks = [tick for tick in _TICKS if low <= tick <= high]
     return ticks if len(ticks) > 3 else [tick for tick in _FINE_TICKS if low <= tick <= high]
 
 
 def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
-    """Writes each name right of the plot, at the height where its line ends."""
+    """Writes each name to the right of the plot, at the height where its line ends."""
     low, high = np.log(axes.get_ylim())
     ends = {name: errors[:, -1].mean() for name, (_, errors) in lines.items()}
     names = sorted(ends, key=ends.__getitem__)
@@ -223,8 +223,8 @@ def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
 
 def _apart(heights: np.ndarray) -> np.ndarray:
     """Moves ascending heights apart, a little each, so that no names overlap."""
-    # Less their steps, heights that are far enough apart ascend. Both bounds of
-    # those that do not are ascending, and so is the middle between them.
+    # Without the steps, heights that are far enough apart still ascend. For the others,
+    # the running maximum and minimum ascend, and so does the mean of the two.
     steps = _LABEL_SPACING * np.arange(len(heights))
     pushed_up = np.maximum.accumulate(heights - steps)
     pushed_down = np.minimum.accumulate((heights - steps)[::-1])[::-1]

@@ -18,12 +18,12 @@ def reliability_diagram(bins: Sequence[tuple[float, float, float]]) -> np.ndarra
     """Draws accuracy against confidence, and the number of items below it.
 
     The bars of a calibrated model end at the diagonal, those of an overconfident
-    one below it. The grey bars are the number of items of each confidence. See
+    one below it. The grey bars show the number of items of each confidence. See
     Guo et al., 2017, figure 4.
 
     Args:
         bins: For each bin of equal width the number of items, their mean
-            confidence and the share that is right, as `Evaluation` has them.
+            confidence and the fraction that is right, as in `Evaluation`.
 
     Returns:
         The picture, uint8, shape `[H, W, 3]`.
@@ -43,7 +43,7 @@ def reliability_diagram(bins: Sequence[tuple[float, float, float]]) -> np.ndarra
         left, end = _LEFT + round(position * step) + 1, _LEFT + round((position + 1) * step) - 1
         if count:
             draw.rectangle((left, base - round(right * _SIDE), end, base), fill=_BLUE)
-            # A single item among thousands is still to be seen.
+            # A single item among thousands must still be visible.
             length = max(1, round(count / most * (_COUNT_HEIGHT - 6)))
             draw.rectangle((left, foot - length, end, foot), fill=_GREY)
     draw.line((_LEFT, base, _LEFT + _SIDE, _TOP), fill=_INK)

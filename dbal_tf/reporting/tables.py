@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.reporting.curves import THRESHOLDS, Line, error_at, first_crossing
 
-_LONGEST_NAME = 25  # characters, before a table is wider than 79
+_LONGEST_NAME = 25  # Characters; with longer names a table would be wider than 79.
 _SHOWN_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 def progress_header() -> str:
-    """Returns the line that stands above those of `progress_line`."""
+    """Returns the header of the lines of `progress_line`."""
     return _progress_cells(
         "round", "labels", "test error", "train", "score", "evaluate", "time left"
     )
@@ -25,7 +25,7 @@ def progress_line(point: CurvePoint, rounds: int, seconds_left: float) -> str:
     Args:
         point: The round.
         rounds: The number of the last round.
-        seconds_left: The time until the run will have ended.
+        seconds_left: The estimated time until the run ends.
     """
     return _progress_cells(
         f"{point.round}/{rounds}",
@@ -42,8 +42,8 @@ def _progress_cells(*cells: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns seconds in the unit that suits them: `45 s`, `10 min`, `2 h 05 min`."""
-    # Rounded, 99.5 would be three digits.
+    """Returns seconds in a suitable unit: `45 s`, `10 min`, `2 h 05 min`."""
+    # 99.5 would be rounded to three digits.
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -64,11 +64,11 @@ def comparison_table(
             five between the first and the last.
 
     Returns:
-        A row a technique: the mean test error in % after the last round with
-        at most so many labels, or a dash where the curve does not reach that
-        far; the first number of labels with a mean error of at most 10 % and
-        of at most 5 %; minutes. At most 79 columns for the default columns:
-        names of more than 25 characters have a line of their own.
+        A row for each technique: the mean test error in % after the last round
+        with at most that many labels, or a dash where the curve does not reach
+        that far; the first number of labels with a mean error of at most 10 % and
+        of at most 5 %; minutes. The default columns are at most 79 characters
+        wide: names of more than 25 characters have a separate line.
     """
     if at_labels is None:
         at_labels = _spread_counts(lines.values())
@@ -100,11 +100,11 @@ def _comparison_cells(line: Line, at_labels: Sequence[int]) -> list[str]:
 
 
 def _spread_counts(lines: Collection[Line]) -> list[int]:
-    """The numbers of labels nearest to some shares of the largest one."""
+    """Returns the numbers of labels nearest to some fractions of the largest one."""
     counts = sorted({count for line in lines for count in line.labels_p.tolist()})
     if not counts:
         return []
-    # A query size need not divide them, so the nearest counts there are.
+    # The targets may lie between two queries, so the nearest counts are taken.
     targets = (share * counts[-1] for share in _SHOWN_SHARES)
     return sorted({min(counts, key=lambda count: abs(count - target)) for target in targets})
 

@@ -34,8 +34,8 @@ class TensorBoardLog:
     """Writes the rounds of a run as TensorBoard events; a context manager.
 
     The step is the number of labels that the round's model was trained on, so
-    runs of different query sizes can be compared. A run that goes on adds a
-    file of events to the same folder.
+    runs of different query sizes can be compared. A resumed run adds an event
+    file to the same folder.
 
         with TensorBoardLog(run_dir / "tensorboard") as log:
             log.write_run(config, {"data": dataset.checksum, **versions()})
@@ -44,7 +44,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens a file of events.
+        """Opens an event file.
 
         Args:
             folder: Where the file is written; created if it does not exist.
@@ -60,7 +60,7 @@ class TensorBoardLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # HParams shows a run without an end as under way, as a stopped one is.
+        # Without an end event, HParams shows the run as unfinished: it was stopped.
         if kind is None:
             end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
             with self._writer.as_default(step=0):
@@ -71,8 +71,8 @@ class TensorBoardLog:
         """Writes the run's settings, as text and for HParams, and its lineage.
 
         Args:
-            config: The settings. Those that make a run what it is are columns
-                of HParams' table, which compares runs.
+            config: The settings. Those that identify the run are columns of
+                HParams' table, which compares runs.
             lineage: What else its numbers depend on, by name: versions, data.
         """
         flags = "".join(f"    {line}\n" for line in config.to_flags().splitlines())
@@ -86,8 +86,8 @@ class TensorBoardLog:
         """Writes measures of a training step; they are on disk on return.
 
         Args:
-            part: What was trained; stands before their names.
-            measures: Numbers by their names.
+            part: What was trained; a prefix of the measures' names.
+            measures: The measures, by name.
             step: The number of the step.
         """
         with self._writer.as_default(step=step):
@@ -95,11 +95,11 @@ class TensorBoardLog:
                 tf.summary.scalar(f"{part}/{name}", value)
 
     def write_point(self, point: CurvePoint, scores: Scores | None) -> None:
-        """Writes what a round's model is like; it is on disk on return.
+        """Writes a round's measures and scores; they are on disk on return.
 
         Args:
-            point: The round's measures: a scalar each.
-            scores: The scores of all scored items: a histogram.
+            point: The round's measures, each written as a scalar.
+            scores: The scores of all scored items, written as a histogram.
         """
         with self._writer.as_default(step=point.labels):  # Flushes at its end.
             _write_scalars(point)
@@ -119,10 +119,10 @@ class TensorBoardLog:
         """Writes what a round bought; it is on disk on return.
 
         Args:
-            point: The round; how long its labels took is known now.
+            point: The round, now with the time that labelling took.
             query: What was bought, drawn if `images` is given.
-            labels: The classes of at least the query's items: in the captions
-                of the images, and counted by class.
+            labels: The classes of at least the query's items, for the captions
+                of the images and the counts by class.
             images: At least the query's items.
             class_names: One name per class index.
         """
@@ -138,7 +138,7 @@ def _write_scalars(point: CurvePoint) -> None:
         if (value := getattr(point.evaluation, name)) is not None:
             tf.summary.scalar(name, value)
     for phase, seconds in point.seconds.items():
-        if phase != "label":  # Only once the answers are there is that known.
+        if phase != "label":  # Known only after the answers; see `write_query`.
             tf.summary.scalar(f"seconds/{phase}", seconds)
 
 

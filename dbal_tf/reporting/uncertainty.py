@@ -19,8 +19,8 @@ def t_half_width(values: np.ndarray) -> float | None:
         values: Independent values, such as differences within pairs, `[n]`.
 
     Returns:
-        The half width; None for fewer than two values, which say nothing of
-        their spread.
+        The half width; None for fewer than two values, which do not show their
+        spread.
     """
     n = len(values)
     if n < 2:
@@ -68,7 +68,7 @@ def von_neumann_deviation(curves: Iterable[np.ndarray]) -> float | None:
 
     Von Neumann's estimator (1941), sqrt(mean((e[i + 1] - e[i]) ** 2) / 2), with
     the mean over all neighbours of all curves. It is exact if the curves are
-    flat and the points independent. A slope of s a point adds s ** 2 / 2 to the
+    flat and the points independent. A slope of s per point adds s ** 2 / 2 to the
     variance, so it is an upper bound where curves fall.
 
     Args:

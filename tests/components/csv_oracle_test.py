@@ -168,7 +168,10 @@ def test_a_file_that_was_read_does_not_undo_a_correction(config, toy, unlabelled
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{first};dog", "line 2: .* is labelled dog, which is no class; expected low, middle"),
+        (
+            "{first};dog",
+            "line 2: .* is labelled dog, which is not a class; expected low, middle",
+        ),
         ("nobody;low", "line 2: nobody was not asked for"),
         ("{first};low\n{first};low", "line 3: .* is there a second time"),
         (";low", "line 2: low has no id"),

@@ -92,7 +92,9 @@ def _arrays(labels):
 
 def test_a_broken_export_is_left_as_it_is(oracle, folder):
     (folder / "labelled.json").write_text('[{"item": "train-9", "class": "dog"}]')
-    with pytest.raises(InputError, match="task 1: train-9 is labelled dog, which is no class"):
+    with pytest.raises(
+        InputError, match="task 1: train-9 is labelled dog, which is not a class"
+    ):
         oracle.run(QUERY)
     assert not (folder / "to_label.json").exists()
     oracle.check()

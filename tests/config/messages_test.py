@@ -11,8 +11,8 @@ from dbal_tf.config import messages
     ("flag", "says"),
     [
         ("--flagfile=absent.cfg", "--flagfile=absent.cfg: No such file or directory"),
-        ("--rounds=many", "--rounds=many is no whole number"),
-        ("--learning_rate=fast", "--learning_rate=fast is no number"),
+        ("--rounds=many", "--rounds=many is not a whole number"),
+        ("--learning_rate=fast", "--learning_rate=fast is not a number"),
         ("--aquisition=bald", "Unknown command line flag 'aquisition'. Did you mean: acquis"),
     ],
 )

@@ -176,8 +176,8 @@ _BAD = {
     ),
     "vat by epochs": (
         {"trainer": "vat"},
-        "--trainer=vat needs --steps, as the epochs of a few labels are too few for it; give a "
-        "number, such as 5000, or --steps=auto.",
+        "--trainer=vat needs --steps, as with few labels --epochs alone gives too few steps; "
+        "give a number, such as 5000, or --steps=auto.",
     ),
     "table 2 without validation images": (
         {"experiment": "table2", "validation_size": 0},
@@ -202,8 +202,8 @@ _BAD = {
     ),
     "copies for a person": (
         {"pool_copies": 3, "oracle": "csv"},
-        "--pool_copies=3 cannot be used with --oracle=csv, who would be asked the same again; "
-        "leave it out.",
+        "--pool_copies=3 cannot be used with --oracle=csv, where a person would label each "
+        "copy; leave it out.",
     ),
     "copies of images in shards": (
         {"pool_copies": 3, "dataset": "tfrecord"},
@@ -251,19 +251,19 @@ _BAD = {
     **{
         f"a weight decay of {decay}": (
             {"weight_decay": decay},
-            f"--weight_decay={decay} cannot be used; expected a number from 0 or auto.",
+            f"--weight_decay={decay} cannot be used; expected a number of at least 0, or auto.",
         )
         for decay in ("much", "-1", "nan", "inf", "")
     },
     "batchbald of another function": (
         {"batch": "batchbald"},
-        "--batch=batchbald cannot be used with --acquisition=var_ratios; it chooses by bald of "
-        "several images; use --acquisition=bald.",
+        "--batch=batchbald cannot be used with --acquisition=var_ratios; it scores several "
+        "images jointly by bald; use --acquisition=bald.",
     ),
     "batchbald of several functions": (
         {"batch": "batchbald", "acquisition": ("bald", "random")},
-        "--batch=batchbald cannot be used with --acquisition=bald,random; it chooses by bald "
-        "of several images; use --acquisition=bald.",
+        "--batch=batchbald cannot be used with --acquisition=bald,random; it scores several "
+        "images jointly by bald; use --acquisition=bald.",
     ),
     **{
         f"a batch of {name}": (

@@ -21,4 +21,4 @@ def test_it_ends_with_status_3_while_a_file_waits_and_2_if_it_is_wrong(tmp_path,
     path.write_text(text)
     status, _, err = program(*flags)
     assert (status, path.read_text()) == (2, text)
-    assert f"{path}, line 3: {second['id']} is labelled seven, which is no class" in err
+    assert f"{path}, line 3: {second['id']} is labelled seven, which is not a class" in err

@@ -60,7 +60,7 @@ def test_an_accent_may_be_a_character_of_its_own(finished_run):
         ({"train_9": "low", "nobody": "low"}, "line 1: nobody was not asked for"),
         (
             {"train_9": "Low"},
-            "line 0: train-9 is labelled Low, which is no class; expected low, middle, "
+            "line 0: train-9 is labelled Low, which is not a class; expected low, middle, "
             "hoch \u00e9, skipped, unsure; correct it",
         ),
     ],

@@ -64,7 +64,7 @@ def test_the_images_of_a_data_set_are_training_and_test_images(toy):
     source = DatasetSource(toy)
     np.testing.assert_array_equal(source.pixels("toy-07"), toy.train.images[7])
     np.testing.assert_array_equal(source.pixels("toy-61"), toy.test.images[1])
-    with pytest.raises(Unavailable, match="nobody is no image"):
+    with pytest.raises(Unavailable, match="nobody is not in the data set"):
         source.pixels("nobody")
 
 

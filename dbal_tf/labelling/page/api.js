@@ -26,7 +26,7 @@ export class Refused extends Error {
   }
 }
 
-/** The program does not answer, or is in trouble: the same request again may be heard. */
+/** The program does not answer, or has a problem: the same request may succeed later. */
 export class Unreachable extends Error {}
 
 /**
@@ -51,7 +51,7 @@ export function imageUrl(item, size) {
   return `/image/${encodeURIComponent(item)}?size=${size}`;
 }
 
-/** Trades the token in the address for a cookie, and takes it out of the address. */
+/** Exchanges the token in the address for a cookie, and removes it from the address. */
 export async function signIn() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (!token) return;

@@ -35,7 +35,7 @@ export function dim(box, on, selector = "button") {
 }
 
 /**
- * Marks what was answered before, and what the network says if that may be seen.
+ * Marks the answer given before, and shows what the network predicts if that may be seen.
  *
  * @param {HTMLElement} box
  * @param {import("./api.js").Entry|null} entry

@@ -11,11 +11,11 @@ const EDGE = { left: 52, right: 16, top: 14, bottom: 44 };
  */
 export function drawCurve(box, { labels, error, low, high }) {
   if (!labels.length) {
-    const text = "The curve begins when the first network has been tested on labelled test images.";
+    const text = "The curve appears when the first network has been tested on labelled test images.";
     box.replaceChildren(Object.assign(document.createElement("p"), { textContent: text }));
     return;
   }
-  // As many units as pixels, so that the text has its size on any screen.
+  // One unit per pixel, so that the text has the same size on every screen.
   const width = Math.max(box.clientWidth, 280);
   const ticksY = ticks(0, Math.max(...high, 0.05));
   const ticksX = ticks(0, Math.max(...labels));
@@ -75,7 +75,7 @@ function draw(tag, attributes, text = "") {
   return element;
 }
 
-/** Round numbers, four to seven, that reach from one value past another.
+/** Four to seven round numbers, from one value to another or a little beyond it.
  * @param {number} first @param {number} most */
 function ticks(first, most) {
   const rough = Math.max(most - first, 1e-9) / 5;

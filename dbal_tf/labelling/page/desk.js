@@ -2,7 +2,7 @@
 
 import { notice, say } from "./dom.js";
 
-/** Seconds; a page that was left open for longer says nothing of the work. */
+/** Most seconds per answer: a page that was left open for longer says nothing about the work. */
 const DAY = 86_400;
 
 /**
@@ -13,7 +13,7 @@ const DAY = 86_400;
  * @typedef {{entries: Entry[], answer: Answer, job: Job, prediction?: Prediction|null}} Given
  */
 
-/** Tells of "change" when the last answer is another, and of "saved". */
+/** Dispatches "change" when the last answer changes, and "saved". */
 export class Desk extends EventTarget {
   /** The answers that this page gave, newest last. @type {Given[]} */
   history = [];
@@ -38,7 +38,7 @@ export class Desk extends EventTarget {
   }
 
   /**
-   * Answers one image or, alike, several; the page goes on at once.
+   * Gives one or several images an answer; the page goes on at once.
    *
    * @param {Entry[]} entries
    * @param {Answer} answer
@@ -60,13 +60,13 @@ export class Desk extends EventTarget {
     this.#settle(given);
   }
 
-  /** Forgets the answers of this page: undo is of one's own, and the next is somebody else. */
+  /** Forgets the answers of this page for the next person, who can undo only their own. */
   leave() {
     this.history = [];
     this.#changed();
   }
 
-  /** Takes the last answer back, also one that was given before this page was opened. */
+  /** Takes back the last answer, even one that was given before this page was opened. */
   async undo() {
     const last = this.history.pop();
     this.#changed();
@@ -74,14 +74,14 @@ export class Desk extends EventTarget {
       this.#offer(last);
       return;
     }
-    // The image is shown at once; the program hears of it in the order of the answers.
+    // The image is shown at once; the request is sent in order with the answers.
     const items = last?.entries.map(({ item }) => item) ?? [];
     const job = this.outbox.add("/api/undo", { items, annotator: this.annotator() }, []);
     if (last) this.#offer(last);
     try {
       const { item, use = "query", previous = null } = await job.reply;
       const same = last?.entries.some((entry) => entry.item === item);
-      if (item === null) notice("There is no answer of yours to take back.");
+      if (item === null) notice("You have no answer to take back.");
       else if (!same) this.feed.putFirst({ item, use, previous });
       this.dispatchEvent(new Event("saved"));
     } catch (error) {
@@ -107,7 +107,7 @@ export class Desk extends EventTarget {
       given.prediction = prediction;
       this.dispatchEvent(new Event("saved"));
     } catch (error) {
-      // The image is open again, and comes when the program offers it.
+      // The image is open again, and is shown when the program offers it.
       this.feed.reopen(items);
       this.history = this.history.filter((other) => other !== given);
       notice(`“${this.nameOf(given.answer)}” was not saved: ${/** @type {Error} */ (error).message}`);

@@ -26,7 +26,7 @@ export function askName(name) {
   const field = /** @type {HTMLInputElement} */ (find("name-field"));
   field.value = name;
   field.select();
-  // Without a name there is no answer; with one, Esc keeps it, whatever was typed.
+  // A name is required. If there is one already, Esc keeps it, whatever was typed.
   dialog.oncancel = (event) => {
     if (name) field.value = name;
     else event.preventDefault();

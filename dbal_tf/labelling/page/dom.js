@@ -34,8 +34,8 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
- * A button that gives the focus back after a click of the mouse: Space is a key of
- * its own, and must not press the button that was clicked last.
+ * A button that gives up the focus after a mouse click: Space is a shortcut, and must
+ * not press the button that was clicked last.
  *
  * @param {Record<string, any>} properties
  * @param {(event: MouseEvent) => void} act

@@ -8,7 +8,7 @@ import { get } from "./api.js";
 /** The image on the page and the three behind it. */
 const AHEAD = 4;
 
-/** Tells of "change" when the current image, or what can be said about it, is another. */
+/** Dispatches "change" when the current image, or what is known about it, changes. */
 export class Feed extends EventTarget {
   /** @type {Entry[]} */
   #queue = [];
@@ -16,7 +16,7 @@ export class Feed extends EventTarget {
   review = null;
   state = "";
   left = 0;
-  /** Whether the program has said that there is nothing, or has not been heard yet. */
+  /** Whether the last reply of the program had no image. */
   certain = false;
   /** Why the last request failed. @type {Error|null} */
   trouble = null;
@@ -27,7 +27,7 @@ export class Feed extends EventTarget {
    */
   #answered = new Map();
   #asking = false;
-  /** Whether the image may stay when it is asked once more; null if that is not needed. */
+  /** Whether the image may stay when the next request follows; null if none is needed. */
   #again = /** @type {boolean|null} */ (null);
 
   /** @param {() => string} annotator */
@@ -104,8 +104,8 @@ export class Feed extends EventTarget {
   /**
    * Asks the program for images; this also renews their leases.
    *
-   * @param {boolean} [keepCurrent] False if nobody looks: another annotator may have got
-   *   the image meanwhile.
+   * @param {boolean} [keepCurrent] False if nobody was looking: another annotator may have
+   *   got the image meanwhile.
    */
   async refresh(keepCurrent = true) {
     if (this.#asking) {
@@ -137,7 +137,7 @@ export class Feed extends EventTarget {
     const open = items.filter(
       ({ item }) => item !== current[0]?.item && !((this.#answered.get(item) ?? -1) > asked),
     );
-    // An image that is on the page stays there: a key may be on its way down.
+    // The image on the page stays there: the person may be about to press a key.
     this.#queue = [...current, ...open];
     this.certain = items.length === 0;
     this.left = left;

@@ -5,7 +5,7 @@ import { dim, showClasses } from "./classes.js";
 import { button, counted, find, make, notice, onPress, say } from "./dom.js";
 
 const COUNT = 23;
-/** Of two minutes, so that a renewal may fail once. */
+/** A lease lasts two minutes, so one renewal may fail. */
 const RENEW_SECONDS = 45;
 
 /** @typedef {import("./api.js").Entry} Entry */
@@ -57,7 +57,7 @@ export class Grid {
     say(`${counted(this.#items.size, "image")} to answer at once.`);
   }
 
-  /** Keeps the images for this annotator; those that others got meanwhile are left out. */
+  /** Renews the leases; images that others got meanwhile are left out. */
   async #renew() {
     const entry = this.#entry;
     const others = [...this.#items.keys()].filter((item) => item !== entry?.item);
@@ -70,7 +70,7 @@ export class Grid {
       for (const item of lost) this.#items.delete(item);
       this.#show();
     } catch {
-      // The next renewal may be heard.
+      // The next renewal may succeed.
     }
   }
 
@@ -88,9 +88,9 @@ export class Grid {
   #show() {
     const found = this.#items.size > 1;
     find("grid-hint").textContent = !this.#entry
-      ? "No image is open."
+      ? "There is no image to label now."
       : found
-        ? "Click an image to leave it out. One key then answers all the others."
+        ? "Click an image to leave it out. Then one key labels all the others."
         : "";
     find("grid-all").hidden = !found;
     find("grid-tiles").replaceChildren(...[...this.#items.keys()].map((item) => this.#tile(item)));
@@ -127,7 +127,7 @@ export class Grid {
 
   #count() {
     const selected = [...this.#items.values()].filter(Boolean).length;
-    const text = `${counted(selected, "image")}, a label each`;
+    const text = `${counted(selected, "image")}, one label each`;
     find("grid-count").textContent = this.#entry ? text : "";
     dim(find("grid-classes"), selected === 0);
   }

@@ -2,17 +2,17 @@
 
 import { keep, recall } from "./memory.js";
 
-/** What can be done by a key. The help shows this table. */
+/** The actions that have keys. The help shows this table. */
 export const ACTIONS = /** @type {const} */ ({
-  undo: { keys: ["Backspace", "u"], help: "Undo: take the last answer back" },
-  skip: { keys: ["s"], help: "Skip: this image should not be used" },
+  undo: { keys: ["Backspace", "u"], help: "Undo: take back the last answer" },
+  skip: { keys: ["s"], help: "Skip: do not use this image" },
   unsure: { keys: [" ", "n"], help: "Unsure: ask me again later" },
-  grid: { keys: ["g"], help: "Images like this one; one key for all" },
+  grid: { keys: ["g"], help: "Images like this one: one key labels all" },
   lists: { keys: ["l"], help: "Lists: unsure, skipped, the model disagrees" },
   progress: { keys: ["p"], help: "Progress and learning curve" },
-  pass: { keys: ["Enter"], help: "In a list: leave this answer, go on" },
+  pass: { keys: ["Enter"], help: "In a list: keep this answer, go to the next" },
   back: { keys: ["Escape"], help: "Back to labelling" },
-  zoomIn: { keys: ["+", "="], help: "Zoom in (or the wheel; drag to move)" },
+  zoomIn: { keys: ["+", "="], help: "Zoom in (or mouse wheel; drag to move)" },
   zoomOut: { keys: ["-"], help: "Zoom out" },
   pan: {
     keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"],
@@ -22,8 +22,8 @@ export const ACTIONS = /** @type {const} */ ({
   darker: { keys: ["B"], help: "Darker" },
   moreContrast: { keys: ["c"], help: "More contrast" },
   lessContrast: { keys: ["C"], help: "Less contrast" },
-  reset: { keys: ["v"], help: "Zoom, brightness and contrast as at first" },
-  help: { keys: ["?"], help: "These keys" },
+  reset: { keys: ["v"], help: "Reset zoom, brightness and contrast" },
+  help: { keys: ["?"], help: "Show these keys" },
 });
 
 /** @typedef {keyof typeof ACTIONS} Action */
@@ -52,8 +52,8 @@ export function keyName(key) {
 }
 
 /**
- * The key of an event. On some keyboards a digit needs Shift; the key is meant, not the
- * sign. A letter with Shift is a capital.
+ * The key of an event. On some keyboards a digit needs Shift: there, the key counts, not
+ * the character. A letter with Shift is a capital.
  *
  * @param {KeyboardEvent} event
  */
@@ -61,7 +61,7 @@ export function pressed(event) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   if (digit && !event.shiftKey) return digit[1];
   const { key, code } = event;
-  // Other alphabets have no Latin letters: there, the place of the key counts.
+  // Keyboards of other alphabets have no Latin letters: there, the key's place counts.
   if (/^Key[A-Z]$/.test(code) && /^[^\x00-\x7f]$/.test(key)) return lower(code[3]);
   return key.length === 1 && !event.shiftKey ? lower(key) : key;
 }
@@ -72,7 +72,7 @@ export function actionOf(key) {
   return names.find((name) => /** @type {readonly string[]} */ (ACTIONS[name].keys).includes(key));
 }
 
-/** The keys of the classes, as the program proposes or as the annotator likes them. */
+/** The keys of the classes, as the program proposes or the annotator has chosen them. */
 export class ClassKeys {
   /** @param {string} run @param {string[]} classes @param {string[]} proposed */
   constructor(run, classes, proposed) {
@@ -87,7 +87,7 @@ export class ClassKeys {
     return this.keys.indexOf(lower(key));
   }
 
-  /** Gives a class a key; the class that had it gets the other's. A sentence if not.
+  /** Gives a class a key; the class that had it gets the other key. Returns "", or why not.
    * @param {number} index @param {string} key @returns {string} */
   assign(index, key) {
     const wanted = lower(key);
@@ -105,7 +105,7 @@ export class ClassKeys {
     keep(this.place, this.keys);
   }
 
-  /** One key each, as wished where that is possible; "" when no key is left.
+  /** Returns one key for each class, as wished where possible; "" when no key is left.
    * @param {string[]} wished @returns {string[]} */
   #allowed(wished) {
     const seen = new Set();

@@ -13,11 +13,11 @@ import { View } from "./view.js";
  */
 
 const USES = /** @type {Record<string, string>} */ ({
-  start: "For the first network",
-  reserve: "From the reserve",
+  start: "To train the first network",
+  reserve: "Extra image",
   test: "Test image",
   validation: "Validation image",
-  unsure: "You were unsure",
+  unsure: "Asked again",
   skipped: "You skipped this",
 });
 
@@ -49,7 +49,7 @@ export class LabelView {
     desk.addEventListener("change", () => this.#showLast());
   }
 
-  /** Shows the buttons with the keys as they are assigned now. */
+  /** Shows the class buttons with their current keys. */
   showKeys() {
     showClasses(find("classes"), this.keys, (index) => this.answer(index));
     markClasses(find("classes"), this.feed.current);
@@ -65,7 +65,7 @@ export class LabelView {
   /** @param {Answer} answer */
   answer(answer) {
     const entry = this.feed.current;
-    // What cannot be seen can only be skipped: its file may be gone.
+    // An image that cannot be seen can only be skipped: its file may be gone.
     if (!entry || !(this.ready || answer === "skipped")) return;
     this.desk.answer([entry], answer, this.#watch.seconds);
     if (!this.feed.review) this.feed.refresh();
@@ -90,7 +90,7 @@ export class LabelView {
     this.#dim();
   }
 
-  /** Only what can be seen can be answered; skipping and undo are always possible. */
+  /** Only an image that can be seen can be answered; skip and undo are always possible. */
   #dim() {
     dim(find("answers"), !this.ready, "#classes button, #actions > :first-child");
   }
@@ -118,26 +118,28 @@ export class LabelView {
   /** Why there is no image. @returns {{title: string, text: string, links: string[][]}} */
   #nothing() {
     const { trouble, state } = this.feed;
-    if (trouble instanceof Refused) return { title: "Not now", text: trouble.message, links: [] };
+    if (trouble instanceof Refused) return { title: "No image can be loaded", text: trouble.message, links: [] };
     if (trouble) {
-      const text = "Is it still running? The page tries again by itself; nothing is lost.";
+      const text = "Is it still running? The page keeps trying, and nothing is lost.";
       return { title: "The labelling program does not answer", text, links: [] };
     }
     if (state === "training") {
-      const text = "New images come by themselves.";
+      const text = "New images will appear automatically.";
       return { title: "The network is being trained", text, links: [["progress", "Progress"]] };
     }
     if (state === "stopped") {
-      const text = `All answers are kept. Start the run, which trains the network. ${this.goOn}`;
+      const text = `All answers are saved. To train the network, start the run again. ${this.goOn}`;
       return { title: "The run is stopped", text, links: [["progress", "Progress"]] };
     }
     if (state === "done") {
       const links = [["progress", "Progress"], ["lists", "Check the answers"]];
-      return { title: "Done", text: "All labels of the budget are in.", links };
+      return { title: "Done", text: "The run is finished. There is nothing left to label.", links };
     }
     if (!this.feed.certain) return { title: "Loading", text: "One moment.", links: [] };
-    const text = "Other annotators have the open ones, or the next query is being made. New images come by themselves.";
-    return { title: "No image is open", text, links: [["lists", "Lists"]] };
+    const text =
+      "Other people are labelling the open images, or the next ones are being chosen. " +
+      "New images will appear automatically.";
+    return { title: "No image to label now", text, links: [["lists", "Lists"]] };
   }
 
   #showReview() {
@@ -170,7 +172,7 @@ export class LabelView {
   }
 }
 
-/** Seconds for which an image was on a page that could be seen. */
+/** Measures the seconds for which an image was visible. */
 class Stopwatch {
   #since = performance.now();
   #sum = 0;

@@ -13,11 +13,11 @@ const PAGE = 48;
 const LISTS = /** @type {Record<string, {title: string, hint: string, start: string}>} */ ({
   disagreements: {
     title: "The model disagrees",
-    hint: "The answers that the model finds least likely come first: check those for slips.",
+    hint: "The answers that the model finds least likely come first. Check them for mistakes.",
     start: "Go through these",
   },
   unsure: { title: "Unsure", hint: "Images to label when you know more.", start: "Label these now" },
-  skipped: { title: "Skipped", hint: "Images that were left out.", start: "Label these now" },
+  skipped: { title: "Skipped", hint: "Images that are not used.", start: "Label these now" },
   answered: { title: "Answered", hint: "All answers, newest first.", start: "" },
   conflicts: {
     title: "Conflicts",
@@ -86,7 +86,7 @@ export class Lists {
     const { hint, start } = LISTS[this.#which];
     const groups = [...this.#grouped().values()];
     const number = counted(this.#total, "image");
-    find("lists-hint").textContent = this.#total ? `${number}. ${hint}` : "There are none.";
+    find("lists-hint").textContent = this.#total ? `${number}. ${hint}` : "This list is empty.";
     find("lists-start").textContent = start;
     find("lists-start").hidden = !start || !groups.length;
     find("lists-tiles").replaceChildren(...groups.map((rows, index) => this.#tile(rows, index)));

@@ -1,5 +1,5 @@
 // What the browser keeps: the name, the keys, the view, and answers not yet saved.
-// Storage may be switched off or full; then it lasts as long as the page.
+// If its storage is switched off or full, they are kept only as long as the page is open.
 
 const PREFIX = "dbal_tf/";
 /** @type {Map<string, string>} */
@@ -35,7 +35,7 @@ export function forget(key) {
   }
 }
 
-/** @param {string} start @returns {string[]} Keys that begin so, in order. */
+/** @param {string} start @returns {string[]} Keys that begin with this, in order. */
 export function kept(start) {
   try {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX + start));

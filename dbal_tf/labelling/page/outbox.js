@@ -1,6 +1,6 @@
 // Answers on their way: sent one after the other, in the background, until the program
-// has acknowledged each. They are kept in the browser, too, so that a reload loses none;
-// the id of each makes sure that none is saved twice.
+// has acknowledged each. The browser also keeps them, so that a reload loses none. Each
+// has an id, so that none is saved twice.
 
 import { Refused, post, uuid } from "./api.js";
 import { forget, keep, kept, recall } from "./memory.js";
@@ -13,17 +13,17 @@ import { forget, keep, kept, recall } from "./memory.js";
 
 const LONGEST_WAIT = 10_000;
 
-/** Tells of "change". */
+/** Dispatches "change". */
 export class Outbox extends EventTarget {
   /** @type {Job[]} */
   #jobs = [];
   #sending = false;
   #number = Date.now();
   #wake = () => {};
-  /** Whether the last attempt failed, and why the sending stands still. */
+  /** Why answers cannot be sent; empty if the last attempt succeeded. */
   trouble = /** @type {""|"unreachable"|"signed out"} */ ("");
 
-  /** @param {string} run Answers are kept under its id: they belong to no other run. */
+  /** @param {string} run The run's id; answers are kept under it, apart from other runs. */
   constructor(run) {
     super();
     this.prefix = `outbox/${run}/`;
@@ -35,7 +35,7 @@ export class Outbox extends EventTarget {
     return this.#jobs.length;
   }
 
-  /** Takes over what an earlier page could not send. @returns {Job[]} */
+  /** Takes over the answers that an earlier page could not send. @returns {Job[]} */
   adopt() {
     for (const key of kept(this.prefix)) {
       const { path, body, items } = recall(key, {});
@@ -60,7 +60,7 @@ export class Outbox extends EventTarget {
     return job;
   }
 
-  /** Takes an answer back that was never sent. @param {Job} job @returns {boolean} */
+  /** Takes back an answer if it was never sent. @param {Job} job @returns {boolean} */
   cancel(job) {
     if (job.tried || !this.#jobs.includes(job)) return false;
     this.#remove(job);

@@ -1,4 +1,4 @@
-// The labelling page: puts its parts together.
+// The labelling page: connects its parts.
 
 import { Refused, get } from "./api.js";
 import { drawCurve } from "./curve.js";
@@ -102,7 +102,7 @@ class Page {
     /** @type {HTMLDetailsElement} */ (find("look")).open = matchMedia("(min-width: 50rem)").matches;
   }
 
-  /** Sends what an earlier page could not. */
+  /** Sends the answers that an earlier page could not send. */
   #sendLeftOver() {
     for (const { items, reply } of this.outbox.adopt()) {
       this.feed.answer(items);
@@ -123,6 +123,6 @@ try {
   new Page(await open()).start();
 } catch (error) {
   if (!(error instanceof Refused)) throw error;
-  // The reason is on the page. An address with a token may come into this tab.
+  // The page shows the reason. An address with a token may be opened in this tab.
   addEventListener("hashchange", () => location.reload());
 }

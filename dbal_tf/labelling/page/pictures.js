@@ -1,5 +1,5 @@
-// Images, loaded and decoded before they are needed. An <img> that is ready is kept and
-// put on the page itself: nothing is fetched twice.
+// Images, loaded and decoded before they are needed. An <img> that is ready is kept, and is
+// itself put on the page, so that nothing is fetched twice.
 
 import { get, imageUrl, Refused } from "./api.js";
 

@@ -1,4 +1,4 @@
-// Being signed in, and what the page asks for by itself.
+// Signing in, and the requests that the page repeats by itself.
 
 import { Refused, get, signIn } from "./api.js";
 import { notice } from "./dom.js";
@@ -22,7 +22,7 @@ async function persistently(request) {
         notice(error.message);
         throw error;
       }
-      notice("The labelling program does not answer. The page tries again.");
+      notice("The labelling program does not answer. The page keeps trying.");
       await new Promise((resolve) => setTimeout(resolve, 1000 * SECONDS.waiting));
     }
   }
@@ -52,7 +52,7 @@ export class Session {
     this.outbox = outbox;
   }
 
-  /** Reads where the run stands. */
+  /** Reads the progress of the run. */
   async refresh() {
     // Answers come faster than anyone reads these numbers.
     if (this.#reading) {
@@ -69,13 +69,13 @@ export class Session {
     }
   }
 
-  /** Asks again for images while there are none, for their leases, and for the run. */
+  /** Keeps asking for images while there are none, renews their leases, and reads the run. */
   watch() {
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.#left = performance.now();
       else this.feed.refresh(performance.now() - this.#left < 1000 * SECONDS.away);
     });
-    // The address of a program that was started again, opened in this tab.
+    // The program was started again, and its address opened in this tab.
     addEventListener("hashchange", async () => {
       await open();
       this.outbox.resume();

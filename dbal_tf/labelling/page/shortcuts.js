@@ -1,8 +1,8 @@
-// From a key that was pressed to what it does.
+// What each key does.
 
 import { actionOf, pressed } from "./keys.js";
 
-/** What may go on while a key is held down. */
+/** Actions that repeat while a key is held down. */
 const CONTINUOUS = new Set(
   ["zoomIn", "zoomOut", "pan", "brighter", "darker", "moreContrast", "lessContrast"],
 );

@@ -1,4 +1,4 @@
-// Where the run stands: budget, pace, answers not yet saved.
+// The progress of the run: budget, pace, answers not yet saved.
 
 import { find, make, say } from "./dom.js";
 
@@ -25,7 +25,7 @@ export function showRun(run) {
   ];
   for (const box of document.querySelectorAll(".status")) {
     const meter = make("progress", { max: Math.max(whole, 1), value: budget.spent });
-    meter.setAttribute("aria-label", "Labels bought, of the budget");
+    meter.setAttribute("aria-label", "Labels given so far, out of the budget");
     box.replaceChildren(meter, facts(box.classList.contains("brief") ? brief : all));
   }
   find("advice").textContent = run.advice ?? "";
@@ -41,7 +41,7 @@ export function showSaving({ waiting, trouble }) {
   box.classList.toggle("pending", waiting > 0);
   const is = waiting > 0 && trouble !== "";
   box.classList.toggle("trouble", is);
-  // Not at each answer: a screen reader would say nothing else.
+  // Not at each answer: a screen reader would have no time for anything else.
   if (is !== was) say(String(box.textContent));
 }
 

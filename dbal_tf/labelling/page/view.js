@@ -1,5 +1,5 @@
-// The large image: zoom, pan, brightness and contrast. All of them stay from image to
-// image, so that the same look is not set up a hundred times.
+// The large image: zoom, pan, brightness and contrast. They are kept from image to image,
+// so that nobody has to set them again.
 
 import { find, onPress } from "./dom.js";
 import { keep, recall } from "./memory.js";
@@ -7,7 +7,7 @@ import { picture } from "./pictures.js";
 
 const FIT = { brightness: 100, contrast: 100, zoom: 1, x: 0, y: 0 };
 const [LEAST, MOST] = [1, 16];
-/** An image that is shown this much larger than it is has its pixels shown as squares. */
+/** From this magnification on, the pixels of an image are shown as squares. */
 const PIXELATED = 2;
 
 export class View {
@@ -38,8 +38,8 @@ export class View {
   }
 
   /**
-   * Shows an item's image when it is there; until then the stage is empty, so that
-   * nobody answers for the image before.
+   * Shows an item's image when it is loaded; until then the stage is empty, so that
+   * nobody answers while looking at the previous image.
    *
    * @param {string|null} item
    * @returns {Promise<boolean>} Whether it is still the one to show.
@@ -59,12 +59,12 @@ export class View {
       found.onProblem = () => {
         if (this.#wanted !== item) return;
         const { problem } = found;
-        this.#stage.dataset.note = problem ? `${problem} It can be skipped.` : "Loading …";
+        this.#stage.dataset.note = problem ? `${problem} You can skip it.` : "Loading …";
       };
       found.onProblem();
       await found.ready;
     }
-    // An image that was let go of and is wanted again has another load, which shows it.
+    // If the image was released and is wanted again, another load shows it.
     if (this.#wanted !== item || !found.done) return false;
     this.#stage.classList.remove("loading");
     this.#stage.replaceChildren(found.image);
@@ -77,7 +77,7 @@ export class View {
   set(change) {
     Object.assign(this.look, change);
     this.look.zoom = clip(this.look.zoom, LEAST, MOST);
-    // The picture may be moved as far as its edge reaches the middle of the stage.
+    // The picture may be moved until its edge reaches the middle of the stage.
     const reach = (this.look.zoom - 1) / 2;
     this.look.x = clip(this.look.x, -reach, reach);
     this.look.y = clip(this.look.y, -reach, reach);
@@ -109,7 +109,7 @@ export class View {
     const { clientWidth: width, clientHeight: height } = this.#stage;
     if (image) {
       const fit = Math.min(width / image.naturalWidth, height / image.naturalHeight);
-      // A small photograph is easier to recognise smooth; who zooms in looks for pixels.
+      // A small photograph is easier to recognise if smooth; when zoomed in, pixels matter.
       image.classList.toggle("pixelated", zoom > 1 && fit * zoom >= PIXELATED);
       image.style.transform = `translate(${x * width}px, ${y * height}px) scale(${zoom})`;
       image.style.filter = `brightness(${brightness}%) contrast(${contrast}%)`;

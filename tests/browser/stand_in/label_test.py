@@ -92,7 +92,7 @@ def test_undo_is_of_the_answers_under_ones_name(person, label_server):
     rename(person, *"Ben", _ENTER)
     assert person.text("#last") == ""
     person.press("u")
-    person.wait_for_text("#notice", "no answer of yours")
+    person.wait_for_text("#notice", "no answer to take back")
     assert server.answers == {first: 1, second: 1}
     rename(person, *"Ann", _ENTER)
     person.press("u")
