@@ -22,7 +22,7 @@ def status(results: Sequence[Result]) -> list[str]:
     sentences = [f"{len(finished)} of {len(results)} runs are finished."]
     if begun:
         sentences.append(
-            f"Not finished, and counted only where no repetition is: {', '.join(begun)}."
+            f"Not finished, and used only where no repetition is finished: {', '.join(begun)}."
         )
     if missing:
         sentences.append(f"Missing: {', '.join(missing)}.")
@@ -51,7 +51,7 @@ def _queries(config: Config) -> str:
         scored += f" of {', '.join(config.pool_counts)}".replace(":", " ")
     if config.pool_copies > 1:
         scored += f", each image {config.pool_copies} times"
-    return f"{start} at the start, {config.acquisition_size} a query of {scored}"
+    return f"{start} at the start, {config.acquisition_size} per query from {scored}"
 
 
 def _commit(result: Result) -> str:
@@ -92,8 +92,8 @@ def cost(results: Sequence[Result]) -> Table:
         header,
         [_cost_row(result) for result in begun],
         (
-            "Wall time, pauses of a halted process included. A + after a commit: with changes "
-            f"that are not committed. Versions: {'; or '.join(sorted(libraries))}.",
+            "Wall time, including the time that a process was paused. A + after a commit: the "
+            f"code had uncommitted changes. Versions: {'; or '.join(sorted(libraries))}.",
         ),
     )
 

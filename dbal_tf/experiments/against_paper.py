@@ -52,7 +52,7 @@ def authors_errors(experiment: Experiment, config: Config, groups: Sequence[Grou
         "Test error (%), ours and the authors'",
         ["technique", "whose", *(f"at {count}" for count in experiment.checkpoints)],
         rows,
-        ("Theirs: means of their stored curves, dropout off.",),
+        ("Theirs: the means of the authors' stored curves, with dropout off.",),
     )
 
 
@@ -83,15 +83,15 @@ def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
         [row for group, published in compared for row in _against(group, published)],
         (
             f"Theirs: {'; '.join(dict.fromkeys(named))}. "
-            f"Tolerance: {ERROR_TOLERANCE} points of error (one test error of 1.5 to "
-            "5 % on 10,000 images has a standard deviation of 0.12 to 0.22), "
-            f"{100 * LABELS_TOLERANCE:.0f} % of their labels, those of the start included, and "
-            "at least one query; meant for means of three repetitions. Rounding alone, on "
-            "another machine, moves one repetition by as much. ±: half of the 95 % t interval "
-            "of our mean; own: of first crossings, the mean of the repetitions' own, and its "
-            "interval. Theirs is taken as "
-            "exact, since their runs are no pairs of ours. ± -: one repetition, which has "
-            "none, or one that does not get there.",
+            f"Tolerance for a mean of three repetitions: {ERROR_TOLERANCE} points of error (a "
+            "test error of 1.5 to 5 % on 10,000 images has a standard deviation of 0.12 to "
+            f"0.22), or {100 * LABELS_TOLERANCE:.0f} % of their labels, including those of the "
+            "start, but at least one query. Rounding on another machine can change a single "
+            "repetition by as much. ±: half of the 95 % t interval of our mean, with theirs "
+            "taken as exact, because their runs are not paired with ours. own: the mean of the "
+            "repetitions' own first crossings, minus theirs, where it differs from the "
+            "crossing of the mean curve. ± -: there is only one repetition, or one of them "
+            "does not reach the error.",
             *(f"Not a target: {defect}." for defect in defects if defect),
         ),
     )

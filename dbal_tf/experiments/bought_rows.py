@@ -69,9 +69,9 @@ def labels_table(results: Collection[FitResult]) -> Table:
         ],
         rows,
         (
-            "Mean over the fits (least to most). Difference in points, a pair a seed, of the "
-            f"mean of its fits: mean ± {HALF_WIDTH}; ± -: one pair, which has none. Negative: "
-            "the labels that were bought are better.",
+            "Mean over the fits (minimum to maximum). Difference in points, between the means "
+            f"of the fits of each seed: mean over the seeds ± {HALF_WIDTH}; ± -: there is only "
+            "one pair. Negative: the labels that were bought are better.",
         ),
     )
 

@@ -35,8 +35,8 @@ def by_posterior(config: Config, results: Sequence[Result]) -> Table:
         rows,
         (
             "On the test images, by the mean of the posterior's samples; mean over the "
-            "repetitions (least to most). NLL: mean negative log likelihood of the true class "
-            "in nats. Brier: mean squared distance to the true class. ECE: expected "
+            "repetitions (minimum to maximum). NLL: mean negative log-likelihood of the true "
+            "class, in nats. Brier: mean squared distance to the true class. ECE: expected "
             "calibration error over 15 bins.",
         ),
     )
@@ -58,9 +58,10 @@ EXPERIMENT = Experiment(
     ),
     checkpoints=CHECKPOINTS,
     captions=(
-        "deterministic is the trained network without dropout, and laplace lies around it; "
-        "both dropout posteriors have the same weights. An ensemble's members are trained as "
-        "the network is, so that it takes as many times as long.",
+        "deterministic is the trained network without dropout; laplace is a Gaussian around "
+        "its last layer's weights. Both dropout posteriors use the same weights, too. Each "
+        "member of an ensemble is trained like the network, so training takes that many times "
+        "as long.",
     ),
     tables=(by_posterior,),
 )

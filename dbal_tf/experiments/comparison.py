@@ -33,10 +33,11 @@ def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
         header,
         [_summary_row(group, common, checkpoints, thresholds) for group in groups],
         (
-            "Mean over the repetitions (least to most); between two rounds, of the round "
-            "before. First crossing of the mean curve, in labels (of the repetitions' own); a "
-            "curve may rise again. Mean error: area under the curve, over its labels. Dropout "
-            "off: one pass, as the authors' code measures.",
+            "Mean over the repetitions (minimum to maximum). Between two rounds, the error is "
+            "that of the earlier one. first ≤: the number of labels at which the mean curve "
+            "first reaches the error (in brackets: at which the repetitions do); a curve may "
+            "rise again. Mean error: the area under the curve, divided by its range of labels. "
+            "Dropout off: one pass without dropout, as in the authors' code.",
         ),
     )
 
@@ -135,11 +136,11 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
         ],
         rows,
         (
-            "Of the labels that random needs, by first crossings of the mean curves of the "
-            "common repetitions. >: random does not reach the error; a dash: the technique "
-            "does not, or random is not finished. In brackets the mean of what the pairs save, "
-            f"a pair a repetition, ± {HALF_WIDTH}; ± -: one pair, which has none. Without: in "
-            "some pair an error is not reached.",
+            "As a share of the labels that random needs, by first crossings of the mean curves "
+            "over the common repetitions. >: random does not reach the error. A dash: the "
+            "technique does not reach it, or random is not finished. In brackets: the mean of "
+            f"what each pair of repetitions saves, ± {HALF_WIDTH}; ± -: there is only one "
+            "pair. No brackets: a run of some pair does not reach the error.",
         ),
     )
 

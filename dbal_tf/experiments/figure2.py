@@ -82,11 +82,12 @@ def posterior_by_settings(config: Config, results: Sequence[Result]) -> Table:
         ],
         rows,
         (
-            "Test error in %, mean over the repetitions (least to most), and first crossings "
-            "of the mean curve (of the repetitions' own). 3x3: the settings of the authors' "
-            "deterministic curve; else those of the curve that it stands beside. Theirs: "
-            "their stored curves, each beside the network whose settings it has. Paired "
-            "differences, with the posterior that chose, stand in another table.",
+            "Test error in %, mean over the repetitions (minimum to maximum), and first "
+            "crossings of the mean curve (in brackets: of the repetitions). 3x3: with the "
+            "settings of the authors' deterministic curve; the others have those of their "
+            "Bayesian curve. Theirs: their stored curves, each below the network with the same "
+            "settings. The table of paired differences has errors with the posterior that "
+            "chose the images.",
         ),
     )
 
@@ -106,14 +107,14 @@ EXPERIMENT = Experiment(
     variants=VARIANTS,
     panels="acquisition",
     captions=(
-        "The deterministic BALD is random. A posterior of one point has no mutual information "
-        "between label and weights: every score is exactly 0, and chance breaks the ties. From "
-        "the same seed it buys, image for image, what the deterministic random run buys.",
+        "The deterministic BALD is random. With a single set of weights there is no mutual "
+        "information between label and weights: every score is exactly 0, and ties are broken "
+        "at random. With the same seed it buys the same images as deterministic random.",
         "The deterministic variation ratio, 1 - max p, is least confidence. The authors count "
         "the votes of a single pass instead, so every score is 0 and they buy at random.",
-        "3x3: the settings of the authors' deterministic max_entropy, 3x3 kernels, c = 3.5, "
-        "the initial weights of early Keras, and all of a pool of 40,000 scored. Their curve "
-        "beside it has 4x4 kernels, c = 2.5 and a random 2000.",
+        "3x3: the settings of the authors' deterministic max_entropy: 3x3 kernels, c = 3.5, "
+        "the initial weights of early Keras, and scores of a whole pool of 40,000. Their "
+        "Bayesian curve has 4x4 kernels, c = 2.5 and scores of a random 2000.",
     ),
     tables=(posterior_by_settings,),
 )

@@ -64,16 +64,17 @@ EXPERIMENT = Experiment(
     checkpoints=(50, 100, 200, 500),
     thresholds=(0.10, 0.05, 0.02),
     captions=(
-        "All three: a query of the highest scores after random noise (--batch=stochastic); 50 "
-        "epochs and 700 training steps of 32 images at least, a learning rate of 0.002 that "
-        "falls to 0 in the second half of them, and c = 0.5 (--steps, --batch_size, "
-        "--learning_rate, --learning_rate_schedule, --weight_decay); and training images that "
-        "are shifted and turned at random (--augment=shift,rotate). Each stands beside the "
-        "same without it: what the difference is, is its share.",
-        "Without the posterior: one pass without dropout in place of the samples, trained with "
-        "dropout as the others are; max_entropy and var_ratios have such scores.",
-        "BatchBALD and diverse, which is k-means++ on how predictions vary, make the query "
-        "instead of the noise. Random buys the same images with and without a batch, so its "
-        "run without the batch is the one that all of them are compared with.",
+        "All three parts: a query has the highest scores after random noise is added "
+        "(--batch=stochastic); a training has at least 50 epochs and 700 steps of 32 images, a "
+        "learning rate of 0.002 that falls to 0 in the second half, and c = 0.5 (--steps, "
+        "--batch_size, --learning_rate, --learning_rate_schedule, --weight_decay); training "
+        "images are shifted and rotated at random (--augment=shift,rotate). Each part's share "
+        "is the difference to the variant without it.",
+        "Without the posterior: scores come from one pass without dropout instead of the "
+        "samples. The network is trained with dropout, like the others. Only max_entropy and "
+        "var_ratios have such scores.",
+        "BatchBALD and diverse (k-means++ on how predictions vary) choose the query instead of "
+        "the noise. Random buys the same images with and without a batch method, so all of "
+        "them are compared with its run without one.",
     ),
 )

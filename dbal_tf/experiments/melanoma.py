@@ -25,12 +25,12 @@ EXPERIMENT = Experiment(
         ),
     ),
     captions=(
-        "What this is not: the paper's run. Its test set is the challenge's official one of "
-        "379 images, its VGG16 has ImageNet's weights and is trained as a whole, and its "
-        "images have 224 x 224 pixels. Here the images are divided into folds, the trunk is "
-        "frozen unless --train_trunk, and --weights says what it was trained on.",
-        "Images are tested on once in as many repetitions as there are folds; near copies are "
-        "in one fold. With two classes max_entropy and var_ratios rank the images alike: their "
-        "runs differ by ties and rounding alone.",
+        "Differences from the paper: its test set is the challenge's official one of 379 "
+        "images; its VGG16 has the weights of ImageNet and is trained as a whole; its images "
+        "have 224 x 224 pixels. Here the images are divided into folds, the trunk is frozen "
+        "unless --train_trunk is given, and --weights says what it was trained on.",
+        "Each image is a test image once in as many repetitions as there are folds; near "
+        "copies are in one fold. With two classes, max_entropy and var_ratios rank the images "
+        "in the same order: their runs differ only by ties and rounding.",
     ),
 )

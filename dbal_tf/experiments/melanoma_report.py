@@ -106,11 +106,11 @@ def auc_table(techniques: Sequence[Compared]) -> Table:
     return dataclasses.replace(
         table,
         notes=(
-            "Of the mean over the posterior samples, on each run's test images; mean over the "
-            "runs (least to most). It is taken per fold and then averaged: probabilities of "
-            "different networks are not on one scale. A single AUC of 0.75 has a standard "
-            f"error of {errors[0]:.3f} with 35 positive and 137 negative test images, of "
-            f"{errors[1]:.3f} with 43 and 172 (Hanley and McNeil, 1982).",
+            "AUC of the mean over the posterior samples, on each run's test images; mean over "
+            "the runs (minimum to maximum). It is computed per fold and then averaged, because "
+            "probabilities of different networks are not on one scale. A single AUC of 0.75 "
+            f"has a standard error of {errors[0]:.3f} with 35 positive and 137 negative test "
+            f"images, and of {errors[1]:.3f} with 43 and 172 (Hanley and McNeil, 1982).",
         ),
     )
 
@@ -126,7 +126,7 @@ def _means(techniques: Sequence[Compared], measure: str, title: str, form: str) 
             cells = [mean_and_range(at[n], form) if n in at else DASH for n in counts]
             rows.append([one.group.name, str(len(line.repetitions)), *cells])
     header = ["technique", "runs", *(f"at {count}" for count in counts)]
-    return Table(title, header, rows, ("Mean over the runs (least to most).",))
+    return Table(title, header, rows, ("Mean over the runs (minimum to maximum).",))
 
 
 def minus_random(techniques: Sequence[Compared], measure: str, title: str, form: str) -> Table:
@@ -150,11 +150,12 @@ def minus_random(techniques: Sequence[Compared], measure: str, title: str, form:
         header,
         rows,
         (
-            "A pair is a repetition of both: the same test images, first labels, initial "
-            f"weights and masks. Mean over the pairs ± half of its {_PERCENT} t interval, "
-            "corrected for the training images that folds share (Nadeau and Bengio, 2003); in "
-            "brackets as if the pairs were independent, which is too narrow. A difference "
-            "below the first cannot be told from chance by these runs.",
+            "A pair is the same repetition of both, with the same test images, first labels, "
+            f"initial weights and masks. Mean over the pairs ± half of its {_PERCENT} t "
+            "interval, corrected for the training images that folds share (Nadeau and Bengio, "
+            "2003). In brackets: the interval if the pairs were independent, which is too "
+            "narrow. A difference below the first interval is not distinguishable from chance "
+            "in these runs.",
         ),
     )
 
@@ -180,12 +181,13 @@ def most_asked(results: Sequence[Result], positive: str) -> Table:
     ]
     title = of_variant[0].cell.variant.title if begun else ""
     return Table(
-        f"Asked for in the first query by most runs: {title}",
+        f"Images that most runs asked for in their first query: {title}",
         ["image", "class", *asked],
         rows,
         (
-            "Sorted by all techniques but random. A run cannot ask for its test images and "
-            "those that it begins with; by the last round most of the pool is bought.",
+            "Sorted by the sum over all techniques except random. A run cannot ask for its "
+            "test images and its initial images. Only the first query is listed, because by "
+            "the last round most of the pool is bought.",
         ),
     )
 
@@ -235,14 +237,14 @@ def _reliability(techniques: Sequence[Compared]) -> list[MeasurePanel]:
 
 def _captions(config: Config, has_bins: bool) -> list[str]:
     sentences = [
-        "Above: mean AUC. Middle: mean difference to random, a pair a run, with its corrected "
-        f"{_PERCENT} interval. Below: the same of the labels that are "
-        f"{rare_class.positive_name(config)}."
+        "Top: mean AUC. Middle: mean difference to random, over pairs of runs, with its "
+        f"corrected {_PERCENT} interval. Bottom: the same difference for the number of "
+        f"{rare_class.positive_name(config)} labels bought."
     ]
     if has_bins:
         sentences.append(
-            f"{_BINS_FIGURE}.svg: how often predictions of some confidence are right after the "
-            "last round, all runs together; intervals are binomial, too narrow as the "
+            f"{_BINS_FIGURE}.svg: accuracy of the predictions by their confidence, after the "
+            "last round, over all runs. The intervals are binomial, and too narrow because the "
             "repetitions test on the same images."
         )
     return sentences

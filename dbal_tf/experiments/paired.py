@@ -44,11 +44,12 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
         ["difference", "pairs", *columns],
         rows,
         (
-            "Errors in points, labels in labels, of first crossings. A pair is a repetition of "
-            "both: the same split and first labels, and in rounds of the same number the same "
-            "initial weights and masks, but for another machine's or commit's rounding. "
-            f"Negative: the first is better. Mean over the pairs ± {HALF_WIDTH}; ± -: one "
-            "pair, which has none. A dash: some repetition does not get there.",
+            "Errors in points; labels to an error as numbers of labels, by first crossings. A "
+            "pair is the same repetition of both: they have the same split and first labels, "
+            "and in equal rounds the same initial weights and masks, except for rounding on "
+            "another machine or by another commit. Negative: the first is better. Mean over "
+            f"the pairs ± {HALF_WIDTH}; ± -: there is only one pair. A dash: some repetition "
+            "does not reach the error or the number of labels.",
         ),
     )
 
@@ -120,12 +121,13 @@ def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:
         ["technique", *(f"at {count}" for count in counts)],
         [row for row in rows if set(row[1:]) != {DASH}],
         (
-            "What a network fitted anew to the same labels, by another seed, differs by; the "
-            "difference of two single fits has √2 times as much. Von Neumann's estimator: the "
-            "root of half the mean square of what neighbouring rounds differ by, over all "
-            f"repetitions and the {WINDOW} labels around the number. Where the curve falls, "
-            "its slope adds to it, so the early values are upper bounds. A dash: the curve "
-            f"does not hold these labels, or has fewer than {_FEWEST} neighbours there.",
+            "How much the error varies if the network is fitted again to the same labels with "
+            "another seed; the difference of two single fits varies √2 times as much. Von "
+            "Neumann's estimator: the square root of half the mean squared difference of "
+            f"neighbouring rounds, over all repetitions and the {WINDOW} labels around the "
+            "number. The slope of a falling curve adds to it, so the early values are upper "
+            "bounds. A dash: the curve does not include this number of labels, or has fewer "
+            f"than {_FEWEST} neighbours there.",
         ),
     )
 

@@ -28,11 +28,11 @@ import numpy as np
 
 from dbal_tf.reporting.curves import THRESHOLDS
 
-AS_CODED = "the authors' Mean STD is of one pass: all scores are 0, so it is random"
-ONE_VOTE = "the authors count the votes of the one pass: all scores are 0, so it is random"
+AS_CODED = "the authors compute Mean STD from one pass: all scores are 0, so it is random"
+ONE_VOTE = "the authors count the votes of a single pass: all scores are 0, so it is random"
 OTHER_SETTINGS = (
     "the authors' deterministic max_entropy has 3x3 kernels, c = 3.5 and the whole pool of "
-    "40,000, as the variant named 3x3"
+    "40,000, like the variant named 3x3"
 )
 
 
@@ -82,7 +82,7 @@ class Published:
 
 
 FIGURE1 = Published(
-    "Table 2 (errors but that of mean_std); all else: the authors' stored curves",
+    "Table 2 (errors except mean_std); the rest: the authors' stored curves",
     {
         "random": Numbers(320, 880, 4.66),
         "bald": Numbers(250, 370, 1.80),

@@ -8,12 +8,12 @@ EXPERIMENT = Experiment(
     title="Images per query",
     report=report.write,
     variants=tuple(
-        Variant(f"q{size}", f"{size} a query", {"acquisition_size": size}, numbers)
+        Variant(f"q{size}", f"{size} per query", {"acquisition_size": size}, numbers)
         for size, numbers in QUERY_RATE.items()
     ),
     panels="acquisition",
     captions=(
-        "All runs end with equally many labels. The fewer images a query buys, the more "
+        "All runs end with the same number of labels. With fewer images per query, more "
         "networks are trained on the way.",
     ),
 )

@@ -38,11 +38,11 @@ EXPERIMENT = Experiment(
     checkpoints=(50, 100, 150),
     thresholds=(0.20, 0.10),
     captions=(
-        "Once: each image stands once in the pool. Four times: as four copies, each with "
-        "slight noise of its own; the ten highest scores are then of a few images, and the "
-        "labels of copies teach little. Both pools are made of the same images, and the runs "
-        "of a repetition begin with the same labels.",
-        "Queries are the ten highest scores, unless stochastic (the highest after random "
-        "noise) or BatchBALD (jointly most informative) is named.",
+        "Once: the pool has each image once. Four times: the pool has four copies of each "
+        "image, each with different slight noise; the ten highest scores then belong to a few "
+        "images, and the labels of copies teach little. Both pools have the same images, and "
+        "the runs of a repetition begin with the same labels.",
+        "A query has the ten highest scores, unless the name says stochastic (the highest "
+        "scores after random noise is added) or BatchBALD (the jointly most informative).",
     ),
 )

@@ -135,9 +135,9 @@ def _references(
 
 
 def _legend(config: Config, groups: Sequence[Group]) -> list[str]:
-    sentences = ["Lines: mean test error over the repetitions; bands: least to most."]
+    sentences = ["Lines: mean test error over the repetitions; bands: minimum to maximum."]
     if any(against_paper.comparable(config, group) for group in groups):
-        sentences.append("Dashed: the authors' stored curves, means of their runs.")
+        sentences.append("Dashed: the authors' stored curves, the means of their runs.")
     return sentences
 
 

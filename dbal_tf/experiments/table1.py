@@ -38,15 +38,16 @@ EXPERIMENT = Experiment(
     # Where the authors' curves and ours differ most; runs as released may end soon after.
     mean_over=(150, 350),
     captions=(
-        "The counts are of images bought, without those of the start. The paper describes the "
-        "protocol of Figure 1: 20 images at the start, ten a query. Its numbers come from "
-        "other runs: 100 images at the start, five a query, 3x3 kernels, c = 10, the best of a "
-        "random 1000 images of the pool.",
+        "Images bought do not include those of the start. The paper describes the protocol of "
+        "Figure 1: 20 images at the start, ten per query. Its numbers come from other runs: "
+        "100 images at the start, five per query, 3x3 kernels, c = 10, chosen from a random "
+        "1000 images of the pool.",
         "The authors' runs set 2000 validation images aside, which they do not use, and have a "
-        "pool of 40,000; here the flags decide. A random 1000 images of either pool are alike.",
+        "pool of 40,000; here the flags decide. This makes no difference to a random 1000 "
+        "images of the pool.",
         "As released: the initial weights of the authors' Keras (--initializer=early_keras), "
-        "variation ratios that count votes (--var_ratios=votes), and a last batch of however "
-        "few images an epoch leaves (--remainder=keep). Mean STD is left out. The authors' "
-        "network of round 0, that one only, has two more convolutions, which ours has not.",
+        "variation ratios by votes (--var_ratios=votes), and a last batch of all remaining "
+        "images, however few (--remainder=keep). Mean STD is left out. The authors' network "
+        "has two more convolutions in round 0 only; ours has not.",
     ),
 )

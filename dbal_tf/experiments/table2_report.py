@@ -100,13 +100,15 @@ def main_table(
             errors = [point.evaluation.error for run in runs if (point := run.at(labels))]
             averages.append(f"{technique} {spread(errors)}")
     notes = [
-        "Mean over the repetitions (least to most). Published: as the paper cites it. A test "
-        "error of 1.5 to 5 % on 10,000 images has a standard deviation of 0.12 to 0.22 points."
+        "Mean over the repetitions (minimum to maximum). Published: as cited in the paper. A "
+        "test error of 1.5 to 5 % on 10,000 images has a standard deviation of 0.12 to 0.22 "
+        "points."
     ]
     if averages:
         notes.append(
-            "Active learning uses no unlabelled images but to choose what to label; its test "
-            "error is with dropout off, as the authors measure. By the average of the samples: "
+            "Active learning uses unlabelled images only to choose which to label. Its test "
+            "error is measured with dropout off, as in the authors' code. By the mean of the "
+            "samples it is: "
             f"{'; '.join(averages)}."
         )
     return Table("Test error at equal labels", _HEADER, rows, notes)
@@ -174,8 +176,8 @@ def _captions(config: Config, ended: Mapping[str, FitResult]) -> list[str]:
     )
     checked = _counts([result.validation for result in ended.values()])
     return [
-        f"The labels {labels}. {checked} more are for validation: hyper-parameters are chosen "
-        f"by them, never by test images. Schedule: {config.schedule}."
+        f"The labels {labels}. {checked} other labels are for validation: hyper-parameters are "
+        f"chosen on them, never on test images. Schedule: {config.schedule}."
     ]
 
 
@@ -222,8 +224,8 @@ def cost(ended: Mapping[str, FitResult]) -> Table:
         rows,
         (
             f"In all {duration(sum(result.seconds for result in results))} of wall time, "
-            "without what a stop undid. A + after a commit: with changes that are not "
-            f"committed. Data: SHA-256 {' or '.join(checksums)}. Versions: "
+            "not counting work that was lost by a stop. A + after a commit: the code had "
+            f"uncommitted changes. Data: SHA-256 {' or '.join(checksums)}. Versions: "
             f"{'; or '.join(sorted(libraries))}.",
         ),
     )

@@ -12,7 +12,7 @@ EXPERIMENT = Experiment(
     ),
     panels="acquisition",
     captions=(
-        "The authors score a random 2000 images a round. The best ten of sixty thousand have "
+        "The authors score a random 2000 images per round. The best ten of sixty thousand have "
         "higher scores, but may be near copies of each other: tools/near_copies.py shows how "
         "far apart the images of a query are.",
     ),

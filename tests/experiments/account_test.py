@@ -34,8 +34,8 @@ def _results(**points):
 def test_what_is_missing_is_named():
     assert account.status(_results(finished=11, begun=4)) == [
         "1 of 6 runs are finished.",
-        "Not finished, and counted only where no repetition is: figure1/random/0 (round 3 "
-        "of 10).",
+        "Not finished, and used only where no repetition is finished: figure1/random/0 "
+        "(round 3 of 10).",
         "Missing: authors/bald/0, authors/random/0, as_released/bald/0, as_released/random/0.",
     ]
     assert account.status(_results(finished=11)[:1]) == ["1 of 1 runs are finished."]
@@ -43,11 +43,14 @@ def test_what_is_missing_is_named():
 
 def test_the_stamp_says_protocol_commit_and_cost():
     assert account.stamp(CONFIG, _results(finished=11, begun=4)) == (
-        "digits; 2 per class at the start, 10 a query of the whole pool; T = 100; commit "
+        "digits; 2 per class at the start, 10 per query from the whole pool; T = 100; commit "
         "commit0 or commit1; 2 runs, 4 h 00 min."
     )
     both = account.stamp(CONFIG, _results(a=1, b=1, c=1))
-    assert "10 a query of the whole pool; or 10 per class at the start, 5 a query of a" in both
+    assert (
+        "10 per query from the whole pool; or 10 per class at the start, 5 per query from a"
+        in both
+    )
 
 
 def test_the_stamp_says_what_the_pool_was_made_of():
@@ -55,7 +58,7 @@ def test_the_stamp_says_what_the_pool_was_made_of():
     results = _results(a=1)[:1]
     cell = dataclasses.replace(results[0].cell, config=config)
     stamp = account.stamp(config, [dataclasses.replace(results[0], cell=cell)])
-    assert "10 a query of the whole pool of 0 5, 1 50, each image 4 times; T = 100" in stamp
+    assert "10 per query from the whole pool of 0 5, 1 50, each image 4 times; T = 100" in stamp
 
 
 def test_the_protocol_holds_every_setting_that_makes_the_runs():
@@ -118,4 +121,4 @@ def test_a_commit_that_nobody_knows():
 def test_a_start_of_unequal_counts_is_told():
     config = Config(initial_counts=("a:80", "b:20"), acquisition_size=100)
     text = account._queries(config)
-    assert text == "a 80, b 20 at the start, 100 a query of the whole pool"
+    assert text == "a 80, b 20 at the start, 100 per query from the whole pool"

@@ -75,7 +75,7 @@ def test_ours_beside_the_papers(make_groups):
         ["mean_std", "error (%) at 1000", "0.80", "1.80", "4.13", "-2.33 ± -", "not a target"],
     ]
     assert "0.3 points of error" in table.notes[0]
-    assert table.notes[1].startswith("Not a target: the authors' Mean STD is of one pass")
+    assert table.notes[1].startswith("Not a target: the authors compute Mean STD from one pass")
 
 
 def test_what_is_not_reached_is_said(make_groups):

@@ -86,7 +86,7 @@ def test_labels_saved_against_random(make_groups):
         ["mean_std", "0 of 220 (0 ± -)", "0 of 420 (0 ± -)", "0 of 420 (0 ± -)"],
     ]
     assert "95 % t interval" in table.notes[0]
-    assert "± -: one pair, which has none" in table.notes[0]
+    assert "± -: there is only one pair" in table.notes[0]
 
 
 def test_random_need_not_reach_the_error(make_groups):

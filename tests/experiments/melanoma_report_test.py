@@ -39,9 +39,11 @@ def test_the_report_has_its_tables_and_figures(written):
     assert "| bald | 2 | +0.000 ± 0.000 (± 0.000) | +0.150 ± 1.100 (± 0.635) |" in text
     assert "| bald | 2 | +0.0 ± 0.0 (± 0.0) | +1.0 ± 22.0 (± 12.7) |" in text
     assert "Sensitivity (malignant) at a specificity of 0.8" in text
-    assert "of 0.051 with 35 positive and 137 negative test images, of 0.046 with 43" in text
+    assert (
+        "of 0.051 with 35 positive and 137 negative test images, and of 0.046 with 43" in text
+    )
     assert "| 0-bald-4 | malignant | 1 of 2 | 0 of 2 |" in text
-    assert "What this is not" in text
+    assert "Differences from the paper" in text
     assert "benign 3, malignant 1 at the start" in text
     assert (folder / "melanoma.png").stat().st_size > 5000
     assert "<svg" in (folder / "report.html").read_text()

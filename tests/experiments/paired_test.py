@@ -40,7 +40,7 @@ def test_one_pair_has_a_mean_and_no_interval(make_groups):
     [row] = table.rows
     assert row[:2] == ["random - bald", "1"]
     assert all(cell.endswith(" ± -") for cell in row[2:])
-    assert "± -: one pair, which has none" in table.notes[0]
+    assert "± -: there is only one pair" in table.notes[0]
 
 
 def test_what_cannot_be_compared_is_a_dash_or_left_out(make_groups):

@@ -111,7 +111,7 @@ def test_the_panels_of_every_experiment(reported, name, titles, lines_of_panels)
     assert all(svg.count(f"<!-- {title} -->") == 1 for title in titles)
     names = [
         *("bald", "random", "Bayesian", "deterministic"),
-        *(f"{size} a query" for size in (1, 5, 10, 100)),
+        *(f"{size} per query" for size in (1, 5, 10, 100)),
     ]
     names += [f"{name}, random" for name in names[2:]]
     shown = sum(svg.count(f"<!-- {one} -->") for one in names if one not in titles)

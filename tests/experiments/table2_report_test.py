@@ -132,7 +132,7 @@ def test_the_files_and_the_lines(config, ended, active):
     assert "<figure>" not in page
     for part in (
         "# Table 2: semi-supervised and active learning, mnist",
-        "The labels are balanced, drawn by seed. 5000 more are for validation",
+        "The labels are balanced, drawn by seed. 5000 other labels are for validation",
         "| Virtual adversarial (Miyato et al., 2015) | 2 | 1.30 (1.10 to 1.50) | 1.32 |",
         "| vat | faithful | epsilon 2.0, widths [1200, 600] |",
         "| vat/1 | 1.10 | 2.00 | - | 20.0 | 1 | 2026-01-01 00:00 | abc |",
