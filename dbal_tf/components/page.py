@@ -62,7 +62,7 @@ class PageOracle:
                 self._is_refused.set()
             elif not is_over.is_set():
                 again = shlex.join([*command, *options])
-                say(f"The page has ended; to serve it again:\n  python {again}")
+                say(f"The page is no longer served. To serve it again:\n  python {again}")
 
         threading.Thread(target=tell_of_its_end, daemon=True).start()
         try:

@@ -18,7 +18,6 @@ const USES = /** @type {Record<string, string>} */ ({
   test: "Test image",
   validation: "Validation image",
   unsure: "Asked again",
-  skipped: "You skipped this",
 });
 
 export class LabelView {
