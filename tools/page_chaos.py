@@ -91,7 +91,7 @@ class Service:
                     sys.exit("\n".join([f"The trainer ended with status {code}:", *last]))
                 raise Over
             self.trainer = self._start_trainer()
-        advice = re.findall(r"to serve it again:\n  python (.+)", self.log.read_text())
+        advice = re.findall(r"To serve it again:\n  python (.+)", self.log.read_text())
         if len(advice) > self._advised:
             self._serve(advice[-1])
             self._advised = len(advice)
