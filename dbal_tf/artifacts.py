@@ -153,7 +153,7 @@ class Splits:
     """The split of `Dataset.train` into three disjoint sets that cover it.
 
     Attributes:
-        initial_ids: Items whose labels are known at the start, as a rule balanced.
+        initial_ids: Items whose labels are known at the start: usually balanced.
         validation_ids: Items for choosing hyper-parameters; no model is fitted to them.
         pool_ids: Items that may be queried.
     """
@@ -178,7 +178,7 @@ class Dataset:
         class_names: One name per class, in the order of the class indices.
         checksum: `Source.checksum`, before `--classes` and `--pool_size` remove items.
         findings: Problems found in a folder of images.
-        flips: Features of `train`, flipped in each way of `FLIPS`; empty for images.
+        flips: Features of the flipped images, one for each of `FLIPS`; empty for images.
     """
 
     name: str

@@ -72,6 +72,10 @@ class Findings:
     near_copies: tuple[tuple[tuple[str, str], ...], ...] = ()
     notes: tuple[str, ...] = ()
 
+    def with_note(self, note: str) -> "Findings":
+        """Returns the findings with another note."""
+        return dataclasses.replace(self, notes=(*self.notes, note))
+
 
 @runtime_checkable
 class Images(Protocol):
@@ -131,7 +135,7 @@ class AcquisitionFunction(Protocol):
     """A score of how informative an item's label would be: a(x) in the paper."""
 
     def __call__(self, statistics: "PredictiveStatistics") -> Any:
-        """Returns `scores_n`, float64 `[n]`; higher is better."""
+        """Returns `scores_n`, `[n]`, in the dtype of the statistics; higher is better."""
 
 
 Say = Callable[[str], Any]
@@ -180,4 +184,4 @@ class Oracle(Protocol):
         """
 
     def told(self) -> None:
-        """Is called after the answers of `run` have been committed."""
+        """Called after the answers of `run` have been committed."""

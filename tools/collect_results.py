@@ -34,7 +34,10 @@ from dbal_tf.store.published import picks_csv
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.run_dir import current_flags
 
-FOLDERS = ("--run_dir=", "--data_dir=", "--labels_csv=", "--feature_cache=", "--labels_from=")
+FOLDERS = (
+    *("--run_dir=", "--data_dir=", "--labels_csv=", "--groups_csv="),
+    *("--feature_cache=", "--labels_from="),
+)
 
 
 def main() -> None:

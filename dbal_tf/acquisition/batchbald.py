@@ -41,12 +41,14 @@ def batchbald(
 ) -> np.ndarray:
     """Returns the positions of k items, chosen greedily by `joint_bald`.
 
-    The next item is the one whose label adds most to the labels chosen before it,
+    The next item is the one whose label adds most information to those of the items
+    chosen before it,
 
         I[y; w | y_1 .. y_b] = sum_y1..yb p(y_1 .. y_b) H[y | y_1 .. y_b] - E H[y | w] .
 
     The sum is exact for up to `num_configurations` configurations y_1 .. y_b. If there
-    are more, that many are drawn from p(y_1 .. y_b) by stratified resampling. This is
+    are more, `num_configurations` of them are drawn from p(y_1 .. y_b) by stratified
+    resampling. This is
     the paper's importance-sampling estimate without the term that all items share.
 
     An item's gain never grows with the batch (submodularity), so an item is not
@@ -179,7 +181,7 @@ def _drawn(weights_m: np.ndarray, number: int, rng: np.random.Generator) -> np.n
     """Returns positions drawn in proportion to weights that sum to 1, int64 `[number]`."""
     # Stratified: one random point in each of `number` equal intervals. Systematic resampling
     # uses the same offset in all intervals. Weights of drawn configurations are multiples of
-    # 1 / number, so all of them would be extended at the same quantile of their distributions.
+    # 1 / number, so with it, all of them would be extended at the same quantile.
     points = (np.arange(number) + rng.random(number)) / number
     return np.searchsorted(np.cumsum(weights_m), points).clip(max=len(weights_m) - 1)
 
@@ -194,7 +196,8 @@ def _gains(posterior_mt: tf.Tensor, weights_m: tf.Tensor, probs_btc: tf.Tensor) 
     terms = tf.matmul(weights_m[tf.newaxis], given * tf.math.log(tf.maximum(given, smallest)))
     conditional = -tf.reduce_sum(tf.reshape(terms, [shape[0], shape[2]]), axis=1)
     # Samples are weighted by the configurations. The weights are 1/T if all configurations are
-    # kept. If some were drawn, each gain remains a mutual information, with far less noise.
+    # kept. If some were drawn, the weights make each gain a mutual information, with far less
+    # noise.
     weights_t1 = tf.matmul(posterior_mt, weights_m[:, tf.newaxis], transpose_a=True)
     return conditional - tf.matmul(entropy(probs_btc), weights_t1)[:, 0]
 

@@ -36,16 +36,16 @@ def standard_errors(score: AcquisitionFunction, probs_ntc: np.ndarray) -> np.nda
 def jackknife(score: Callable[[np.ndarray], np.ndarray], samples: int) -> np.ndarray:
     """Returns the standard errors of scores, by the delete-a-group jackknife.
 
-    The scores are computed again without each of g = 10 groups of samples (Efron,
-    1982). Scores such as BALD are not means over samples, so the usual formula for the
+    The scores are computed again without each of g = min(10, samples) groups
+    (Efron, 1982). Scores such as BALD are not means over samples, so the usual formula for the
     error of a mean does not apply. With score_i the score without group i, the result is
 
         sqrt((g - 1) / g * sum_i (score_i - mean score)^2) .
 
     Args:
         score: Maps positions of samples to the scores `[n]` computed from these samples.
-        samples: Number of samples, at least 3. Of two samples, each group would leave
-            only one, which has no disagreement to measure.
+        samples: Number of samples, at least 3. With two, leaving out a group would
+            leave only one, which has no disagreement to measure.
 
     Returns:
         Standard errors in the unit of the score, float64 `[n]`.

@@ -162,7 +162,7 @@ def check_memory(n: int, matrices: int, available: int | None = None) -> None:
 
 
 def _available_bytes() -> int:
-    # MemAvailable counts the page cache as free. Without this file, the limit is all memory.
+    # MemAvailable counts the page cache as free. Without /proc/meminfo: all memory.
     meminfo = pathlib.Path("/proc/meminfo")
     if meminfo.exists() and (
         line := re.search(r"MemAvailable: *(\d+) kB", meminfo.read_text())

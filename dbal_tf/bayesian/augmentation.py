@@ -25,8 +25,8 @@ def augment(images: tf.Tensor, kinds: tuple[str, ...], key: tf.Tensor) -> tf.Ten
     Args:
         images: Shape `[n, h, w, k]`, float32.
         kinds: The changes: `shift` by up to a fourteenth of height and width, in
-            whole pixels; `flip` half of the images left to right; `rotate` by up to
-            10 degrees. Uncovered pixels repeat the image's edge.
+            whole pixels; `flip` left to right with probability 1/2; `rotate` by up
+            to 10 degrees. Uncovered pixels repeat the image's edge.
         key: Seed of the changes, int64 `[2]`.
 
     Returns:

@@ -45,7 +45,7 @@ def ensemble(factory: NetworkFactory, size: int) -> NetworkFactory:
 
 
 def members(network: keras.Model) -> list[keras.Model]:
-    """Returns the members of an ensemble, or a list of the network if it is not one."""
+    """Returns the members of an ensemble, or `[network]` for any other network."""
     if network.layers[-1].name != _MEAN:
         return [network]
     return [layer for layer in network.layers if isinstance(layer, keras.Model)]

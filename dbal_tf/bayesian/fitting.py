@@ -23,7 +23,7 @@ class Fitter:
     """A trainer that fits one network repeatedly, each time from new initial weights.
 
     The network, its optimizer and the compiled training loop are built once, which
-    takes seconds. Each fit only resets their variables, which takes milliseconds.
+    takes seconds. Each fit begins by resetting their variables, in milliseconds.
     The optimizer is Adam. The loss is the mean cross-entropy plus (c/N) times the sum of
     squares of the first dense layer's kernel, where c is the weight-decay constant and N
     the number of images. For an ensemble, it is the mean of the members' losses; for
@@ -157,7 +157,7 @@ class Fitter:
         weights: tf.Tensor,
         pool: tf.Tensor,
     ) -> tf.Tensor:
-        """Runs epochs `span[0]` to `span[1] - 1` of `span[2]`; returns the last mean loss."""
+        """Runs epochs `span[0]` to `span[1] - 1` of `span[2]`; returns the last's mean loss."""
         count = tf.size(classes)
         batches = self._num_batches(count)
         loss = tf.constant(0.0)

@@ -23,8 +23,8 @@ _KEPT = 2  # up to this many tiles are drawn once and kept for all chunks
 class Predictor:
     """A predictor with a network's posterior, traced once for all sizes.
 
-    Besides the images and the results, it needs memory for one chunk of items and one
-    tile of samples, for any number of items and samples.
+    Besides the images and the results, it needs memory for one chunk of items and at
+    most two tiles of samples, for any number of items and samples.
 
     Args:
         network: A model from images to class probabilities.
@@ -156,9 +156,8 @@ class Predictor:
         return [devices.gather(self._strategy, x)[:count] for x in statistics]
 
     def _compiled(self, function: Callable[..., Any], *signature: Any) -> Any:
-        if (
-            self._strategy.num_replicas_in_sync > 1
-        ):  # a signature does not accept per-replica values
+        # A signature does not accept per-replica values.
+        if self._strategy.num_replicas_in_sync > 1:
             return tf.function(function, reduce_retracing=True, autograph=False)
         return tf.function(function, input_signature=signature, autograph=False)
 
@@ -181,8 +180,8 @@ def predictive_statistics(
 ) -> PredictiveStatistics:
     """Returns the predictive statistics of images, the input of acquisition functions.
 
-    One call serves all acquisition functions. Only the model's dropout layers are
-    active; everything else is in inference mode, and no variable changes.
+    One call serves all acquisition functions. Everything except dropout is in inference
+    mode, dropout is active if the posterior uses it, and no variable changes.
 
     Args:
         model: A Sequential or Functional Keras model with dropout layers that returns
@@ -252,7 +251,10 @@ def predictor_for(network: keras.Model, posterior: str) -> Predictor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Parts:
-    """The layers, variables and settings that a predictor was traced from."""
+    """The layers, variables and settings that a predictor was traced from.
+
+    Equal if the objects are the same and their settings are equal.
+    """
 
     objects: list[Any]
     settings: list[str]

@@ -74,7 +74,7 @@ class Laplace:
         return requested
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the last layer's inputs and a 1 for its bias, `[n, d + 1]`."""
+        """Returns the last layer's inputs and a 1 for its bias (0 if none), `[n, d + 1]`."""
         return self._parts.inputs(images)
 
     def sample(self, indices: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -109,7 +109,7 @@ class _Parts:
         self._boundary, self._dense = cut.boundary[0].index, dense[0].layer
 
     def inputs(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns the last layer's inputs and a 1 for its bias, `[n, d + 1]`."""
+        """Returns the last layer's inputs and a 1 for its bias (0 if none), `[n, d + 1]`."""
         values = tracing.execute(self._calls, {self._input: images})
         inputs = tf.cast(values[self._boundary], tf.float32)
         ones = tf.fill([tf.shape(inputs)[0], 1], 1.0 if self._dense.use_bias else 0.0)
@@ -176,7 +176,7 @@ def fit(
 
 
 def share(fitted: keras.Model, larger: keras.Model) -> None:
-    """Copies a fitted network's covariance, if any, to a model that ends in this network."""
+    """Shares a fitted network's covariance, if any, with a model that ends in it."""
     if _KEPT in fitted.__dict__:
         larger.__dict__[_KEPT] = fitted.__dict__[_KEPT]
 
@@ -191,7 +191,7 @@ def check(network: keras.Model) -> None:
 
 
 def best_precision(curvature: np.ndarray, squares: float) -> float:
-    """Returns the prior's precision on a grid that maximises the evidence.
+    """Returns the prior precision, among `_PRECISIONS`, that maximises the evidence.
 
     Up to a constant, twice the log evidence is P log(lambda) - lambda |W|^2 -
     sum_i log(h_i + lambda), for P weights with curvatures h_i.
@@ -213,7 +213,7 @@ def likeliest_precision(
     curvature: np.ndarray,
     spreads: tuple[np.ndarray, np.ndarray],
 ) -> float:
-    """Returns the prior's precision on a grid that maximises the likelihood of images.
+    """Returns the prior precision, among `_PRECISIONS`, of the highest likelihood of images.
 
     Class probabilities are the softmax of the logits times (1 + pi/8 variance)^-1/2
     (MacKay, "The evidence framework applied to classification networks", 1992).

@@ -11,7 +11,7 @@ def error(probs_nc: np.ndarray, classes: np.ndarray) -> float:
 def nll(probs_nc: np.ndarray, classes: np.ndarray) -> float:
     """Returns the mean negative log-likelihood of the true class, in nats.
 
-    Probabilities are clipped at the smallest normal float32, which gives 87 nats.
+    Probabilities are clipped at the smallest normal float32, so an item has at most 87 nats.
     """
     true = probs_nc[np.arange(len(classes)), classes].astype(np.float64)
     return float(-np.mean(np.log(np.maximum(true, np.finfo(np.float32).tiny))))

@@ -1,4 +1,4 @@
-"""Network factories: functions that build a network; a seed determines the weights.
+"""Network factories: functions that build a network with initial weights from a seed.
 
 Networks take pixel values 0 to 255, as they are stored, and scale them internally.
 Training, scoring and the exported model therefore share one convention.

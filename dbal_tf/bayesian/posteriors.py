@@ -19,8 +19,8 @@ from dbal_tf.core import InputError, Posterior
 class McDropout:
     """MC dropout: a posterior sample is one set of dropout masks.
 
-    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. Layers before
-    the first dropout layer run once per item. Only dropout layers are active:
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. Layers that do
+    not depend on a dropout layer run once per item. Only dropout layers are active:
     BatchNormalization and all other layers stay in inference mode, and no variable
     changes.
 

@@ -10,7 +10,7 @@ the weight 2 c s^2 / N, so that a mean m costs (c/N) m^2, as with the paper's we
 constant c. The evidence lower bound has the weight 1/N; a smaller weight gives a cold
 posterior (Wenzel et al., "How good is the Bayes posterior in deep neural networks
 really?", ICML 2020). For the first of the two layers of the paper's network, with 3872
-inputs, both weights are equal at c = 968; docs/results/calibration shows its effect.
+inputs, both weights are equal at c = 968; docs/results/calibration has both constants.
 """
 
 from typing import Any

@@ -71,7 +71,7 @@ class BeamScorer(PoolScorer):
             str(exported),
             (str(pathlib.Path(self.data_dir).expanduser().absolute() / _SHARDS),),
             str(folder),
-            # The job's query, of one item, is not used: the run selects it from the scores.
+            # The job's query, of one item, is not used: the run chooses its own.
             1,
             Ranking(self.acquisition, num_samples, seed),
             tuple(model.network.input_shape[1:]),

@@ -13,10 +13,10 @@ from dbal_tf.components.graph_choice import ImageGraph
 from dbal_tf.components.start import Start
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.config.data import class_counts
-from dbal_tf.core import InputError
+from dbal_tf.core import Findings, InputError
 from dbal_tf.datasets import LOADERS, hard_pools
 from dbal_tf.datasets.image_folder import FolderOptions
-from dbal_tf.datasets.source import Source
+from dbal_tf.datasets.source import ENOUGH, Source
 from dbal_tf.datasets.splits import (
     draw_counts,
     make_splits,
@@ -149,8 +149,23 @@ class ExampleGen:
             test_labels=Labels(source.test.ids, source.test_classes),
             class_names=source.class_names,
             checksum=checksum,
-            findings=source.findings,
+            findings=self._findings(source, splits),
         )
+
+    def _findings(self, source: Source, splits: Splits) -> Findings:
+        """Returns the findings, with a note on each set that whole groups did not fill."""
+        findings = source.findings
+        wanted = sum(self._counts("test_counts", source)) if self.test_counts else 0
+        for name, found, size in (
+            ("validation", len(splits.validation_ids), self.validation_size),
+            ("test", len(source.test), wanted),
+        ):
+            if found < ENOUGH * size:
+                findings = findings.with_note(
+                    f"The {name} set has {found} images and not {size}, as near copies and "
+                    "groups stay together."
+                )
+        return findings
 
     def _with_test(self, source: Source) -> Source:
         count = len(source.train)
@@ -188,12 +203,12 @@ class ExampleGen:
         wanted = self._counts("test_counts", source)
         drawn = draw_counts(classes, groups, wanted, _TEST_SEED)
         found = np.bincount(classes[drawn], minlength=len(wanted))
-        if (found < wanted).any():
-            name = source.class_names[int((found < wanted).argmax())]
+        if (2 * found < wanted).any():
+            name = source.class_names[int((2 * found < wanted).argmax())]
             raise InputError(
                 f"--test_counts={','.join(self.test_counts)} cannot be drawn: {name} has "
                 f"{(classes == source.class_names.index(name)).sum()} images, near copies "
-                "together; lower its number or add images."
+                "and groups together; lower its number or add images."
             )
         return np.isin(np.arange(count), drawn)
 

@@ -60,7 +60,7 @@ def make_oracle(config: Config, dataset: Dataset) -> Oracle:
 
 
 def unknown_ids(dataset: Dataset, ids: np.ndarray) -> np.ndarray:
-    """Returns the ids of those training items whose class the data set does not know."""
+    """Returns those of some training ids whose class the data set does not know."""
     return ids[dataset.hidden.select(ids).classes < 0]
 
 

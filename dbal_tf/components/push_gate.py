@@ -13,9 +13,9 @@ from dbal_tf.config import Config
 class PushGate:
     """Decides whether a model is exported; see the flags of the same names.
 
-    If an export is due and `bless_max_error` is given, a model is blessed if its test
-    error is at most that and below the error of the last blessed model. A model
-    that is not blessed is exported only as the last one. The verdict is
+    Without `bless_max_error`, every model that is due is exported. With it, a model that
+    is due is blessed if its test error is at most that and below the error of the last
+    blessed model. One that is not blessed is exported only in the last round. The verdict is
     part of the evaluation, so that a resumed run finds it in the store.
     """
 

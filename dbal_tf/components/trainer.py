@@ -145,7 +145,7 @@ class Trainer:
         consistency = None
         if self.trainer == "vat":
             splits = dataset.splits
-            # Images without labels, those of labelled items too, but not validation or test.
+            # All images of the initial set and the pool, without their labels.
             ids = np.concatenate([splits.initial_ids, splits.pool_ids])
             images = dataset.train.select(ids).images
             consistency = Consistency(images, self.vat_epsilon, self.unlabelled_batch)

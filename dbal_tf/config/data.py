@@ -52,15 +52,16 @@ class DataSettings:
     near_copies: str = option(
         "group",
         "What to do with near copies, images of --dataset=image_folder that look alike: keep "
-        "them together in every split (group), or do not look for them (ignore), for drawings "
-        "that only look alike.",
+        "them on one side of the test set and of the validation set (group), or do not look "
+        "for them (ignore), for drawings that only look alike.",
         choices=known.NEAR_COPIES,
     )
     groups_csv: str = option(
         "",
-        "CSV file with the columns id and group for --dataset=image_folder. Images of one "
-        "group, such as one patient or one scene, stay together in every split, as near "
-        "copies do.",
+        "CSV file with the columns id and group (or patient) for --dataset=image_folder; it "
+        "may be that of --labels_csv. Images of one group, such as one patient or one scene, "
+        "stay together like near copies: in the test set, in the validation set, or outside "
+        "both. An image without a group is alone.",
         identity=False,
     )
     strict: bool = option(

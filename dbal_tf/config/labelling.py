@@ -14,8 +14,9 @@ class LabellingSettings:
     oracle: str = option(
         "dataset",
         "Who labels: the data set itself, whose labels are known (dataset); or a person, on a "
-        "page in the browser (web) or in a file (csv, label_studio). The program writes the "
-        "file, and reads it when the same command is given again. Paper: dataset.",
+        "page in the browser (web) or in files (csv, label_studio): the program writes the "
+        "images to label, and reads the answers when the same command is given again. Paper: "
+        "dataset.",
         choices=known.ORACLES,
         identity=False,
     )

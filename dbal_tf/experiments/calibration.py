@@ -59,9 +59,9 @@ EXPERIMENT = Experiment(
     checkpoints=CHECKPOINTS,
     captions=(
         "deterministic is the trained network without dropout; laplace is a Gaussian around "
-        "its last layer's weights. Both dropout posteriors use the same weights, too. Each "
-        "member of an ensemble is trained like the network, so training takes that many times "
-        "as long.",
+        "its last layer's weights. The two dropout posteriors use the same trained weights. "
+        "Each member of an ensemble is trained like the network, so training takes that many "
+        "times as long.",
     ),
     tables=(by_posterior,),
 )

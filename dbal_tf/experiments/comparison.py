@@ -36,7 +36,8 @@ def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
             "Mean over the repetitions (minimum to maximum). Between two rounds, the error is "
             "that of the earlier one. first ≤: the number of labels at which the mean curve "
             "first reaches the error (in brackets: at which the repetitions do); a curve may "
-            "rise again. Mean error: the area under the curve, divided by its range of labels. "
+            "rise again. Mean error: the area under the curve between two numbers of labels, "
+            "divided by their difference. "
             "Dropout off: one pass without dropout, as in the authors' code.",
         ),
     )
@@ -136,7 +137,7 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
         ],
         rows,
         (
-            "As a share of the labels that random needs, by first crossings of the mean curves "
+            "Labels saved, of those that random needs, by first crossings of the mean curves "
             "over the common repetitions. >: random does not reach the error. A dash: the "
             "technique does not reach it, or random is not finished. In brackets: the mean of "
             f"what each pair of repetitions saves, ± {HALF_WIDTH}; ± -: there is only one "

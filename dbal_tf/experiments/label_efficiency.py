@@ -1,8 +1,8 @@
 """`--experiment=label_efficiency`: labels saved by each change of the paper's protocol.
 
 There are three changes: how a query is chosen from scores, how a network is trained, and
-whether its images are augmented. They are tested together, and with each left out. So is
-the posterior, which is the paper's own.
+whether its images are augmented. They are tested together, and with each left out.
+One more variant leaves out the posterior, which is the paper's own.
 """
 
 from collections.abc import Mapping

@@ -186,7 +186,7 @@ def most_asked(results: Sequence[Result], positive: str) -> Table:
         rows,
         (
             "Sorted by the sum over all techniques except random. A run cannot ask for its "
-            "test images and its initial images. Only the first query is listed, because by "
+            "test images or its initial images. Only the first query is listed, because by "
             "the last round most of the pool is bought.",
         ),
     )

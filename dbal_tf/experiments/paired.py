@@ -46,10 +46,10 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
         (
             "Errors in points; labels to an error as numbers of labels, by first crossings. A "
             "pair is the same repetition of both: they have the same split and first labels, "
-            "and in equal rounds the same initial weights and masks, except for rounding on "
-            "another machine or by another commit. Negative: the first is better. Mean over "
-            f"the pairs ± {HALF_WIDTH}; ± -: there is only one pair. A dash: some repetition "
-            "does not reach the error or the number of labels.",
+            "and in rounds of the same number the same initial weights and masks, except for "
+            "rounding on another machine or by another commit. Negative: the first is better. "
+            f"Mean over the pairs ± {HALF_WIDTH}; ± -: there is only one pair. A dash: some "
+            "repetition does not reach the error or the number of labels.",
         ),
     )
 
@@ -127,7 +127,7 @@ def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:
             f"neighbouring rounds, over all repetitions and the {WINDOW} labels around the "
             "number. The slope of a falling curve adds to it, so the early values are upper "
             "bounds. A dash: the curve does not include this number of labels, or has fewer "
-            f"than {_FEWEST} neighbours there.",
+            f"than {_FEWEST} pairs of neighbouring rounds there.",
         ),
     )
 

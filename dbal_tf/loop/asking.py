@@ -40,8 +40,8 @@ from dbal_tf.store.writer import Store
 def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
     """Runs one technique once, or resumes the run in its folder.
 
-    `--oracle` says who answers the queries; in the paper's experiments, these are the
-    data set's own labels. Arguments and errors are those of `Run.open`.
+    `--oracle` says who answers the queries; in the paper's experiments, the answers
+    are the data set's own labels. Arguments and errors are those of `Run.open`.
 
     Returns:
         The learning curve, one point per round.
@@ -161,7 +161,7 @@ class Run:
         """Returns the items to label next, best first, or None if the budget is spent.
 
         If a person labels, the first query is what the first model needs: random items
-        of the pool and of the test set, and of the validation set if it chooses anything.
+        of the pool and of the test set and, with `--weight_decay=auto`, the validation set.
         While a round waits for answers, returns the items that have none, without any
         training. The next best item replaces one that was skipped or left unsure.
 

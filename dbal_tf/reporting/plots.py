@@ -223,7 +223,7 @@ def _write_names(axes: "Axes", lines: Lines, colours: dict[str, str]) -> None:
 
 def _apart(heights: np.ndarray) -> np.ndarray:
     """Moves ascending heights apart, a little each, so that no names overlap."""
-    # Without the steps, heights that are far enough apart still ascend. For the others,
+    # Minus the steps, heights that are far enough apart still ascend. For the others,
     # the running maximum and minimum ascend, and so does the mean of the two.
     steps = _LABEL_SPACING * np.arange(len(heights))
     pushed_up = np.maximum.accumulate(heights - steps)

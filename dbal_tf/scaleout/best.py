@@ -30,8 +30,8 @@ class Best(beam.CombineFn):
     def add_input(self, parts: list[Ranked], block: Ranked) -> list[Ranked]:
         """Returns the parts and one more block; drops items that cannot be among the best."""
         parts.append(block)
-        # Rarely, because sorting takes longer than adding: once there are twice as many items
-        # as are kept, and another block.
+        # Rarely, because sorting takes longer than adding: only if there were more than twice
+        # as many items as are kept before this block.
         if sum(len(part.ids) for part in parts) > 2 * self._count + len(block.ids):
             parts = self.compact(parts)
         return parts

@@ -59,7 +59,7 @@ def run(job: Any, arguments: Sequence[str]) -> None:
             shutil.rmtree(left, ignore_errors=True)
     raise InputError(
         "a worker was lost in each attempt, perhaps for lack of memory; use fewer workers "
-        f"(--direct_num_workers) or less than --batch_size={job.batch_size}."
+        f"(--direct_num_workers) or a --batch_size below {job.batch_size}."
     )
 
 

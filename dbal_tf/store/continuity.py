@@ -86,8 +86,8 @@ def check_continuity(
         if kept and (name not in kept or kept[name].sha256 != ids_digest(ids)):
             raise InputError(
                 f"The {name} images differ from those that the run in {folder} began with; "
-                "go on with the data and the version of numpy that it began with, or choose "
-                "another --run_dir."
+                "go on with the data, the --groups_csv and the version of numpy that it began "
+                "with, or choose another --run_dir."
             )
     _check_labels(reader, config, oracle)
 

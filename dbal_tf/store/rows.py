@@ -89,8 +89,9 @@ class AnswerRecord:
         item: The item's id.
         label: Its class index; None if it was skipped or the annotator unsure.
         state: One of `LABEL_STATES`, or `WITHDRAWN`.
-        round: The round whose query asked for the item, or, for a later answer, the
-            last committed round; None: before the first model, as for the initial set.
+        round: The round whose query asked for the item. For a correction, or an item that
+            no query asked for, the last committed round. None: before the first
+            model, as for the initial set.
         annotator: Name of whoever gave it.
         seconds: How long it took; None if not known.
         time: When it was given, UTC, ISO 8601.

@@ -159,23 +159,37 @@ def test_a_folder_for_a_person(folder) -> None:
     assert not (test & validation or test & train or validation & train)
 
 
-def test_a_patient_is_on_one_side_of_every_split(folder, tmp_path) -> None:
+@pytest.mark.parametrize("size", [3, 5, 6])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"folds": 3}, {"test_counts": ("a:7", "b:7", "c:7")}, {"oracle": "csv"}],
+    ids=lambda changes: next(iter(changes), "test_size"),
+)
+def test_a_patient_is_on_one_side_of_every_split(folder, tmp_path, size, changes) -> None:
     shutil.rmtree(folder / "loose")
-    rows = [
-        f"{path.relative_to(folder)},{int(path.stem) // 6}" for path in folder.rglob("*.png")
-    ]
+    # A person is asked for labels: half of the images have none.
+    if "oracle" in changes:
+        changes = changes | {"class_names": ("a", "b")}
+    patients = {
+        str(path.relative_to(folder)): int(path.stem) // size for path in folder.rglob("*.png")
+    }
     table = tmp_path / "patients.csv"
-    table.write_text("id,patient\n" + "\n".join(rows))
-    for changes in ({}, {"folds": 3}, {"test_counts": ("a:6", "b:6", "c:6")}):
-        dataset = ExampleGen.from_config(
-            _config(folder, groups_csv=str(table), near_copies="ignore", **changes)
-        ).run(seed=0)
-        test, validation, train = (
-            {pair // 3 for pair in pairs} for pairs in _groups_of(dataset)
-        )
-        assert test
-        assert not (test & validation or test & train or validation & train)
-        assert dataset.findings.near_copies == ()
+    rows = [f"{item},{patient}\n" for item, patient in patients.items()]
+    table.write_text("id,patient\n" + "".join(rows))
+    config = _config(folder, groups_csv=str(table), near_copies="ignore", **changes)
+    dataset = ExampleGen.from_config(config.replace(validation_size=8)).run(seed=0)
+    splits = dataset.splits
+    train = np.concatenate([splits.initial_ids, splits.pool_ids])
+    test, validation, others = (
+        {patients[item] for item in ids}
+        for ids in (dataset.test.ids, splits.validation_ids, train)
+    )
+    assert test
+    assert not (test & validation or test & others or validation & others)
+    assert 4 <= len(splits.validation_ids) <= 8
+    found = len(splits.validation_ids)
+    note = f"The validation set has {found} images and not 8, as near copies and groups stay"
+    assert any(note in one for one in dataset.findings.notes) == (found < 8)
 
 
 def test_some_classes_and_the_unknown(folder) -> None:

@@ -34,8 +34,8 @@ def test_every_way_to_write_it(tmp_path, content: str) -> None:
     [
         ("", "columns none; expected id and label"),
         ("name,kind\na,b\n", "columns name, kind; expected id and label"),
-        ("id,label\na,x\nb,x\na,y\n", "line 4, says that a is y"),
-        ("sep=,\nid,label\na,x\na,y\n", "line 4, says that a is y"),
+        ("id,label\na,x\nb,x\na,y\n", "line 4, says that the label of a is y"),
+        ("sep=,\nid,label\na,x\na,y\n", "line 4, says that the label of a is y"),
         ('id,label\na,x\n"b,x\nc,x\n', "line 4, is not CSV"),
         ("id,label\na,ü".encode("latin-1"), "not UTF-8"),
         ("id,label\na,b".encode("utf-16"), "not UTF-8"),
@@ -84,7 +84,7 @@ def test_accents_in_two_ways() -> None:
 def test_two_meanings() -> None:
     with pytest.raises(InputError, match=r"b.jpg, which may be x/b.jpg or y/b.jpg"):
         LABELS.match({"b.jpg": "1"}, ["x/b.jpg", "y/b.jpg"], "f")
-    with pytest.raises(InputError, match=r"x/a.png is 2 and that it is 1"):
+    with pytest.raises(InputError, match=r"the label of x/a.png is 2 and that it is 1"):
         LABELS.match({"a": "1", "x/a": "2"}, ["x/a.png"], "f")
 
 

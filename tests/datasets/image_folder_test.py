@@ -129,7 +129,8 @@ def test_near_copies_are_grouped_and_listed(folder) -> None:
 def test_groups_of_a_file_join_near_copies(folder, tmp_path) -> None:
     shutil.copy(folder / "cat/0.png", folder / "dog/copy.png")
     table = tmp_path / "groups.csv"
-    table.write_text("id,group\ncat/1,p\ndog/copy,p\ngone,p\n")
+    # The same name, written in two ways.
+    table.write_text("id,group\ncat/1,M\u00fcller\ndog/copy,Mu\u0308ller\ngone,p\n")
     options = FolderOptions(groups_csv=str(table))
     source = load(str(folder), options)
     first, second, copy = (
@@ -139,9 +140,25 @@ def test_groups_of_a_file_join_near_copies(folder, tmp_path) -> None:
     assert first == second == copy
     assert len(set(source.groups.tolist())) == 5
     assert len(source.findings.near_copies) == 1, "the others are not copies"
-    assert "1 ids of --groups_csv" in source.findings.notes[0]
+    lost, count = source.findings.notes
+    assert lost.startswith("1 ids of --groups_csv")
+    assert count == (
+        f"2 of 7 images are in 1 groups of --groups_csv={table}; each of the others is alone."
+    )
     with pytest.raises(InputError, match="1 ids of --groups_csv"):
         load(str(folder), dataclasses.replace(options, strict=True))
+    table.write_text("id,group\ncat/1,\n")
+    with pytest.raises(InputError, match="names no group of an image"):
+        load(str(folder), options)
+
+
+def test_one_file_for_labels_and_groups(folder) -> None:
+    names = [f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)]
+    rows = [f"{name},{name[:3]},{name[4]}\n" for name in names]
+    options = _options(folder, "id,label,patient_id\n" + "".join(rows))
+    source = load(str(folder), dataclasses.replace(options, groups_csv=options.labels_csv))
+    assert source.train_classes.tolist() == [0, 0, 0, 1, 1, 1]
+    assert source.groups.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize(

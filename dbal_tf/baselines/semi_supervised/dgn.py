@@ -24,7 +24,7 @@ class Phase:
 
     Attributes:
         steps: Number of training steps.
-        batch: Unlabelled images per step.
+        batch: Images per step; for M2, unlabelled ones.
         rate: Initial learning rate of Adam.
         last_rate: Final learning rate; the rate falls linearly to it.
     """
@@ -109,7 +109,7 @@ class Dgn:
         m1 = M1(flat.shape[1], self.hidden1, self.latent, seed)
         self._train_m1(m1, flat, seed, session)
         means, log_variances = encode(m1, images)
-        # As in the authors' code: a dimension with a nearly constant mean has collapsed.
+        # As in the authors' code: a nearly constant mean has collapsed to the prior.
         live = np.flatnonzero(means[-_PROBE:].std(axis=0) > _LIVE)
         # After few steps, all dimensions may be below the limit; then all are kept.
         live = live if live.size else np.arange(self.latent)

@@ -288,7 +288,7 @@ def denoising_costs(
 def denoised(noisy: tf.Tensor, told: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Returns the estimate (z - mu(u)) v(u) + mu(u) of units without noise.
 
-    mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5, and v(u) is the same function of a6 to a10.
+    mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5, and v(u) is the same with a6 to a10.
     An estimate of this form is optimal for Gaussian units under Gaussian noise.
 
     Args:

@@ -162,12 +162,12 @@ class Mtc:
 
     @classmethod
     def faithful(cls) -> "Mtc":
-        """Returns the paper's settings: two layers of 2,000 units and 15 tangents."""
+        """Returns settings with the paper's two layers of 2,000 units and its 15 tangents."""
         return cls()
 
     @classmethod
     def light(cls) -> "Mtc":
-        """Returns settings with two layers of 1,000 units and thirty passes for each."""
+        """Returns settings with two layers of 1,000 units, each trained for thirty epochs."""
         return cls(
             num_hidden=(1000, 1000),
             layer_steps=16_500,

@@ -1,8 +1,8 @@
 """Batch normalisation of dense layers, for batches of labelled and unlabelled images.
 
-Rasmus et al. (2015) and Miyato et al. (2016) normalise labelled and unlabelled images by
-their own statistics, which assumes equal distributions. Here, the statistics of the
-unlabelled images are used for both.
+Rasmus et al. (2015) and Miyato et al. (2016) normalise labelled and unlabelled images
+separately, each by its own statistics, which assumes equal distributions. Here, the
+statistics of the unlabelled images are used for both.
 
 Reference: Ioffe and Szegedy, "Batch Normalization", ICML 2015.
 """

@@ -65,7 +65,7 @@ class NystromFeatures:
         # In float64: the smallest eigenvalues would be rounding errors in float32.
         kernel = _kernel(landmarks.astype(np.float64), landmarks, gamma)
         values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True)
-        # Other directions are rounding errors, divided by almost 0.
+        # Directions with smaller eigenvalues are rounding errors, to be divided by almost 0.
         kept = values > _RELATIVE_RANK * values[-1]
         projection = vectors[:, kept] / np.sqrt(values[kept])
         return cls(landmarks, gamma, projection.astype(landmarks.dtype))

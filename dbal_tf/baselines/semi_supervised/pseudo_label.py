@@ -212,7 +212,7 @@ class PseudoLabel:
         keep = 1 - self.dropout
         targets_uc = pseudo_labels(logits(keep * code_nh[count:]))
         # As usual in 2013, kept units are not scaled up. A factor of 2 makes the loss four
-        # times as curved, and training with a learning rate of 1.5 diverges.
+        # times as curved, and training with the learning rate of 1.5 would diverge.
         kept_nh = tf.random.stateless_uniform(tf.shape(code_nh), key) < keep
         logits_nc = logits(tf.where(kept_nh, code_nh, 0.0))
         weight = unlabelled_weight(epoch, *self.ramp, self.alpha)

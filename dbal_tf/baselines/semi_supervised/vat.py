@@ -55,7 +55,7 @@ class Vat:
 
     @classmethod
     def light(cls) -> "Vat":
-        """Returns settings with half the width, 40 % of the steps and two epsilons."""
+        """Returns settings with half the width, two epsilons and 40 % of the steps."""
         return cls(epsilons=(1.0, 1.5), units=(600, 600), steps=20_000, decay=0.9**40)
 
     @classmethod

@@ -132,7 +132,7 @@ export class LabelView {
     }
     if (state === "done") {
       const links = [["progress", "Progress"], ["lists", "Check the answers"]];
-      return { title: "Done", text: "The run is finished. There is nothing left to label.", links };
+      return { title: "Done", text: "The run is finished and needs no more labels.", links };
     }
     if (!this.feed.certain) return { title: "Loading", text: "One moment.", links: [] };
     const text =
