@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from dbal_tf.core import InputError
-from dbal_tf.labelling.turn import signals_held, turn, wait, wait_for_turn
+from dbal_tf.labelling.turn import Wait, signals_held, turn, wait_for_turn
 from dbal_tf.runtime import interrupts
 from dbal_tf.store.layout import how_to_go_on
 
@@ -71,14 +71,15 @@ def _serve(run_dir: pathlib.Path, options: "Options") -> int:
     from dbal_tf.labelling.server import check_run_dir
 
     check_run_dir(run_dir)
-    with signals_held():
+    with signals_held() as wait:
         number = None
         while number is None:
-            if (number := wait_for_turn(run_dir, lambda: _say_who_serves(run_dir))) is not None:
+            number = wait_for_turn(run_dir, lambda: _say_who_serves(run_dir), wait)
+            if number is not None:
                 return number and 128 + number
             with turn(run_dir) as is_ours:
                 if is_ours:  # Another process may have been quicker.
-                    number = _show(run_dir, options)
+                    number = _show(run_dir, options, wait)
     again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
     print(f"The page is no longer served; all answers are kept. To serve it again:\n  {again}")
     if written_state(run_dir) != DONE:
@@ -95,14 +96,14 @@ def _say_who_serves(run_dir: pathlib.Path) -> None:
     print(told, flush=True)
 
 
-def _show(run_dir: pathlib.Path, options: "Options") -> int:
+def _show(run_dir: pathlib.Path, options: "Options", wait: Wait) -> int:
     from dbal_tf.labelling.server import serving
 
     with serving(run_dir, options) as address:
         print(f"Label at {address}", flush=True)
         if options.expose:
             print(_EXPOSED, flush=True)
-        return wait() or 0
+        return wait(None) or 0
 
 
 def main(arguments: Sequence[str]) -> int:

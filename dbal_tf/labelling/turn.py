@@ -5,39 +5,43 @@ import fcntl
 import os
 import pathlib
 import signal
+import time
 from collections.abc import Callable, Iterator
 
 from dbal_tf.store.layout import PAGE_LOCK_FILE
 
-_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 _LOOK_EVERY = 0.2  # seconds
+
+Wait = Callable[[float | None], int | None]
+"""Waits so many seconds for a signal (None: until there is one), and returns its number."""
 
 
 @contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Blocks SIGINT and SIGTERM in this thread and those it starts; `wait` receives them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def signals_held() -> Iterator[Wait]:
+    """Records SIGINT and SIGTERM in the block instead of letting them end the program.
 
-
-def wait(seconds: float | None = None) -> int | None:
-    """Waits for a signal that `signals_held` blocks.
-
-    No handler runs, so an answer that is being committed is not interrupted.
-
-    Args:
-        seconds: How long to wait; None: until there is a signal.
-
-    Returns:
-        Its number, or None if there was none.
+    An answer that is being committed is then not interrupted. Yields a function that
+    waits for a signal; it returns None if there was none in time.
     """
-    if seconds is None:
-        return signal.sigwait(_SIGNALS)
-    caught = signal.sigtimedwait(_SIGNALS, seconds)
-    return None if caught is None else caught.si_signo
+    caught: list[int] = []
+
+    def wait(seconds: float | None) -> int | None:
+        # In short sleeps, because a signal does not end a longer one if the system gives it
+        # to another thread, such as one of NumPy's. The handler runs between two sleeps.
+        until = None if seconds is None else time.monotonic() + seconds
+        while not caught and (until is None or time.monotonic() < until):
+            time.sleep(_LOOK_EVERY if seconds is None else min(_LOOK_EVERY, seconds))
+        return caught.pop() if caught else None
+
+    before = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield wait
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -56,12 +60,13 @@ def turn(run_dir: pathlib.Path) -> Iterator[bool]:
         yield True
 
 
-def wait_for_turn(run_dir: pathlib.Path, say_so: Callable[[], None]) -> int | None:
+def wait_for_turn(run_dir: pathlib.Path, say_so: Callable[[], None], wait: Wait) -> int | None:
     """Waits until no other process serves the run's page.
 
     Args:
         run_dir: The run's folder.
         say_so: Called once, if another process serves it.
+        wait: From `signals_held`.
 
     Returns:
         None when no other process serves it; the number of a signal that came before

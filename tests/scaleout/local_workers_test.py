@@ -60,7 +60,7 @@ def test_a_killed_worker_costs_time_and_nothing_else(job, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (-signal.SIGKILL, "lost in each attempt, .* less than --batch_size=50"),
+        (-signal.SIGKILL, "lost in each attempt, .* a --batch_size below 50"),
         (1, "the pipeline failed; what it printed says why"),
     ],
 )
