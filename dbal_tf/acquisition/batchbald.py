@@ -48,8 +48,8 @@ def batchbald(
 
     The sum is exact for up to `num_configurations` configurations y_1 .. y_b. If there
     are more, `num_configurations` of them are drawn from p(y_1 .. y_b) by stratified
-    resampling. This is
-    the paper's importance-sampling estimate without the term that all items share.
+    resampling. This is the paper's importance-sampling estimate without the term that all
+    items share.
 
     An item's gain never grows with the batch (submodularity), so an item is not
     computed again if its earlier gain is below the best one (lazy greedy). This saves

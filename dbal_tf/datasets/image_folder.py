@@ -176,18 +176,16 @@ def _groups(
         )
     count = len({normal(group) for group in groups.values()})
     note = (
-        f"{len(groups)} of {len(ids)} images are in {count} groups of --groups_csv={path}; "
-        "each of the others is alone"
+        f"{len(groups)} of {len(ids)} images have a group in --groups_csv={path}, of {count} "
+        "different ones; each of the others is alone."
     )
-    return groups, (*notes, f"{note}.")
+    return groups, (*notes, note)
 
 
 def _values(
     column: CsvColumn, path: str, ids: list[str], data_dir: str, strict: bool
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Returns the value of each image in a CSV file, if there is one, and notes on it."""
-    if not path:
-        return {}, ()
+    """Returns the value of each image that has one in a CSV file, and notes on it."""
     values, missing = column.of_images(path, ids)
     if not missing:
         return values, ()

@@ -95,7 +95,7 @@ class Source:
         numbers, counts = np.unique(groups, return_counts=True)
         largest = self.train.ids[groups == numbers[counts.argmax()]].tolist()
         why = (
-            f"as near copies and groups stay together and the largest group has "
+            "as near copies and groups stay together and the largest group has "
             f"{len(largest)} images, such as {largest[0]} and {largest[-1]}"
         )
         if not len(drawn):

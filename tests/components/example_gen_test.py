@@ -252,6 +252,7 @@ def test_counts_of_each_class_by_name(folder) -> None:
             "--folds=40 of 60 images, near copies and groups together, leaves some",
         ),
         ({"test_counts": ("a:30", "b:1", "c:1")}, "cannot be drawn: a has 20 images"),
+        ({"test_counts": ("a:21", "b:20", "c:20")}, "cannot be drawn: a has 20 images"),
         ({"test_counts": ("a:3", "b:1")}, "names a, b; expected each of the classes a, b, c"),
         ({"pool_counts": ("a:3", "d:1")}, "names a, d; expected each of the classes a, b, c"),
         (

@@ -143,7 +143,8 @@ def test_groups_of_a_file_join_near_copies(folder, tmp_path) -> None:
     lost, count = source.findings.notes
     assert lost.startswith("1 ids of --groups_csv")
     assert count == (
-        f"2 of 7 images are in 1 groups of --groups_csv={table}; each of the others is alone."
+        f"2 of 7 images have a group in --groups_csv={table}, of 1 different ones; each of the "
+        "others is alone."
     )
     with pytest.raises(InputError, match="1 ids of --groups_csv"):
         load(str(folder), dataclasses.replace(options, strict=True))
