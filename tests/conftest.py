@@ -320,15 +320,15 @@ class FakeSystems:
             widths: tuple[int, ...] = (4, 2)
 
             @classmethod
-            def faithful(cls) -> "Fake":
+            def faithful(cls, **variant: bool) -> "Fake":
                 return cls(60)
 
             @classmethod
-            def light(cls) -> "Fake":
+            def light(cls, **variant: bool) -> "Fake":
                 return cls(12)
 
             @classmethod
-            def tiny(cls) -> "Fake":
+            def tiny(cls, **variant: bool) -> "Fake":
                 return cls()
 
             def fit(self, labelled, unlabelled, validation, seed, session):

@@ -20,6 +20,7 @@ from dbal_tf.config.names import (
     STOCHASTIC,
     STRATEGIES,
     TECHNIQUES,
+    VARIANTS,
 )
 from dbal_tf.config.settings import Config, define_flags, from_flags
 
@@ -43,6 +44,7 @@ __all__ = [
     "STOCHASTIC",
     "STRATEGIES",
     "TECHNIQUES",
+    "VARIANTS",
     "Config",
     "define_flags",
     "from_flags",

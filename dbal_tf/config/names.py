@@ -38,6 +38,9 @@ SEMI_SUPERVISED = (
     "ladder",
     "vat",
 )
+# Two of them in another form, as their own papers have it: without the denoising
+# autoencoder, and with a decoder of all layers.
+VARIANTS = ("plain_pseudo_label", "full_ladder")
 SCHEDULES = ("faithful", "light", "tiny")
 POSTERIORS = (
     "mc_dropout",

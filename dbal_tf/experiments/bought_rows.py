@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from dbal_tf.config import SEMI_SUPERVISED, Config
+from dbal_tf.config import SEMI_SUPERVISED, VARIANTS, Config
 from dbal_tf.core import InputError
 from dbal_tf.experiments.comparison import DASH, HALF_WIDTH, spread, with_interval
 from dbal_tf.experiments.fit_result import FitResult, read_result
@@ -54,7 +54,8 @@ def labels_table(results: Collection[FitResult]) -> Table:
         fit = result.seed, result.bought_by
         by_row.setdefault(key, {}).setdefault(origin, {})[fit] = result.error
     rows = []
-    for key in sorted(by_row, key=lambda one: (SEMI_SUPERVISED.index(one[0]), one)):
+    order = (*SEMI_SUPERVISED, *VARIANTS)
+    for key in sorted(by_row, key=lambda one: (order.index(one[0]), one)):
         origins = by_row[key]
         if len(origins) > 1:
             balanced = origins.pop(BALANCED, {})

@@ -14,7 +14,7 @@ class FitResult:
     """The errors of a fitted system, and what it was fitted with.
 
     Attributes:
-        system: Its name, one of `config.SEMI_SUPERVISED`.
+        system: Its name, one of `config.SEMI_SUPERVISED` or `config.VARIANTS`.
         schedule: One of `config.SCHEDULES`.
         hyper_parameters: All hyper-parameters of the system, by name.
         seed: The seed of all randomness in the fit.

@@ -16,7 +16,7 @@ from typing import Any
 
 from dbal_tf.baselines.semi_supervised import registry
 from dbal_tf.baselines.semi_supervised.system import System
-from dbal_tf.config import SEMI_SUPERVISED, Config
+from dbal_tf.config import SEMI_SUPERVISED, VARIANTS, Config
 from dbal_tf.core import InputError, Say
 from dbal_tf.experiments import table2_report
 from dbal_tf.experiments.active_rows import ACTIVE_DIR, read_active
@@ -94,7 +94,8 @@ def check_folders(config: Config, grid: Sequence[Fit]) -> None:
             f"--run_dir={folder} holds a single run; expected a new folder, or one of "
             "--experiment=table2; choose another."
         )
-    check_run_dir(config, free=VARIED, beside=(*SEMI_SUPERVISED, ACTIVE_DIR, BOUGHT_DIR))
+    beside = (*SEMI_SUPERVISED, *VARIANTS, ACTIVE_DIR, BOUGHT_DIR)
+    check_run_dir(config, free=VARIED, beside=beside)
     for fit in grid:
         fit.check_folder()
 

@@ -64,6 +64,18 @@ def test_one_fit_alone_and_by_the_flags_that_it_left(table2, program, fake_syste
     assert _result("vat/0")["error"] == before["error"]
 
 
+def test_variants_are_rows_of_their_own(table2):
+    status, out, err = table2("--systems=full_ladder,ladder")
+    assert (status, err) == (0, "")
+    assert "2 of 2 fits have ended." in out
+    assert _result("full_ladder/0")["system"] == "full_ladder"
+    report = pathlib.Path("table", "report.md").read_text()
+    assert "| Ladder network, all layers (Rasmus et al., 2015) | 1 |" in report
+    assert "published is what their authors report" in report
+    status, out, _ = table2("--systems=ladder")
+    assert "1 of 1 fits have ended." in out
+
+
 @pytest.fixture(scope="module")
 def run_of_bald(tmp_path_factory):
     """The folder of a run of active learning on digits, to 60 labels."""

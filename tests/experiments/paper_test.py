@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dbal_tf.config import ACQUISITIONS, SEMI_SUPERVISED
+from dbal_tf.config import ACQUISITIONS, SEMI_SUPERVISED, VARIANTS
 from dbal_tf.experiments import paper
 from dbal_tf.experiments.paper import authors_curve
 from dbal_tf.reporting.curves import error_at, first_crossing
@@ -85,3 +85,4 @@ def test_table2_cites_every_semi_supervised_system():
     assert [error for error, _ in paper.TABLE2.values()] == [
         *(5.73, 5.38, 3.64, 3.46, 3.68, 2.40, 1.53, 1.32)
     ]
+    assert tuple(paper.TABLE2_VARIANTS) == VARIANTS

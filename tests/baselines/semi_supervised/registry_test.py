@@ -27,3 +27,12 @@ def test_every_name_is_a_system_of_every_schedule(name):
 def test_a_system_is_found_by_its_name(fake_systems):
     assert type(make("pseudo_label", "light")).__name__ == "PseudoLabel"
     assert make("vat", "faithful").steps > make("vat", "tiny").steps
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_variants_are_their_systems_in_another_form(schedule):
+    assert make("pseudo_label", schedule).denoising_steps > 0
+    assert make("plain_pseudo_label", schedule).denoising_steps == 0
+    assert len(make("ladder", schedule).denoising) == 1
+    full = make("full_ladder", schedule)
+    assert len(full.denoising) == len(full.units) + 2
