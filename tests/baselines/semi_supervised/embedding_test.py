@@ -8,7 +8,6 @@ from dbal_tf.baselines.semi_supervised import embedding
 from dbal_tf.baselines.semi_supervised.embedding import Embedding
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, error
-from dbal_tf.core import InputError
 
 TINY = Embedding.tiny()
 
@@ -49,41 +48,8 @@ def test_nearest_leaves_out_the_point_and_keeps_its_copy():
     assert found[2, 0] in (0, 1)
 
 
-@pytest.fixture(scope="module")
-def fitted(digit_split):
-    return TINY.fit(*digit_split[:3], 0, Session())
-
-
-def test_digits_are_learnt(fitted, digit_split):
-    assert error(fitted, digit_split[-1]) < 0.3
-
-
-def test_probs_are_probabilities(fitted, digit_split):
-    probs = fitted.predict_probs(digit_split[-1].images)
-    assert probs.dtype == np.float64
-    np.testing.assert_allclose(probs.sum(axis=1), 1)
-
-
-def test_the_same_seed_gives_the_same(fitted, digit_split):
-    *given, test = digit_split
-    again = TINY.fit(*given, 0, Session())
-    other = TINY.fit(*given, 1, Session())
-    probs = fitted.predict_probs(test.images)
-    np.testing.assert_array_equal(again.predict_probs(test.images), probs)
-    assert not np.array_equal(other.predict_probs(test.images), probs)
-
-
-def test_a_stopped_fit_ends_as_one_that_was_not(
-    fitted, digit_split, stopped_and_resumed, tmp_path
-):
-    np.testing.assert_array_equal(
-        stopped_and_resumed(TINY, tmp_path, stop_at=3),
-        fitted.predict_probs(digit_split[-1].images),
-    )
-
-
-def test_unlabelled_images_help(digit_split):
-    *given, test = digit_split
+def test_unlabelled_images_help(parts):
+    *given, test = parts
     alone = dataclasses.replace(TINY, weights=(0.0,))
     own, unlabelled, validation = given
     few = LabelledImages(own.images[::5], own.classes[::5])
@@ -92,8 +58,8 @@ def test_unlabelled_images_help(digit_split):
     assert error(with_embedding, test) < error(without, test)
 
 
-def test_the_best_choice_on_validation_is_taken(digit_split):
-    *given, test = digit_split
+def test_the_best_choice_on_validation_is_taken(parts):
+    *given, test = parts
     # A weight as large as this one leaves nothing of the labels.
     two = dataclasses.replace(TINY, weights=(1e6, 1.0), steps=100)
     one = dataclasses.replace(TINY, weights=(1.0,), steps=100)
@@ -103,24 +69,3 @@ def test_the_best_choice_on_validation_is_taken(digit_split):
         one.fit(*given, 0, Session()).predict_probs(test.images),
     )
     assert session.chosen == {"weight": 1.0, "margin": 1.0}
-
-
-def test_a_class_without_labels_is_refused(digit_split):
-    own, unlabelled, validation, _ = digit_split
-    kept = own.classes != 3
-    with pytest.raises(InputError, match="Class 3 has no labelled image"):
-        TINY.fit(
-            LabelledImages(own.images[kept], own.classes[kept]),
-            unlabelled,
-            validation,
-            0,
-            Session(),
-        )
-
-
-def test_too_few_unlabelled_images_are_refused(digit_split):
-    own, unlabelled, validation, _ = digit_split
-    with pytest.raises(
-        InputError, match="5 unlabelled images were given; expected at least 32"
-    ):
-        TINY.fit(own, unlabelled[:5], validation, 0, Session())

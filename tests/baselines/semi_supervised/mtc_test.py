@@ -8,8 +8,7 @@ import tensorflow as tf
 from dbal_tf.baselines.semi_supervised import mtc
 from dbal_tf.baselines.semi_supervised.mtc import Mtc
 from dbal_tf.baselines.semi_supervised.session import Session
-from dbal_tf.baselines.semi_supervised.system import LabelledImages, error
-from dbal_tf.core import InputError
+from dbal_tf.baselines.semi_supervised.system import LabelledImages
 
 TINY = Mtc.tiny()
 
@@ -78,20 +77,16 @@ def test_penalty_is_that_of_autodiff(network, inputs):
 
 
 @pytest.fixture(scope="module")
-def fitted(digit_split):
-    return TINY.fit(*digit_split[:3], 0, Session())
+def fitted(parts):
+    return TINY.fit(*parts[:3], 0, Session())
 
 
-def test_digits_are_learnt(fitted, digit_split):
-    assert error(fitted, digit_split[-1]) < 0.3
-
-
-def test_penalty_and_rate_are_chosen_on_the_validation_images(digit_split, monkeypatch):
+def test_penalty_and_rate_are_chosen_on_the_validation_images(parts, monkeypatch):
     tuned = []
     monkeypatch.setattr(Mtc, "_tune", lambda self, network, data, *rest: tuned.append(rest[:2]))
 
     def validate(predictor: mtc.MtcPredictor, images: LabelledImages) -> float:
-        assert images is digit_split[2]
+        assert images is parts.validation
         penalty, rate = tuned[-1]
         return abs(penalty - 0.4) + abs(rate - 0.01)
 
@@ -100,14 +95,14 @@ def test_penalty_and_rate_are_chosen_on_the_validation_images(digit_split, monke
     several = dataclasses.replace(
         TINY, layer_steps=1, penalties=(0.0, 0.5, 1.0), rates=(0.1, 0.02)
     )
-    several.fit(*digit_split[:3], 0, session)
+    several.fit(*parts[:3], 0, session)
     assert session.chosen == {"penalty": 0.5, "rate": 0.02}
     assert len(tuned) == 6
 
 
-def test_a_larger_penalty_makes_the_outputs_flatter(fitted, digit_split):
-    own = digit_split[0]
-    flat = dataclasses.replace(TINY, penalties=(10.0,)).fit(*digit_split[:3], 0, Session())
+def test_a_larger_penalty_makes_the_outputs_flatter(fitted, parts):
+    own = parts.labelled
+    flat = dataclasses.replace(TINY, penalties=(10.0,)).fit(*parts[:3], 0, Session())
     inputs = tf.constant(own.images.reshape(100, -1) / np.float32(255))
 
     def steepness(predictor):
@@ -116,36 +111,3 @@ def test_a_larger_penalty_makes_the_outputs_flatter(fitted, digit_split):
         return float(mtc.tangent_penalty(predictor.network, inputs, directions))
 
     assert steepness(flat) < steepness(fitted) / 2
-
-
-def test_the_same_seed_gives_the_same(fitted, digit_split):
-    *given, test = digit_split
-    probs = fitted.predict_probs(test.images)
-    again, other = TINY.fit(*given, 0, Session()), TINY.fit(*given, 1, Session())
-    np.testing.assert_array_equal(again.predict_probs(test.images), probs)
-    assert not np.array_equal(other.predict_probs(test.images), probs)
-
-
-@pytest.mark.parametrize("stop_at", [1, 4, 8], ids=["layer 1", "layer 2", "network"])
-def test_a_stopped_fit_ends_as_one_that_was_not(
-    stop_at, fitted, digit_split, stopped_and_resumed, tmp_path
-):
-    np.testing.assert_array_equal(
-        stopped_and_resumed(TINY, tmp_path, stop_at),
-        fitted.predict_probs(digit_split[-1].images),
-    )
-
-
-def test_a_class_without_labels_is_refused(digit_split):
-    own, *rest, _ = digit_split
-    kept = own.classes != 3
-    with pytest.raises(InputError, match="Class 3 has no labelled image"):
-        TINY.fit(LabelledImages(own.images[kept], own.classes[kept]), *rest, 0, Session())
-
-
-def test_fewer_unlabelled_images_than_a_batch_are_refused(digit_split):
-    own, unlabelled, validation, _ = digit_split
-    with pytest.raises(
-        InputError, match="5 unlabelled images were given; expected at least 100"
-    ):
-        TINY.fit(own, unlabelled[:5], validation, 0, Session())

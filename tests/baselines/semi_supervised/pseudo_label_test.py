@@ -7,9 +7,6 @@ import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import pseudo_label
 from dbal_tf.baselines.semi_supervised.pseudo_label import PseudoLabel
-from dbal_tf.baselines.semi_supervised.session import Session
-from dbal_tf.baselines.semi_supervised.system import LabelledImages, error
-from dbal_tf.core import InputError
 
 TINY = PseudoLabel.tiny()
 
@@ -95,48 +92,3 @@ def test_probs_are_sigmoids_divided_by_their_sum():
     predictor = pseudo_label.PseudoLabelPredictor(network)
     probs = predictor.predict_probs(np.zeros((1, 1, 1, 1), np.uint8))
     np.testing.assert_allclose(probs, [[0.5 / 1.25, 0.75 / 1.25]], rtol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def fitted(digit_split):
-    return TINY.fit(*digit_split[:3], 0, Session())
-
-
-def test_digits_are_learnt_with_the_autoencoder_and_without(fitted, digit_split):
-    *given, test = digit_split
-    without = PseudoLabel.tiny(denoising=False).fit(*given, 0, Session())
-    assert error(fitted, test) < 0.4
-    assert error(without, test) < 0.4
-
-
-def test_the_same_seed_gives_the_same(fitted, digit_split):
-    *given, test = digit_split
-    probs = fitted.predict_probs(test.images)
-    again, other = TINY.fit(*given, 0, Session()), TINY.fit(*given, 1, Session())
-    np.testing.assert_array_equal(again.predict_probs(test.images), probs)
-    assert not np.array_equal(other.predict_probs(test.images), probs)
-
-
-@pytest.mark.parametrize("stop_at", [1, 4], ids=["in the autoencoder", "in the network"])
-def test_a_stopped_fit_ends_as_one_that_was_not(
-    stop_at, fitted, digit_split, stopped_and_resumed, tmp_path
-):
-    np.testing.assert_array_equal(
-        stopped_and_resumed(TINY, tmp_path, stop_at),
-        fitted.predict_probs(digit_split[-1].images),
-    )
-
-
-def test_a_class_without_labels_is_refused(digit_split):
-    own, *rest, _ = digit_split
-    kept = own.classes != 3
-    with pytest.raises(InputError, match="Class 3 has no labelled image"):
-        TINY.fit(LabelledImages(own.images[kept], own.classes[kept]), *rest, 0, Session())
-
-
-def test_fewer_unlabelled_images_than_a_batch_are_refused(digit_split):
-    own, unlabelled, validation, _ = digit_split
-    with pytest.raises(
-        InputError, match="5 unlabelled images were given; expected at least 64"
-    ):
-        TINY.fit(own, unlabelled[:5], validation, 0, Session())
