@@ -8,8 +8,8 @@ import sys
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_four_kills_change_nothing():
-    flags = ["--kills=4", "--per_run=4", "--seed=1", "--warm"]
+def test_three_kills_change_nothing():
+    flags = ["--kills=3", "--per_run=3", "--seed=1", "--warm"]
     done = subprocess.run(
         [sys.executable, str(_ROOT / "tools" / "chaos.py"), *flags],
         cwd=_ROOT,
@@ -17,5 +17,5 @@ def test_four_kills_change_nothing():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 kills; 1 of 1 runs equal the undisturbed one and pass the audit" in done.stdout
-    assert len(re.findall(r" [1-9]\d* kills$", done.stdout, re.MULTILINE)) >= 3
+    assert "3 kills; 1 of 1 runs equal the undisturbed one and pass the audit" in done.stdout
+    assert len(re.findall(r" [1-9]\d* kills$", done.stdout, re.MULTILINE)) >= 2

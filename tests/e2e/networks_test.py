@@ -19,6 +19,8 @@ from dbal_tf.config import Config
 from dbal_tf.datasets.shard_writer import write_shards
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 _ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -70,7 +70,7 @@ with dbal.Run.open(config, model=build) as run:
 _FLAGS = (
     *("--dataset=tfrecord", "--data_dir=shards", "--acquisition=bald", "--rounds=2"),
     *("--acquisition_size=5", "--validation_size=10", "--epochs=3", "--num_samples=5"),
-    *("--model=my_network:build", "--run_dir=program"),
+    *("--model=my_network:build", "--export_every=-1", "--run_dir=program"),
 )
 
 
@@ -108,6 +108,7 @@ def test_a_script_that_was_killed_ends_as_the_command_line_does(folder):
     [waiting] = read_facts(folder / "notebook").rounds
     done = _python(folder, "notebook.py")
     assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
+    assert (folder / "notebook/export/2/complete.json").is_file()
     assert read_facts(folder / "notebook").rounds[0] == waiting, (
         "it waited, and trained nothing"
     )
@@ -125,4 +126,3 @@ def test_a_script_that_was_killed_ends_as_the_command_line_does(folder):
         made_of = f"my_network:build {digest(folder / 'my_network.py')}"
         assert {row.versions["model"] for row in facts.rounds} == {made_of}
         assert made_of in " ".join(lineage(facts, "model/2").split())
-        assert (run / "export/2/complete.json").is_file()

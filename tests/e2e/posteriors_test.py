@@ -11,6 +11,8 @@ from dbal_tf.audit import command as audit
 from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 
 @pytest.mark.parametrize("posterior", ["laplace", "ensemble", "bayes_by_backprop"])
 def test_a_run_is_audited_and_served(

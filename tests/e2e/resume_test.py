@@ -1,4 +1,4 @@
-"""A run that was stopped or killed goes on as if nothing had happened."""
+"""A run that was stopped goes on as if nothing had happened; for kills see chaos_test."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ def config(tmp_path_factory):
     return Config(
         dataset="digits",
         acquisition=("bald",),
-        rounds=4,
+        rounds=3,
         epochs=3,
         num_samples=5,
         pool_subset=100,
@@ -48,22 +48,22 @@ def _finish(config):
     return labels.ids.tolist(), labels.classes.tolist(), measures
 
 
-def _stop_at(config, round_index, number):
-    """Runs in another process and sends it a signal once a round is committed."""
+def _stop(config):
+    """Runs in another process and stops it once a round is committed."""
     path = pathlib.Path(config.run_dir).with_suffix(".cfg")
     path.write_text(config.to_flags())
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "dbal_tf.main", f"--flagfile={path}"],
         cwd=_ROOT,
-        env={**os.environ, "TMPDIR": str(path.parent)},  # A killed process leaves its files.
+        env={**os.environ, "TMPDIR": str(path.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     with process:
         for line in process.stdout:
-            if line.split()[:1] == [f"{round_index}/{config.rounds}"]:
-                process.send_signal(number)
+            if line.split()[:1] == [f"0/{config.rounds}"]:
+                process.send_signal(signal.SIGTERM)
                 break
         out, err = process.communicate(timeout=120)
     assert f"{config.rounds}/{config.rounds}" not in out, "it ended before the signal"
@@ -75,9 +75,9 @@ def _committed(config):
         return len(store.reader.curve()), len(store.reader.labels())
 
 
-def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed):
+def test_stopped_and_gone_on_equals_undisturbed(config, undisturbed):
     other = config.replace(run_dir=f"{config.run_dir}-not")
-    status, err = _stop_at(other, 0, signal.SIGTERM)
+    status, err = _stop(other)
     assert status == 143
     assert "Paused (stopped by SIGTERM); nothing is lost." in err
     assert f"python -m dbal_tf.main --flagfile={other.run_dir}/flags.cfg" in err
@@ -86,11 +86,5 @@ def test_stopped_then_killed_then_gone_on_equals_undisturbed(config, undisturbed
     assert rounds >= 1
     assert labels == 20 + 10 * rounds
 
-    status, err = _stop_at(other, max(2, rounds), signal.SIGKILL)
-    assert (status, err) == (-signal.SIGKILL, "")
-    rounds, labels = _committed(other)
-    assert 3 <= rounds <= 4
-    assert labels == 20 + 10 * rounds
-
     assert _finish(other) == undisturbed
-    assert _committed(other) == (5, 60)
+    assert _committed(other) == (4, 50)

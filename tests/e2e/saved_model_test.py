@@ -16,6 +16,8 @@ from dbal_tf.config import Config
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.writer import Store
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 _ELSEWHERE = """
 import sys
 import numpy as np
