@@ -40,9 +40,7 @@ class OutOfFold:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        return cls(
-            config.run_dir, config.posterior, config.num_samples, config.disagreement_folds
-        )
+        return config.build(cls)
 
     def run(
         self,

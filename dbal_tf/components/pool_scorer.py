@@ -44,16 +44,7 @@ class PoolScorer:
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
         (acquisition,) = config.acquisition
-        return cls(
-            acquisition,
-            config.var_ratios,
-            config.posterior,
-            config.num_samples,
-            config.pool_subset,
-            config.refine,
-            config.refine_samples,
-            config.targets,
-        )
+        return config.build(cls, acquisition=acquisition)
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
         """Returns a score for each unlabelled item, or for each candidate among them.
