@@ -1,7 +1,6 @@
 """The output of a run: files, TensorBoard, and lines for the user."""
 
 import datetime
-import io
 import json
 import pathlib
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from dbal_tf.core import Say
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store import csv_files, layout
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import npz, write_atomically
 from dbal_tf.store.rows import LABELLED
 from dbal_tf.store.writer import Store
 
@@ -102,9 +101,8 @@ class Reporter:
         """Writes a round's scores with --keep_scores; returns the file by its kind."""
         if not self._config.keep_scores:
             return {}
-        content, uri = io.BytesIO(), layout.scores_file(index)
-        np.savez_compressed(content, ids=scores.ids, values=scores.values)
-        write_atomically(self._folder / uri, content.getvalue())
+        uri, arrays = layout.scores_file(index), {"ids": scores.ids, "values": scores.values}
+        write_atomically(self._folder / uri, npz(arrays, compressed=True))
         return {"scores": uri}
 
     def show_state(self, state: str, index: int) -> None:
