@@ -4,8 +4,7 @@ import datetime
 import json
 import pathlib
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from absl import logging
@@ -45,13 +44,8 @@ class Reporter:
         self._log.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._log.__exit__(kind, error, traceback)
+    def __exit__(self, *exception: Any) -> None:
+        self._log.__exit__(*exception)
 
     def show_run(self, made_by: Mapping[str, str]) -> None:
         """Writes the settings and lineage to TensorBoard, and the curve so far."""
