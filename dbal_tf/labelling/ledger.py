@@ -174,7 +174,7 @@ class Ledger:
     def open(self) -> tuple[list[str], list[str]]:
         """Returns what the run waits for, and the open items of the reserve, best first.
 
-        The same as `RunReader.pending` and `reserve`, without reading the store.
+        The first is the same as `RunReader.pending`, without reading the store.
         """
         items = [item for item in self.query if self.state(item) is None]
         if self.last_round is None:
