@@ -98,7 +98,7 @@ class RunReader:
         Args:
             use: `TRAIN`, or `TEST` or `VALIDATION` for the items of that split.
         """
-        uses = self._uses
+        uses = self.uses
         return [row for row in self.answers_after(0) if uses.get(row.item, TRAIN) == use]
 
     def answers_after(self, last: int) -> list[AnswerRecord]:
@@ -120,7 +120,7 @@ class RunReader:
         return last
 
     @functools.cached_property
-    def _uses(self) -> dict[str, str]:
+    def uses(self) -> dict[str, str]:
         """The use of each test and validation item, which is fixed for a run."""
         splits = self.splits()
         return {
@@ -132,7 +132,7 @@ class RunReader:
 
     def use(self, item: str) -> str:
         """Returns what an item's answer is used for: `TRAIN`, `TEST` or `VALIDATION`."""
-        return self._uses.get(item, TRAIN)
+        return self.uses.get(item, TRAIN)
 
     def labels(self, before: int | None = None, use: str = TRAIN) -> Labels:
         """Returns the labels for a use, in the order in which they were asked for.
