@@ -21,7 +21,7 @@ LABEL_STATES = ("labelled", "skipped", "unsure")
 """The possible states of an answer."""
 
 
-class _Lookup:
+class Lookup:
     """An index from ids to rows."""
 
     # Not a dict, which takes about 100 bytes per id and is read in a Python loop.
@@ -70,8 +70,8 @@ class Examples:
         return len(self.ids)
 
     @functools.cached_property
-    def _lookup(self) -> _Lookup:
-        return _Lookup(self.ids)
+    def _lookup(self) -> Lookup:
+        return Lookup(self.ids)
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Returns the positions of these ids, int64."""
@@ -130,8 +130,8 @@ class Labels:
         return len(self.ids)
 
     @functools.cached_property
-    def _lookup(self) -> _Lookup:
-        return _Lookup(self.ids)
+    def _lookup(self) -> Lookup:
+        return Lookup(self.ids)
 
     def select(self, ids: np.ndarray) -> "Labels":
         """Returns the labels of these ids, in this order."""
@@ -193,8 +193,8 @@ class Dataset:
     flips: tuple[Examples, ...] = ()
 
     @functools.cached_property
-    def _pool_lookup(self) -> _Lookup:
-        return _Lookup(self.splits.pool_ids)
+    def _pool_lookup(self) -> Lookup:
+        return Lookup(self.splits.pool_ids)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

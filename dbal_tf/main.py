@@ -8,6 +8,7 @@ most, gets them labelled, and repeats. To resume a run, give the same command ag
   python -m dbal_tf.main --flagfile=configs/quickstart.cfg  two techniques
 """
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -30,16 +31,13 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 }
 
 
-def _define(kind: type) -> Any:
-    def define(name: str, default: Any, help: str) -> None:
-        # absl groups --help by module; these are the program's own flags.
-        value = list(default) if kind is tuple else default
-        _DEFINE[kind](name, value, help, module_name=sys.argv[0])
-
-    return define
+def _define(kind: type, name: str, default: Any, help: str) -> None:
+    # absl groups --help by module; these are the program's own flags.
+    value = list(default) if kind is tuple else default
+    _DEFINE[kind](name, value, help, module_name=sys.argv[0])
 
 
-settings.define_flags({kind: _define(kind) for kind in _DEFINE})
+settings.define_flags({kind: functools.partial(_define, kind) for kind in _DEFINE})
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -79,9 +77,10 @@ def _main(_: list[str]) -> int:
 def _run(config: settings.Config) -> int:
     # TensorFlow is imported late, so that a wrong flag is reported at once.
     startup.import_tensorflow(FLAGS.verbosity < logging.DEBUG, config.jit_compile)
-    from dbal_tf.experiments import programs
+    from dbal_tf.experiments import engine, table2
 
-    programs.run(config, say=lambda line: print(line, flush=True))
+    run = table2.run if config.experiment == "table2" else engine.run
+    run(config, lambda line: print(line, flush=True))
     return 0
 
 

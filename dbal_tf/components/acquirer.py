@@ -27,13 +27,7 @@ class Acquirer:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        return cls(
-            config.acquisition_size,
-            config.batch,
-            config.stochastic,
-            config.temperature,
-            config.candidates,
-        )
+        return config.build(cls)
 
     def run(self, scores: Scores, seed: int, samples: Samples | None = None) -> Query:
         """Returns the query, best first, ties broken by the seed.

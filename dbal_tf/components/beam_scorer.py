@@ -47,13 +47,7 @@ class BeamScorer(PoolScorer):
         check_installed()
         _check_path("data_dir", pathlib.Path(config.data_dir).expanduser())
         _check_path("run_dir", pathlib.Path(config.run_dir))
-        local = PoolScorer.from_config(config)
-        return cls(
-            **dataclasses.asdict(local),
-            data_dir=config.data_dir,
-            run_dir=config.run_dir,
-            beam_options=config.beam_options,
-        )
+        return super().from_config(config)
 
     def _scores(
         self, model: Model, items: Examples, posterior: str, num_samples: int, seed: int

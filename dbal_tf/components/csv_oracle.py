@@ -61,7 +61,7 @@ class CsvOracle(FileOracle):
         """Returns the path of an item's picture; writes it unless the item is a file."""
         if self.dataset.name == "image_folder":
             return str(pathlib.Path(self.data_dir).expanduser().absolute() / item)
-        pixels = DatasetSource(self.dataset).pixels(item)
+        pixels = DatasetSource(self.dataset.train, self.dataset.test).pixels(item)
         content, kind = encode(shrink(pixels, max(pixels.shape)))
         name = f"{PICTURES_DIR}/{number:04d}.{kind.removeprefix('image/')}"
         path = pathlib.Path(self.run_dir, name).absolute()

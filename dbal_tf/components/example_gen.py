@@ -84,24 +84,12 @@ class ExampleGen:
         """Builds the component from the settings."""
         # Repetitions with the same division test on one fold after the other.
         division, fold = divmod(config.repetition, max(1, config.folds))
-        return cls(
-            config.dataset,
-            config.data_dir,
-            config.initial_per_class,
-            config.validation_size,
-            config.classes,
-            config.pool_size,
-            config.pool_counts,
-            config.pool_copies,
-            config.copy_noise,
-            FolderOptions.from_config(config) if config.dataset == _FOLDER else None,
-            config.test_size,
-            config.test_counts,
-            config.folds,
-            fold,
-            seed_for(config.seed, division, 0, "folds") if config.folds else 0,
-            config.initial_counts,
-            config.dataset == _FOLDER and config.oracle != "dataset",
+        return config.build(
+            cls,
+            folder=FolderOptions.from_config(config) if config.dataset == _FOLDER else None,
+            fold=fold,
+            fold_seed=seed_for(config.seed, division, 0, "folds") if config.folds else 0,
+            asks_person=config.dataset == _FOLDER and config.oracle != "dataset",
         )
 
     def run(self, seed: int, initial_ids: np.ndarray | None = None) -> Dataset:

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import hashlib
-import io
 import os
 import pathlib
 import time
@@ -21,7 +20,7 @@ from dbal_tf.bayesian.networks import NetworkFactory, source_digest
 from dbal_tf.config import MODELS, Config
 from dbal_tf.core import InputError, Say
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, npz, write_atomically
 
 _BLOCK = 256  # images in a file: the most that a stopped process has to compute again
 _SECONDS = 10  # between two lines of progress
@@ -271,10 +270,8 @@ def _computed(trunk: keras.Model, examples: Examples, axes: tuple[int, ...] = ()
 
 
 def _write(folder: pathlib.Path, ids: np.ndarray, features: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.savez(content, ids=ids, features=features)
     name = hashlib.sha256("\n".join(ids.tolist()).encode()).hexdigest()
-    write_atomically(folder / f"{name}.npz", content.getvalue())
+    write_atomically(folder / f"{name}.npz", npz({"ids": ids, "features": features}))
 
 
 def _read_all(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:

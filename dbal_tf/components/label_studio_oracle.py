@@ -7,7 +7,6 @@ import pathlib
 from dbal_tf.artifacts import Labels, Query
 from dbal_tf.components.file_oracle import FileOracle
 from dbal_tf.core import AnswersAwaited
-from dbal_tf.datasets.decoding import decode
 from dbal_tf.labelling import label_studio
 from dbal_tf.labelling.answer_files import new_answers
 from dbal_tf.labelling.pictures import SIZES, encode, shrink
@@ -56,8 +55,8 @@ class LabelStudioOracle(FileOracle):
 
     def _picture(self, item: str) -> str:
         """Returns an item's picture as a data URL, so that no server is needed."""
-        source: PixelSource = DatasetSource(self.dataset)
+        source: PixelSource = DatasetSource(self.dataset.train, self.dataset.test)
         if self.dataset.name == "image_folder":
-            source = FolderSource(pathlib.Path(self.data_dir).expanduser(), decode)
+            source = FolderSource(pathlib.Path(self.data_dir).expanduser())
         content, kind = encode(shrink(source.pixels(item), SIZES["full"]))
         return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
 import pathlib
 from collections.abc import Callable
 from typing import Self
@@ -12,7 +11,7 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Labels, Model
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.config import Config
-from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, npz, write_atomically
 from dbal_tf.store.layout import out_of_fold_file, predictions_file
 
 _LEAST = 20  # labels; networks trained on fewer say too little
@@ -40,9 +39,7 @@ class OutOfFold:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
-        return cls(
-            config.run_dir, config.posterior, config.num_samples, config.disagreement_folds
-        )
+        return config.build(cls)
 
     def run(
         self,
@@ -135,11 +132,10 @@ def _read(path: pathlib.Path) -> _Rows | None:
 
 
 def _write(path: pathlib.Path, rows: _Rows) -> None:
-    content, values = io.BytesIO(), list(rows.values())
-    np.savez_compressed(
-        content,
-        ids=np.array(list(rows), np.str_),
-        probs=np.array([probs for _, probs in values], np.float32),
-        rounds=np.array([index for index, _ in values], np.int64),
-    )
-    write_atomically(path, content.getvalue())
+    values = rows.values()
+    arrays = {
+        "ids": np.array(list(rows), np.str_),
+        "probs": np.array([probs for _, probs in values], np.float32),
+        "rounds": np.array([index for index, _ in values], np.int64),
+    }
+    write_atomically(path, npz(arrays, compressed=True))

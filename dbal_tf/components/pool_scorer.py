@@ -15,7 +15,7 @@ from dbal_tf.acquisition import (
     standard_errors,
     top_k,
 )
-from dbal_tf.artifacts import Examples, Model, Scores
+from dbal_tf.artifacts import Examples, Lookup, Model, Scores
 from dbal_tf.bayesian.inference import Predictor, predictor_for
 from dbal_tf.bayesian.posteriors import screening_posterior
 from dbal_tf.bayesian.statistics import entropy
@@ -44,16 +44,7 @@ class PoolScorer:
     def from_config(cls, config: Config) -> Self:
         """Builds the component from the settings."""
         (acquisition,) = config.acquisition
-        return cls(
-            acquisition,
-            config.var_ratios,
-            config.posterior,
-            config.num_samples,
-            config.pool_subset,
-            config.refine,
-            config.refine_samples,
-            config.targets,
-        )
+        return config.build(cls, acquisition=acquisition)
 
     def run(self, model: Model, unlabelled: Examples, seed: int) -> Scores:
         """Returns a score for each unlabelled item, or for each candidate among them.
@@ -123,7 +114,7 @@ class PoolScorer:
         if self.acquisition in JOINT_ACQUISITIONS:
             targets = self._targets(unlabelled, seed)
             targets_mtc = predictor.probs(targets.images, num_samples, seed)
-            own_n = _places(chosen.ids, targets.ids)
+            own_n = Lookup(targets.ids).rows(chosen.ids)
             return jackknife(
                 lambda kept: epig(probs_ntc[:, kept], targets_mtc[:, kept], own_n),
                 probs_ntc.shape[1],
@@ -155,7 +146,7 @@ class PoolScorer:
         """Returns the EPIG scores, which need each sample's probabilities."""
         predictor = predictor_for(model.network, self.posterior)
         targets_mtc = predictor.probs(targets.images, self.num_samples, seed)
-        own_n = _places(items.ids, targets.ids)
+        own_n = Lookup(targets.ids).rows(items.ids)
         values, entropies, done = [], [], 0
         for probs_ntc in self._parts(predictor, items, targets_mtc[0].size, seed):
             values.append(epig(probs_ntc, targets_mtc, own_n[done : done + len(probs_ntc)]))
@@ -187,10 +178,3 @@ class PoolScorer:
                 f"{bad} of {len(values)} {self.acquisition} scores are not finite."
             )
         return Scores(ids, values, entropies)
-
-
-def _places(ids: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Returns the position of each id among others, int64 `[n]`, -1 where it is missing."""
-    order = np.argsort(among)
-    places = order[np.searchsorted(among, ids, sorter=order).clip(max=len(among) - 1)]
-    return np.where(among[places] == ids, places, -1)

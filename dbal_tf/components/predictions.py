@@ -1,7 +1,6 @@
 """Predictions of a round's model, for the page and for files that a person labels in."""
 
 import dataclasses
-import io
 import pathlib
 from typing import Self
 
@@ -10,7 +9,7 @@ import numpy as np
 from dbal_tf.artifacts import Dataset, Examples, Labels, Model
 from dbal_tf.bayesian.inference import predictor_for
 from dbal_tf.config import Config
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import npz, write_atomically
 from dbal_tf.store.layout import predictions_file
 
 
@@ -53,15 +52,13 @@ class Predictions:
         parts = [dataset.train.select(ids[~is_test]), dataset.test.select(ids[is_test])]
         parts = [part for part in parts if len(part)]
         probs = [self._probs(model, part, seed) for part in parts]
-        content, uri = io.BytesIO(), predictions_file(index)
-        ids = np.concatenate([part.ids for part in parts])
-        np.savez_compressed(
-            content,
-            ids=ids,
-            trained=np.isin(ids, labels.ids),
-            probs=np.concatenate(probs).astype(np.float32),
-        )
-        write_atomically(pathlib.Path(self.run_dir, uri), content.getvalue())
+        ids, uri = np.concatenate([part.ids for part in parts]), predictions_file(index)
+        arrays = {
+            "ids": ids,
+            "trained": np.isin(ids, labels.ids),
+            "probs": np.concatenate(probs).astype(np.float32),
+        }
+        write_atomically(pathlib.Path(self.run_dir, uri), npz(arrays, compressed=True))
         return {"predictions": uri}
 
     def _probs(self, model: Model, items: Examples, seed: int) -> np.ndarray:

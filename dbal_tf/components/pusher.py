@@ -1,7 +1,6 @@
 """Export of a model as a SavedModel that does not need this package."""
 
 import dataclasses
-import io
 import json
 import math
 import os
@@ -9,7 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from dbal_tf.artifacts import Dataset, Evaluation, Model
 from dbal_tf.components import export_check
 from dbal_tf.components.serving import Scoring, serving_archive
 from dbal_tf.config import Config
-from dbal_tf.store.files import sync, write_atomically
+from dbal_tf.store.files import npz, sync, write_atomically
 from dbal_tf.store.layout import EXPORT_DIR, EXPORT_MARKER
 
 _CHECK_IMAGES = 8
@@ -135,9 +134,6 @@ def _marker(model: Model, dataset: Dataset, evaluation: Evaluation) -> str:
 
 
 def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
-    content = io.BytesIO()
-    arrays: dict[str, Any] = dict(expected)
-    np.savez(content, **arrays)
     # On the CPU, because this process may hold all of the accelerator's memory. -P, because
     # Python would otherwise search the script's folder for what TensorFlow imports.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -145,7 +141,7 @@ def _check(folder: pathlib.Path, expected: dict[str, np.ndarray]) -> None:
     try:
         done = subprocess.run(
             command,
-            input=content.getvalue(),
+            input=npz(expected),
             capture_output=True,
             env=environment,
             timeout=_CHECK_SECONDS,

@@ -1,12 +1,10 @@
 """The output of a run: files, TensorBoard, and lines for the user."""
 
 import datetime
-import io
 import json
 import pathlib
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from absl import logging
@@ -18,7 +16,7 @@ from dbal_tf.core import Say
 from dbal_tf.reporting import tables
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store import csv_files, layout
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import npz, write_atomically
 from dbal_tf.store.rows import LABELLED
 from dbal_tf.store.writer import Store
 
@@ -46,13 +44,8 @@ class Reporter:
         self._log.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._log.__exit__(kind, error, traceback)
+    def __exit__(self, *exception: Any) -> None:
+        self._log.__exit__(*exception)
 
     def show_run(self, made_by: Mapping[str, str]) -> None:
         """Writes the settings and lineage to TensorBoard, and the curve so far."""
@@ -102,9 +95,8 @@ class Reporter:
         """Writes a round's scores with --keep_scores; returns the file by its kind."""
         if not self._config.keep_scores:
             return {}
-        content, uri = io.BytesIO(), layout.scores_file(index)
-        np.savez_compressed(content, ids=scores.ids, values=scores.values)
-        write_atomically(self._folder / uri, content.getvalue())
+        uri, arrays = layout.scores_file(index), {"ids": scores.ids, "values": scores.values}
+        write_atomically(self._folder / uri, npz(arrays, compressed=True))
         return {"scores": uri}
 
     def show_state(self, state: str, index: int) -> None:

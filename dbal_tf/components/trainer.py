@@ -88,24 +88,7 @@ class Trainer:
             factory = ensemble(factory, config.ensemble_size)
         elif config.posterior == "bayes_by_backprop":
             factory = variational(factory)
-        return cls(
-            factory,
-            config.epochs,
-            config.batch_size,
-            config.learning_rate,
-            config.remainder,
-            config.mixed_precision,
-            config.posterior,
-            config.num_samples,
-            config.trainer,
-            config.unlabelled_batch,
-            config.vat_epsilon,
-            config.steps,
-            config.augment,
-            config.class_weights,
-            config.flip_classes,
-            config.learning_rate_schedule,
-        )
+        return config.build(cls, network=factory)
 
     def check(self, dataset: Dataset) -> None:
         """Checks that the network can be built for the images, and supports the posterior.

@@ -7,8 +7,9 @@ This module does not import TensorFlow, so that a wrong flag is reported at once
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dbal_tf.config import names as known
 from dbal_tf.config.choice import ChoiceSettings
@@ -33,6 +34,7 @@ _OF_FOLDERS = (
     *("test_size", "test_counts", "folds"),
 )
 _COUNTS = ("initial_counts", "test_counts", "pool_counts")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,6 +294,11 @@ class Config(
         if self.run_dir == self._default_run_dir():
             changes = {"run_dir": "", **changes}
         return dataclasses.replace(self, **changes)
+
+    def build(self, kind: type[T], **given: Any) -> T:
+        """Returns a dataclass whose fields are settings of the same names, or `given`."""
+        names = inspect.signature(kind).parameters.keys() - given.keys()
+        return kind(**{name: getattr(self, name) for name in names}, **given)
 
     def to_flags(self) -> str:
         """Returns the settings as the text of a flagfile, one flag per line."""

@@ -16,8 +16,6 @@ FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
 MOST_PIXELS = 100_000_000
 """Height times width of the largest image that is decoded."""
 
-RESIZES = ("pad", "crop", "stretch")
-
 # Pillow warns at a lower limit than the one that is checked here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)

@@ -58,15 +58,10 @@ class FolderOptions:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Returns the options in the settings."""
-        size = height_width(config.image_size)
-        return cls(
-            config.labels_csv,
-            config.class_names,
-            size,
-            config.resize,
-            config.strict,
-            config.near_copies == "group",
-            config.groups_csv,
+        return config.build(
+            cls,
+            height_width=height_width(config.image_size),
+            near_copies=config.near_copies == "group",
         )
 
 

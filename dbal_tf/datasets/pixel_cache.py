@@ -22,7 +22,7 @@ import numpy as np
 import PIL
 
 from dbal_tf.datasets.near_copies import THUMBNAIL
-from dbal_tf.store.files import BROKEN_ARRAYS, write_atomically
+from dbal_tf.store.files import BROKEN_ARRAYS, npz, write_atomically
 
 _INDEX = "index.npz"
 _FORMAT = "2"  # of the files, and of what `decoding` returns
@@ -158,9 +158,7 @@ class PixelCache:
         Raises:
             OSError: The file could not be written.
         """
-        content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **vars(index))
-        write_atomically(self.folder / _INDEX, content.getvalue())
+        write_atomically(self.folder / _INDEX, npz(vars(index)))
         for path in self.folder.glob("pixels-*.npy"):
             # A file that is still mapped lives until it is closed.
             if path.name != index.pixels:

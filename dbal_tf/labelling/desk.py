@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dbal_tf.artifacts import LABEL_STATES, Labels
+from dbal_tf.artifacts import Labels
 from dbal_tf.labelling import lists, progress
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.ledger import Ledger, as_answer
@@ -183,9 +183,9 @@ class Desk:
         """Takes back the last answers to items; an answer that one corrected is restored."""
         before = [self.ledger.of_others(item, annotator) for item in items]
         standing = [one for one in before if one is not None]
-        ids, answers = [one.item for one in standing], [as_answer(one) for one in standing]
-        restored = _labels(ids, answers, [one.annotator for one in standing])
-        self.store.withdraw(items, annotator, restored)
+        restored = Labels.from_answers({one.item: as_answer(one) for one in standing})
+        names = np.array([one.annotator for one in standing], np.str_)
+        self.store.withdraw(items, annotator, dataclasses.replace(restored, annotators=names))
         self.ledger.refresh()
 
     def _stands(self, answer: AnswerRecord) -> bool:
@@ -216,7 +216,7 @@ class Desk:
     def _tell(
         self, items: list[str], answer: Answer, annotator: str, seconds: float | None
     ) -> None:
-        self.store.tell(_labels(items, [answer] * len(items)), annotator, seconds)
+        self.store.tell(Labels.from_answers(dict.fromkeys(items, answer)), annotator, seconds)
         self.ledger.refresh()
 
     def _once(self, annotator: str, request: str, do: Any) -> dict[str, Any]:
@@ -280,16 +280,3 @@ class Desk:
         if self.show_predictions != when:
             return None
         return as_json(self._predictions.of_model(self.ledger.last_round).get(item))
-
-
-def _labels(
-    items: Sequence[str], answers: Sequence[Answer], names: Sequence[str] | None = None
-) -> Labels:
-    return Labels(
-        np.array(items, np.str_),
-        np.array([one if isinstance(one, int) else -1 for one in answers], np.int64),
-        np.array(
-            [LABEL_STATES[0] if isinstance(one, int) else one for one in answers], np.str_
-        ),
-        None if names is None else np.array(names, np.str_),
-    )

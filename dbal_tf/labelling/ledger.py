@@ -8,7 +8,7 @@ from dbal_tf.config import Config
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.labelling.wire import Answer
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.rows import LABELLED, TEST, TRAIN, VALIDATION, WITHDRAWN, AnswerRecord
+from dbal_tf.store.rows import LABELLED, TRAIN, WITHDRAWN, AnswerRecord
 
 
 def _sha256(text: str) -> str:
@@ -56,12 +56,7 @@ class Ledger:
         self.class_names = run.class_names
         self.id = _sha256(f"{run.started} {run.checksum} {run.flags}")[:16]
         self.items = frozenset(item for split in splits.values() for item in split.ids or ())
-        self.uses = {
-            item: use
-            for use in (TEST, VALIDATION)
-            if use in splits
-            for item in splits[use].ids or ()
-        }
+        self.uses = self.reader.uses
         self.last: dict[str, AnswerRecord] = {}
         self.given: dict[str, list[AnswerRecord]] = {}
         # Of each item. Answers between an answer and its restoration are left out.
@@ -174,7 +169,7 @@ class Ledger:
     def open(self) -> tuple[list[str], list[str]]:
         """Returns what the run waits for, and the open items of the reserve, best first.
 
-        The same as `RunReader.pending` and `reserve`, without reading the store.
+        The first is the same as `RunReader.pending`, without reading the store.
         """
         items = [item for item in self.query if self.state(item) is None]
         if self.last_round is None:

@@ -4,17 +4,14 @@ import contextlib
 import importlib
 import os
 import pathlib
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from dbal_tf.artifacts import Dataset
+from dbal_tf.artifacts import Examples
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
-
-Decode = Callable[[bytes], np.ndarray]
-"""Decodes the content of an image file to uint8 `[h, w, k]`; raises ValueError on failure."""
+from dbal_tf.datasets.decoding import decode
 
 
 class Unavailable(Exception):
@@ -33,11 +30,10 @@ class FolderSource:
 
     Args:
         folder: The folder.
-        decode: Decodes a file to the pixels that the network sees.
     """
 
-    def __init__(self, folder: pathlib.Path, decode: Decode) -> None:
-        self._folder, self._decode = folder, decode
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
 
     def pixels(self, item: str) -> np.ndarray:
         """Returns uint8 `[h, w, k]`; see `PixelSource`."""
@@ -47,44 +43,25 @@ class FolderSource:
             # A link may lead anywhere; files outside the folder are not shown.
             if not path.is_relative_to(root) or not path.is_file():
                 raise Unavailable(f"{item} is not a file in the data folder.")
-            return self._decode(path.read_bytes())
+            return decode(path.read_bytes())
         # RuntimeError: links that lead to each other, before Python 3.13.
         except (OSError, ValueError, RuntimeError) as error:
             raise Unavailable(f"{item} cannot be shown.") from error
-
-
-class ArraySource:
-    """Images in memory.
-
-    Args:
-        ids: Item ids, shape `[n]`.
-        images: uint8, shape `[n, h, w, k]`.
-    """
-
-    def __init__(self, ids: np.ndarray, images: np.ndarray) -> None:
-        self._rows = {item: row for row, item in enumerate(ids.tolist())}
-        self._images = images
-
-    def pixels(self, item: str) -> np.ndarray:
-        """Returns uint8 `[h, w, k]`; see `PixelSource`."""
-        if (row := self._rows.get(item)) is None:
-            raise Unavailable(f"{item} is not in the data set.")
-        return np.asarray(self._images[row])
 
 
 class DatasetSource:
     """The images of a data set, as the network sees them.
 
     Args:
-        dataset: Holds the images.
+        parts: The images, in one or more parts.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, *parts: Examples) -> None:
+        self._parts = parts
 
     def pixels(self, item: str) -> np.ndarray:
         """Returns uint8 `[h, w, k]`; see `PixelSource`."""
-        for part in (self._dataset.train, self._dataset.test):
+        for part in self._parts:
             with contextlib.suppress(KeyError):
                 return np.asarray(part.select(np.array([item])).images)[0]
         raise Unavailable(f"{item} is not in the data set.")
@@ -106,16 +83,13 @@ def open_source(config: Config) -> PixelSource:
                 f"--data_dir={config.data_dir} is not a folder; expected the run's images; "
                 "start from the folder where the run was started, or give --data_dir."
             )
-        # Imported by name: other modules of its package need TensorFlow.
-        decode = importlib.import_module("dbal_tf.datasets.decoding").decode
-        return FolderSource(folder, decode)
+        return FolderSource(folder)
     if config.dataset == "digits" or (config.dataset == "mnist" and config.data_dir):
+        # Imported by name: other modules of its package need TensorFlow.
         source = importlib.import_module(f"dbal_tf.datasets.{config.dataset}").load(
             config.data_dir
         )
-        parts = source.train, source.test
-        ids, images = ([getattr(p, name) for p in parts] for name in ("ids", "images"))
-        return ArraySource(np.concatenate(ids), np.concatenate(images))
+        return DatasetSource(source.train, source.test)
     raise InputError(
         f"--dataset={config.dataset} cannot be shown on the page, which reads image folders, "
         "digits, and mnist with --data_dir; use one of these or --oracle=csv."

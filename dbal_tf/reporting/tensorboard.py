@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -54,12 +53,7 @@ class TensorBoardLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # Without an end event, HParams shows the run as unfinished: it was stopped.
         if kind is None:
             end = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
@@ -113,14 +107,14 @@ class TensorBoardLog:
         point: CurvePoint,
         query: Query,
         labels: Labels,
-        images: Examples | None,
+        images: Examples,
         class_names: Sequence[str],
     ) -> None:
         """Writes what a round bought; it is on disk on return.
 
         Args:
             point: The round, now with the time that labelling took.
-            query: What was bought, drawn if `images` is given.
+            query: What was bought.
             labels: The classes of at least the query's items, for the captions
                 of the images and the counts by class.
             images: At least the query's items.
@@ -143,7 +137,7 @@ def _write_scalars(point: CurvePoint) -> None:
 
 
 def _write_query(
-    query: Query, labels: Labels, images: Examples | None, class_names: Sequence[str]
+    query: Query, labels: Labels, images: Examples, class_names: Sequence[str]
 ) -> None:
     classes = labels.select(query.ids).classes.tolist()
     names = [class_names[label] for label in classes]
@@ -151,11 +145,10 @@ def _write_query(
     tf.summary.histogram("bought_classes", classes)
     counts = {name: names.count(name) for name in class_names}
     _write_image("bought_per_class", class_bars(counts))
-    if images is not None:
-        shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
-        pairs = zip(names[:_MOST_IMAGES], query.scores[:_MOST_IMAGES], strict=True)
-        captions = [f"{name}  {score:.4f}" for name, score in pairs]
-        _write_image("bought", picked_images(shown, captions, _PER_ROW))
+    shown = np.asarray(images.select(query.ids[:_MOST_IMAGES]).images)
+    pairs = zip(names[:_MOST_IMAGES], query.scores[:_MOST_IMAGES], strict=True)
+    captions = [f"{name}  {score:.4f}" for name, score in pairs]
+    _write_image("bought", picked_images(shown, captions, _PER_ROW))
 
 
 def _write_image(name: str, picture: np.ndarray) -> None:

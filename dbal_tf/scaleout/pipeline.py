@@ -1,11 +1,8 @@
 """The pipeline: reads images, scores them, and writes the scores and the query."""
 
-import csv
 import dataclasses
-import io
 import json
 import pathlib
-from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -21,6 +18,7 @@ from dbal_tf.scaleout.best import Best
 from dbal_tf.scaleout.blocks import Bad, Ranked
 from dbal_tf.scaleout.reading import BAD, SHARD, ReadImages, ReadShard
 from dbal_tf.scaleout.scoring import Ranking, SavedModelHandler
+from dbal_tf.store.csv_files import csv_text
 
 QUERY, COUNTS, SCORES, DEAD_LETTER = "query.csv", "counts.json", "scores", "dead_letter"
 SHARDS_WRITTEN = f"{SCORES}-*-of-*.parquet", f"{DEAD_LETTER}-*-of-*.jsonl"
@@ -135,11 +133,5 @@ def read_scores(folder: pathlib.Path) -> dict[str, float]:
 
 def query_text(best: Ranked) -> str:
     """Returns the query as CSV, best first, with the columns rank, id and score."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("rank", "id", "score"))
-    rows: Iterable[tuple[str, float]] = zip(
-        best.ids.tolist(), best.scores.tolist(), strict=True
-    )
-    writer.writerows((rank, item, score) for rank, (item, score) in enumerate(rows))
-    return file.getvalue().rstrip("\n")
+    columns = range(len(best.ids)), best.ids.tolist(), best.scores.tolist()
+    return csv_text(("rank", "id", "score"), zip(*columns, strict=True)).rstrip("\n")

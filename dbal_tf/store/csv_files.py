@@ -41,7 +41,7 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
         for name in _OPTIONAL_MEASURES
         if evaluations and all(getattr(one, name) is not None for one in evaluations)
     )
-    return _csv(
+    return csv_text(
         _columns(measures),
         (
             [
@@ -117,7 +117,7 @@ def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
         name of its class, empty if the item was skipped or the annotator was
         unsure. The standard error of an exact score is 0.
     """
-    return _csv(
+    return csv_text(
         ("id", "score", "standard_error", "rank", "label"),
         (
             (
@@ -134,16 +134,17 @@ def query_csv(rows: Iterable[LabelRecord], class_names: Sequence[str]) -> str:
 
 def unreadable_csv(unreadable: Iterable[tuple[str, str]]) -> str:
     """Returns paths and reasons as the text of `unreadable.csv`."""
-    return _csv(("path", "reason"), unreadable)
+    return csv_text(("path", "reason"), unreadable)
 
 
 def near_copies_csv(groups: Iterable[Iterable[tuple[str, str]]]) -> str:
     """Returns groups of ids and labels, numbered from 1, as `near_copies.csv`."""
     rows = ((number, *item) for number, group in enumerate(groups, 1) for item in group)
-    return _csv(("group", "id", "label"), rows)
+    return csv_text(("group", "id", "label"), rows)
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Returns a header and rows as CSV text."""
     text = io.StringIO()
     # \n on all systems: the audit compares these files byte by byte.
     writer = csv.writer(text, lineterminator="\n")

@@ -1,14 +1,18 @@
-"""Atomic writes, and digests of files."""
+"""Atomic writes, files of arrays, and digests of files."""
 
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import pathlib
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 BROKEN_ARRAYS = (
     *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
@@ -58,6 +62,13 @@ def _one_writer(folder: pathlib.Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def npz(arrays: Mapping[str, Any], compressed: bool = False) -> bytes:
+    """Returns the content of an `.npz` file with these arrays, by their names."""
+    content = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    return content.getvalue()
 
 
 def digest(path: pathlib.Path) -> str:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from dbal_tf.artifacts import LABEL_STATES, CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.store.csv_files import read_curve_csv
+from dbal_tf.store.csv_files import csv_text, read_curve_csv
 from dbal_tf.store.layout import CURVE_FILE, FLAGS_FILE, PICKS_FILE, STORE_FILE, VERSIONS_FILE
 from dbal_tf.store.rows import LABELLED, LabelRecord
 
@@ -86,13 +86,12 @@ def picks_csv(labels: Iterable[LabelRecord]) -> str:
         labels: The result of `RunReader.label_rows`. The class of an item that
             was skipped, or that the annotator was unsure of, is left empty.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_PICKS_COLUMNS)
-    for row in labels:
+
+    def line(row: LabelRecord) -> tuple[object, ...]:
         index = _INITIAL if row.round is None else row.round
-        writer.writerow((index, row.rank + 1, row.item, row.label, row.score))
-    return text.getvalue()
+        return index, row.rank + 1, row.item, row.label, row.score
+
+    return csv_text(_PICKS_COLUMNS, map(line, labels))
 
 
 def _read(path: pathlib.Path, parse: Callable[[str], T]) -> T:

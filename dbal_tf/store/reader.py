@@ -5,7 +5,6 @@ import functools
 import json
 import pathlib
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,7 @@ class RunReader:
         Args:
             use: `TRAIN`, or `TEST` or `VALIDATION` for the items of that split.
         """
-        uses = self._uses
+        uses = self.uses
         return [row for row in self.answers_after(0) if uses.get(row.item, TRAIN) == use]
 
     def answers_after(self, last: int) -> list[AnswerRecord]:
@@ -121,7 +120,7 @@ class RunReader:
         return last
 
     @functools.cached_property
-    def _uses(self) -> dict[str, str]:
+    def uses(self) -> dict[str, str]:
         """The use of each test and validation item, which is fixed for a run."""
         splits = self.splits()
         return {
@@ -133,7 +132,7 @@ class RunReader:
 
     def use(self, item: str) -> str:
         """Returns what an item's answer is used for: `TRAIN`, `TEST` or `VALIDATION`."""
-        return self._uses.get(item, TRAIN)
+        return self.uses.get(item, TRAIN)
 
     def labels(self, before: int | None = None, use: str = TRAIN) -> Labels:
         """Returns the labels for a use, in the order in which they were asked for.
@@ -200,13 +199,8 @@ class RunReader:
         labelled = sum(states.get(item) == LABELLED for item in query.ids.tolist())
         # The start has no reserve: all of it is asked for.
         wanted = len(query) if last is None else max(0, size - labelled)
-        return query.take(self._open(query, states)[:wanted])
-
-    def reserve(self, size: int) -> Query:
-        """Returns the unanswered items of the last query that `pending` does not ask for."""
-        query, waited = self.query(self.last_round()), self.pending(size).ids
-        rows = self._open(query, self._states())
-        return query.take(rows[~np.isin(query.ids[rows], waited)])
+        is_open = [item not in states for item in query.ids.tolist()]
+        return query.take(np.flatnonzero(is_open)[:wanted])
 
     def last_round(self) -> int | None:
         """Returns the last committed round; None before the first."""
@@ -217,10 +211,6 @@ class RunReader:
         """Returns the state of each item that has an answer."""
         rows = self._all("SELECT item, state, MAX(id) FROM answers GROUP BY item")
         return {item: state for item, state, _ in rows if state != WITHDRAWN}
-
-    def _open(self, query: Query, states: Mapping[str, str]) -> np.ndarray:
-        """Returns the positions of a query's items that have no answer."""
-        return np.flatnonzero([item not in states for item in query.ids.tolist()])
 
     def curve(self) -> list[CurvePoint]:
         """Returns a point for each committed round, in order."""

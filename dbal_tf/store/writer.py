@@ -47,6 +47,9 @@ class Store:
     Args:
         run_dir: The run's folder; its `metadata.db` is created if there is none.
 
+    Attributes:
+        reader: Reads the store.
+
     Raises:
         InputError: The store is damaged (what can be read of it is then saved
             beside it), of another version, or of another program.
@@ -56,7 +59,7 @@ class Store:
         self._path = run_dir / STORE_FILE
         # No isolation level: otherwise Python's module would begin transactions by itself.
         self._connection = sqlite3.connect(self._path, isolation_level=None)
-        self._reader = RunReader(self._connection)
+        self.reader = RunReader(self._connection)
         self._versions = "{}"
         try:
             schema.check(self._connection, self._path)
@@ -82,11 +85,6 @@ class Store:
     def __exit__(self, *exception: object) -> None:
         self._connection.close()
 
-    @property
-    def reader(self) -> RunReader:
-        """Reads the store."""
-        return self._reader
-
     def start(
         self,
         run: RunRecord,
@@ -109,8 +107,8 @@ class Store:
             InputError: The data differ from those that the run began with.
         """
         self._versions = json.dumps(run.versions)
-        if self._reader.has_begun():
-            known = self._reader.run().checksum
+        if self.reader.has_begun():
+            known = self.reader.run().checksum
             if known != run.checksum:
                 raise InputError(
                     f"The data have checksum {run.checksum[:12]}, the run in "
@@ -148,7 +146,10 @@ class Store:
         with finish_first(), self._transaction() as execute:
             if anew:
                 execute("DELETE FROM begun WHERE round = ?", (round_index,))
-            _begin(execute, round_index)
+            execute(
+                "INSERT OR IGNORE INTO begun SELECT ?, COALESCE(MAX(id), 0) FROM answers",
+                (round_index,),
+            )
 
     def ask(
         self,
@@ -170,7 +171,7 @@ class Store:
             artifacts: Paths of what the round wrote, by kind.
         """
         self.begin(point.round)
-        trained_on = labels_digest(self._reader.labels(before=point.round))
+        trained_on = labels_digest(self.reader.labels(before=point.round))
         kept = [(kind, uri, self._digest(uri)) for kind, uri in artifacts.items()]
         values = (
             *(point.round, _now(), point.labels, trained_on),
@@ -273,13 +274,6 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-
-
-def _begin(execute: Any, round_index: int) -> None:
-    execute(
-        "INSERT OR IGNORE INTO begun SELECT ?, COALESCE(MAX(id), 0) FROM answers",
-        (round_index,),
-    )
 
 
 def _insert_query(execute: Any, query: Query, round_index: int | None) -> None:

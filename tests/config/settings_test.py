@@ -391,6 +391,21 @@ def test_a_run_dir_that_was_not_given_follows_the_settings():
     assert from_flagfile(one.to_flags()).replace(seed=1) == other
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    seed: int
+    network: str
+    rounds: int = 7
+
+
+def test_a_part_is_built_from_the_settings_of_its_fields_names():
+    config = Config(seed=5, rounds=3)
+    assert config.build(Part, network="small") == Part(5, "small", 3)
+    assert config.build(Part, network="small", rounds=9) == Part(5, "small", 9)
+    with pytest.raises(AttributeError, match="network"):
+        config.build(Part)
+
+
 def test_settings_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().seed = 1

@@ -219,4 +219,3 @@ def test_every_way_gives_the_shape(how: str, channels: int) -> None:
     for stored in (1, 3):
         image = np.zeros((7, 3, stored), np.uint8)
         assert resize(image, (5, 6), how, channels).shape == (5, 6, channels)
-    assert decoding.RESIZES == RESIZES

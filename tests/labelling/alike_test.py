@@ -1,13 +1,14 @@
 import numpy as np
 
+from dbal_tf.artifacts import Examples
 from dbal_tf.labelling.alike import MAX_ITEMS, Alike, thumbnail
-from dbal_tf.labelling.sources import ArraySource
+from dbal_tf.labelling.sources import DatasetSource
 
 
 def source_of(levels):
     ids = np.array([f"i{level:03d}" for level in levels])
     images = np.array(levels, np.uint8)[:, None, None, None] * np.ones((20, 16, 3), np.uint8)
-    return ArraySource(ids, images)
+    return DatasetSource(Examples(ids, images))
 
 
 def test_the_nearest_in_brightness_come_first():

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from werkzeug.test import Client
 
+from dbal_tf.artifacts import Examples
 from dbal_tf.labelling import app as app_module
 from dbal_tf.labelling.app import App, default_keys
 from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.security import Door
-from dbal_tf.labelling.sources import ArraySource
+from dbal_tf.labelling.sources import DatasetSource
 from dbal_tf.store.writer import Store
 
 TOKEN = "t" * 43
@@ -36,7 +37,8 @@ def outside(asked, page):
     with ThreadPoolExecutor(1) as thread:
         store = thread.submit(Store, asked.folder).result()
         desk = thread.submit(Desk, asked.folder, store).result()
-        app = App(desk, thread, ArraySource(ids, images), Door(TOKEN, "dbal_tf_8000"))
+        source = DatasetSource(Examples(ids, images))
+        app = App(desk, thread, source, Door(TOKEN, "dbal_tf_8000"))
         yield Client(app)
         app.close()
         thread.submit(store.__exit__).result()

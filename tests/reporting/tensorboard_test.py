@@ -190,13 +190,6 @@ def test_a_run_that_goes_on_adds_to_its_log(tmp_path):
     assert [step for step, _ in _read(tmp_path)["error"]] == [20, 30]
 
 
-def test_a_query_without_images_is_counted(tmp_path):
-    with TensorBoardLog(tmp_path) as log:
-        log.write_query(_point(20, 0.5), _QUERY, _LABELS, None, _NAMES)
-    drawn = {"bought_scores", "bought_classes", "bought_per_class"}
-    assert set(_read(tmp_path)) == {*drawn, "seconds/label"}
-
-
 def test_a_large_query_draws_its_first_hundred(tmp_path):
     ids = np.array([f"item-{row:03d}" for row in range(130)])
     images = np.random.default_rng(1).integers(0, 256, (130, 2, 2, 1)).astype(np.uint8)

@@ -1,11 +1,13 @@
+import io
 import os
 import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from dbal_tf.store.files import digest, sync, write_atomically
+from dbal_tf.store.files import digest, npz, sync, write_atomically
 
 
 def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
@@ -14,6 +16,19 @@ def test_text_is_utf8_and_bytes_are_bytes(tmp_path):
     assert (tmp_path / "a" / "b" / "text").read_bytes() == b"5 \xc2\xb5m\n"
     assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "bytes"]
+
+
+def test_arrays_are_read_by_their_names_and_may_be_compressed():
+    arrays = {"zeros": np.zeros(10_000), "ids": np.array(["a", "bc"]), "name": "x.npy"}
+    plain, compressed = npz(arrays), npz(arrays, compressed=True)
+    for content in (plain, compressed):
+        with np.load(io.BytesIO(content), allow_pickle=False) as read:
+            assert {name: read[name].tolist() for name in read.files} == {
+                "zeros": [0.0] * 10_000,
+                "ids": ["a", "bc"],
+                "name": "x.npy",
+            }
+    assert len(compressed) < 2000 < 80_000 < len(plain)
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):

@@ -27,7 +27,3 @@ class HoldThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         left = (self._steps - tf.cast(step, tf.float32)) / (self._steps - self._hold)
         # A negative learning rate, after the last step, would increase the loss.
         return self._rate * tf.clip_by_value(left, 0.0, 1.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, with which Keras saves a schedule."""
-        return {"rate": self._rate, "hold": self._hold, "steps": self._steps}

@@ -1,6 +1,5 @@
 """Long fits that can be stopped and resumed: checkpoints, progress and stored stages."""
 
-import io
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ import tensorflow as tf
 from dbal_tf.core import Say
 from dbal_tf.reporting.tables import duration
 from dbal_tf.runtime.interrupts import finish_first
-from dbal_tf.store.files import write_atomically
+from dbal_tf.store.files import npz, write_atomically
 
 Log = Callable[[str, Mapping[str, float], int], Any]
 
@@ -118,12 +117,5 @@ class Session:
         self._say(f"{name}: {duration(time.monotonic() - start)}")
         if path is not None:
             # Atomically: an incomplete file would look like a finished stage.
-            write_atomically(path, _npz(arrays))
+            write_atomically(path, npz(arrays))
         return arrays
-
-
-def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    content = io.BytesIO()
-    values: dict[str, Any] = dict(arrays)
-    np.savez(content, **values)
-    return content.getvalue()
