@@ -28,6 +28,7 @@ def _draw(folder, curves, title="digits"):
 @pytest.fixture
 def figure_of(monkeypatch, tmp_path):
     """Returns the axes that a call drew."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     drawn = []
@@ -38,6 +39,7 @@ def figure_of(monkeypatch, tmp_path):
 
     def draw(curves):
         _draw(tmp_path, curves)
+        FigureCanvasAgg(drawn[-1])  # The default canvas measures no texts.
         return drawn[-1].axes[0]
 
     return draw
