@@ -3,14 +3,12 @@
 import dataclasses
 import io
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.reporting.curves import Line
 from dbal_tf.store.files import write_atomically
 
 if TYPE_CHECKING:
@@ -55,33 +53,12 @@ class Panel:
     references: Lines = dataclasses.field(default_factory=dict)
 
 
-def plot_learning_curves(
-    path: pathlib.Path, curves: Mapping[str, Sequence[Sequence[CurvePoint]]], title: str
-) -> None:
-    """Draws the network's test error against labels and writes it as a PNG.
+def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
+    """Draws plots of test errors against labels side by side, on equal error axes.
 
     A line is the mean over a technique's repetitions, its band reaches from
     the best to the worst of them, and its name stands at its end. The error
-    axis is logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
-
-    Args:
-        path: The file; its folder is created if needed.
-        curves: For every technique the curves of its repetitions.
-        title: The title above the plot.
-
-    Raises:
-        InputError: No technique has a round yet.
-    """
-    lines = {
-        name: Line.from_curves(dict(enumerate(of_name)), "error")
-        for name, of_name in curves.items()
-    }
-    drawn = {name: (line.labels_p, line.errors_rp) for name, line in lines.items()}
-    plot_panels((path,), (Panel(title, drawn),))
-
-
-def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
-    """Draws plots like that of `plot_learning_curves` side by side, on equal error axes.
+    axes are logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
 
     Args:
         paths: The files to write: PNG, SVG or whatever their suffixes say.
