@@ -29,7 +29,7 @@ WAYS = {
 
 def run(source: Source, settings: Settings) -> Results:
     """Times the choice of a query, and BatchBALD on given samples against its peer."""
-    network = trained(source, settings)
+    network = trained(source, settings.epochs)
     model, images = Model(network, LABELS, WEIGHT_DECAY, 0), source.train.images[-_POOL:]
     pool = Examples(np.arange(_POOL).astype(str), images)
     calls = {}
