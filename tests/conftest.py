@@ -199,13 +199,25 @@ def _write_export(folder: pathlib.Path, told: dict[str, object]) -> None:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the SavedModel, which takes half of a tiny run's time."""
+    _leave_out_exports(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def no_exports() -> Iterator[None]:
+    """Leaves out all SavedModels of a module's runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        _leave_out_exports(patch)
+        yield
+
+
+def _leave_out_exports(patch: pytest.MonkeyPatch) -> None:
     from dbal_tf.components.pusher import Pusher
 
     def leave_out(self: Pusher, *_: object) -> pathlib.Path:
         (self.folder / "left_out").mkdir(parents=True, exist_ok=True)
         return self.folder / "left_out"
 
-    monkeypatch.setattr(Pusher, "run", leave_out)
+    patch.setattr(Pusher, "run", leave_out)
 
 
 _FACTORIES: dict[tuple[object, ...], object] = {}

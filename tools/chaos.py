@@ -59,7 +59,7 @@ class Process:
         if not self.pid:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(writer, 2)
-            _become(command, warm)
+            become(command, warm)
         os.close(writer)
 
     def phases(self) -> Iterator[str]:
@@ -83,7 +83,16 @@ class Process:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _become(command: list[str], warm: bool) -> None:
+def warm_up() -> None:
+    """Imports what forks of this process need to become a run."""
+    from dbal_tf.runtime import startup
+
+    startup.import_tensorflow()
+    from dbal_tf.experiments import engine  # noqa: F401
+
+
+def become(command: list[str], warm: bool) -> None:
+    """Replaces this process by that of a command, or runs its program here if `warm`."""
     try:
         if not warm:
             os.execv(command[0], command)
@@ -161,11 +170,16 @@ def differences(run_dir: pathlib.Path, other: pathlib.Path) -> list[str]:
     """Returns which facts of two runs differ, and what the audit finds wrong."""
     ours, theirs = facts(run_dir), facts(other)
     found = [name for name in ours if ours[name] != theirs[name]]
+    return [*found, *audit_failures(run_dir)]
+
+
+def audit_failures(run_dir: pathlib.Path) -> list[str]:
+    """Returns what the audit of a run finds wrong; empty if the run passes it."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         passed = audit.audit(run_dir)
     wrong = [line.strip() for line in said.getvalue().splitlines() if "WRONG" in line]
-    return found if passed else [*found, *wrong]
+    return [] if passed else wrong
 
 
 def facts(run_dir: pathlib.Path) -> dict[str, object]:
@@ -201,10 +215,7 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     if options.warm:
-        from dbal_tf.runtime import startup
-
-        startup.import_tensorflow()
-        from dbal_tf.experiments import engine  # noqa: F401
+        warm_up()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder  # A killed process leaves its files.
         run_dir = pathlib.Path(folder, "undisturbed")

@@ -16,12 +16,10 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 
-from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.networks import bayesian_cnn
 from dbal_tf.bayesian.posteriors import McDropout
 from dbal_tf.core import Posterior
 
-_LABELS = 300
 _TILE = 100  # samples per call
 
 
@@ -63,16 +61,6 @@ def bound(comparisons: int, chance: float = 1e-4) -> float:
     return float(scipy.stats.norm.isf(chance / comparisons / 2))
 
 
-def _trained(data_dir: str, count: int) -> tuple[keras.Model, np.ndarray]:
-    from dbal_tf.datasets import mnist
-
-    source = mnist.load(data_dir)
-    fitter = Fitter(bayesian_cnn, (28, 28, 1), 10)
-    images, classes = source.train.images[:_LABELS], source.train_classes[:_LABELS]
-    fitter.fit(images, classes, epochs=50, weight_decay=2.5, seed=0)
-    return fitter.network, source.test.images[:count]
-
-
 def main() -> int:
     """Prints the largest z-scores; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -85,7 +73,12 @@ def main() -> int:
         network = bayesian_cnn((28, 28, 1), 10, seed=0)
         images = np.random.default_rng(0).integers(0, 256, (flags.images, 28, 28, 1))
     else:
-        network, images = _trained(flags.data_dir, flags.images)
+        from benchmarks.model import trained
+
+        from dbal_tf.datasets import mnist
+
+        source = mnist.load(flags.data_dir)
+        network, images = trained(source), source.test.images[: flags.images]
     ours = posterior_samples(McDropout(network), images, flags.samples)
     z_mean, z_variance = z_scores(ours, keras_samples(network, images, flags.samples))
     limit = bound(2 * z_mean.size)

@@ -20,11 +20,11 @@ from dbal_tf.runtime import startup
 
 startup.import_tensorflow()
 
+from benchmarks.model import WEIGHT_DECAY, trained  # noqa: E402
+
 from dbal_tf.acquisition import ACQUISITIONS, top_k  # noqa: E402
 from dbal_tf.artifacts import Examples, Model  # noqa: E402
-from dbal_tf.bayesian.fitting import Fitter  # noqa: E402
 from dbal_tf.bayesian.inference import predictive_statistics  # noqa: E402
-from dbal_tf.bayesian.networks import bayesian_cnn  # noqa: E402
 from dbal_tf.bayesian.statistics import PredictiveStatistics  # noqa: E402
 from dbal_tf.components.pool_scorer import PoolScorer  # noqa: E402
 from dbal_tf.datasets import LOADERS  # noqa: E402
@@ -101,10 +101,8 @@ def main() -> None:
     options = parser.parse_args()
     source = LOADERS["mnist"](options.data_dir)
     images = source.train.images
-    fitter = Fitter(bayesian_cnn, images.shape[1:], 10)
-    labelled = slice(0, options.labels)
-    fitter.fit(images[labelled], source.train_classes[labelled], 50, 2.5, seed=0)
-    model = Model(fitter.network, options.labels, 2.5, 0)
+    network = trained(source, labels=options.labels)
+    model = Model(network, options.labels, WEIGHT_DECAY, 0)
     chosen = images[options.labels :][: options.pool]
     pool = Examples(np.arange(len(chosen)).astype(str), chosen)
     reference = Reference.of(

@@ -19,7 +19,8 @@ from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import find_runs
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
 from dbal_tf.experiments.fit_result import FitResult, read_result
-from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.reporting.curves import Line
+from dbal_tf.reporting.plots import Panel, plot_panels
 from dbal_tf.store.csv_files import curve_csv, read_curve_csv
 from dbal_tf.store.files import write_atomically
 from dbal_tf.store.layout import (
@@ -79,12 +80,12 @@ def collect_runs(
             curve, versions = collect(run, options.out / name)
             print(row(name, curve, options.at, versions["commit"]))
     # Runs of a grid are in deeper folders, and have their report instead.
-    curves = {
-        path.parent.name: [read_curve_csv(path.read_text())]
-        for path in sorted(options.out.glob("*/curve.csv"), reverse=True)
-    }
-    if curves:
-        plot_learning_curves(options.out / "curve.png", curves, options.title)
+    lines = {}
+    for path in sorted(options.out.glob("*/curve.csv"), reverse=True):
+        line = Line.from_curves({0: read_curve_csv(path.read_text())}, "error")
+        lines[path.parent.name] = line.labels_p, line.errors_rp
+    if lines:
+        plot_panels((options.out / "curve.png",), (Panel(options.title, lines),))
 
 
 def is_finished(run: pathlib.Path) -> bool:

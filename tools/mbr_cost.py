@@ -10,10 +10,10 @@ import argparse
 import concurrent.futures
 import multiprocessing
 import resource
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+from benchmarks.measuring import seconds_of
 
 from dbal_tf.baselines.graph import knn_graph, pixels, rbf_graph
 from dbal_tf.baselines.mbr import MinimumBayesRisk
@@ -26,23 +26,19 @@ _HEADER = """\
 |---|---|---|---|---|---|---|"""
 
 
-def timed(work: Callable, *arguments: object) -> tuple[object, float]:
-    """Returns the result of a call and its seconds."""
-    start = time.perf_counter()
-    result = work(*arguments)
-    return result, time.perf_counter() - start
-
-
 def measure(name: str, images: np.ndarray, classes: np.ndarray) -> str:
     """Returns the row of the table for one kind of graph."""
     labelled = np.concatenate(
         [np.flatnonzero(classes == label)[:_LABELS_PER_CLASS] for label in (0, 1)]
     )
-    graph, graph_seconds = timed(_GRAPHS[name], pixels(images))
-    mbr, inverse_seconds = timed(MinimumBayesRisk, graph, labelled, classes[labelled], 2)
+    graph_seconds, graph = seconds_of(partial(_GRAPHS[name], pixels(images)))
+    inverse_seconds, mbr = seconds_of(
+        partial(MinimumBayesRisk, graph, labelled, classes[labelled], 2)
+    )
     free = np.flatnonzero(~mbr.is_labelled_n)
-    _, first_seconds = timed(mbr.expected_risks, free)
-    _, batch_seconds = timed(mbr.query, _BATCH, 0, free, lambda row: classes[row])
+    first_seconds, _ = seconds_of(partial(mbr.expected_risks, free))
+    query = partial(mbr.query, _BATCH, 0, free, lambda row: classes[row])
+    batch_seconds, _ = seconds_of(query)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # from KiB, on Linux
     seconds = (graph_seconds, inverse_seconds, first_seconds, batch_seconds / _BATCH)
     cells = (name, len(images), *(f"{each:.2f}" for each in seconds), f"{peak:.2f}")

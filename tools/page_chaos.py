@@ -14,7 +14,6 @@ audit. Ends with status 1 otherwise.
 import argparse
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import pathlib
@@ -32,9 +31,9 @@ from collections import Counter
 
 import demo_folder
 import numpy as np
+from chaos import audit_failures, become, warm_up
 from person import Person
 
-from dbal_tf.audit import command as audit
 from dbal_tf.datasets import digits
 from dbal_tf.store.layout import LOCK_FILE, PAGE_LOCK_FILE, STATE_FILE
 from dbal_tf.store.reader import RunReader
@@ -74,7 +73,7 @@ class Service:
             out = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             os.dup2(out, 1)
             os.dup2(out, 2)
-            _become(self._command, self._warm)
+            become(self._command, self._warm)
         return pid
 
     def mend(self) -> None:
@@ -143,20 +142,6 @@ class Service:
             if self._page:
                 self._page.poll()
         return status
-
-
-def _become(command: list[str], warm: bool) -> None:
-    try:
-        if not warm:
-            os.execv(command[0], command)
-        from dbal_tf import main
-
-        sys.argv = ["dbal_tf", *command[3:]]
-        main.cli()
-    except SystemExit as end:
-        os._exit(end.code or 0)
-    finally:
-        os._exit(70)
 
 
 @dataclasses.dataclass
@@ -265,11 +250,7 @@ def problems(service: Service, person: Person, killer: Killer) -> list[str]:
         if items
     ]
     found += [f"the query of round {index} changed" for index in sorted(killer.changed)]
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        passed = audit.audit(service.run_dir)
-    wrong = [line.strip() for line in said.getvalue().splitlines() if "WRONG" in line]
-    return found if passed else [*found, *wrong]
+    return [*found, *audit_failures(service.run_dir)]
 
 
 def _of_persons(reader: RunReader) -> list:
@@ -307,10 +288,7 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     if options.warm:
-        from dbal_tf.runtime import startup
-
-        startup.import_tensorflow()
-        from dbal_tf.experiments import engine  # noqa: F401
+        warm_up()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder  # A killed process leaves its files.
         images = pathlib.Path(folder, "images")

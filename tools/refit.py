@@ -13,7 +13,6 @@ settings can be chosen by it without looking at the test images.
 """
 
 import argparse
-import csv
 import dataclasses
 import pathlib
 import re
@@ -25,13 +24,7 @@ from dbal_tf.artifacts import Dataset, Labels
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.runtime import startup
-
-
-def picks(run: pathlib.Path, dataset: Dataset) -> Labels:
-    """Returns the labels of a run, in the order in which they were bought."""
-    rows = list(csv.DictReader((run / "picks.csv").read_text().splitlines()))
-    ids = np.array([row["id"] for row in rows])
-    return dataset.hidden.select(ids)
+from dbal_tf.store.bought import read_bought
 
 
 def with_held_out(dataset: Dataset, bought: Labels, count: int) -> Dataset:
@@ -91,7 +84,7 @@ def main() -> None:
 
     flags = (options.run / "flags.cfg").read_text() + f"--data_dir={options.data_dir}\n"
     dataset = load(from_flagfile(flags))
-    bought = picks(options.run, dataset)
+    bought = read_bought(options.run).labels
     if options.held_out:
         dataset = with_held_out(dataset, bought, options.held_out)
     seeds = range(options.first_seed, options.first_seed + options.seeds)

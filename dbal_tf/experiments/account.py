@@ -29,6 +29,16 @@ def status(results: Sequence[Result]) -> list[str]:
     return sentences
 
 
+def complete(tables: Sequence[Table], config: Config, results: Sequence[Result]) -> list[Table]:
+    """Returns the tables of a report: those with rows, stamped, then protocol and cost."""
+    note = stamp(config, results)
+    # Each table names its runs and settings, because tables are copied out of reports.
+    stamped = [
+        dataclasses.replace(table, notes=(*table.notes, note)) for table in tables if table.rows
+    ]
+    return [*stamped, protocol(results), cost(results)]
+
+
 def stamp(config: Config, results: Sequence[Result]) -> str:
     """Returns the sentence below every table: settings, commits and cost."""
     begun = [result for result in results if result.curve]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dbal_tf.config import Config
-from dbal_tf.experiments.comparison import DASH, crossing, errors_at
+from dbal_tf.experiments.comparison import DASH, crossing, error_at, errors_at
 from dbal_tf.experiments.grid import Experiment, Variant
 from dbal_tf.experiments.groups import Group
 from dbal_tf.experiments.paper import Published, authors_curve
@@ -116,9 +116,7 @@ def _against(group: Group, published: Published) -> list[list[str]]:
     if numbers.error_at_1000 is not None:
         errors = [curves.error_at(o.labels_p, o.mean_p, 1000) for o in lines]
         percent = [None if error is None else 100 * error for error in errors]
-        each = 100 * curves.by_repetition(
-            lines[1], lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, 1000)
-        )
+        each = 100 * curves.by_repetition(lines[1], error_at(1000))
         target = numbers.error_at_1000
         cells = _compared(group, published, percent, target, ERROR_TOLERANCE, ".2f", each)
         rows.append([group.name, "error (%) at 1000", *cells])

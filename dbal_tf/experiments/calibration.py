@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dbal_tf.config import POSTERIORS, Config
 from dbal_tf.experiments import report
-from dbal_tf.experiments.comparison import DASH, errors_at, mean_and_range
+from dbal_tf.experiments.comparison import error_at, errors_at, mean_and_range
 from dbal_tf.experiments.grid import Experiment, Result, Variant
 from dbal_tf.experiments.groups import group_results
 from dbal_tf.reporting import curves
@@ -44,10 +44,7 @@ def by_posterior(config: Config, results: Sequence[Result]) -> Table:
 
 def _number(line: Line, count: int) -> str:
     """Returns a cell: mean, minimum and maximum at a number of labels."""
-    each = curves.by_repetition(
-        line, lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
-    )
-    return mean_and_range(each, ".3f") if len(each) else DASH
+    return mean_and_range(curves.by_repetition(line, error_at(count)), ".3f")
 
 
 EXPERIMENT = Experiment(

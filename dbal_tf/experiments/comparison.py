@@ -79,8 +79,7 @@ def errors_at(line: Line, count: int) -> str:
 
     It is a dash if the line does not reach that far.
     """
-    errors = [curves.error_at(line.labels_p, errors_p, count) for errors_p in line.errors_rp]
-    return spread([error for error in errors if error is not None])
+    return mean_and_range(100 * curves.by_repetition(line, error_at(count)), ".2f")
 
 
 def spread(errors: Sequence[float]) -> str:
@@ -174,6 +173,11 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
 def crossing(threshold: float) -> curves.Statistic:
     """Returns a statistic: the first number of labels at which a curve reaches an error."""
     return lambda labels_p, errors_p: curves.first_crossing(labels_p, errors_p, threshold)
+
+
+def error_at(count: int) -> curves.Statistic:
+    """Returns a statistic: the error of a curve at a number of labels."""
+    return lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
 
 
 def with_interval(values: np.ndarray, form: str) -> str:

@@ -92,11 +92,7 @@ def _tables(
         _means(techniques, "nll", "Negative log likelihood, nats", ".3f"),
         most_asked(results, positive),
     ]
-    stamp = account.stamp(config, results)
-    stamped = [
-        dataclasses.replace(table, notes=(*table.notes, stamp)) for table in made if table.rows
-    ]
-    return [*stamped, account.protocol(results), account.cost(results)]
+    return account.complete(made, config, results)
 
 
 def auc_table(techniques: Sequence[Compared]) -> Table:

@@ -7,6 +7,7 @@ from dbal_tf.experiments.comparison import (
     DASH,
     HALF_WIDTH,
     crossing,
+    error_at,
     mean_range,
     with_interval,
 )
@@ -75,7 +76,7 @@ def _statistics(
         return {}
     first, last = mean_range(experiment, groups)
     columns: dict[str, tuple[Statistic, float, str]] = {
-        f"error at {count}": (_error_at(count), 100, "+.2f")
+        f"error at {count}": (error_at(count), 100, "+.2f")
         for count in _checkpoints(experiment, groups)
     }
     columns[f"mean error, {first} to {last}"] = (_mean_error(first, last), 100, "+.2f")
@@ -88,10 +89,6 @@ def _statistics(
 def _checkpoints(experiment: Experiment, groups: Sequence[Group]) -> list[int]:
     end = max(group.last for group in groups)
     return [*(count for count in experiment.checkpoints if count < end), end]
-
-
-def _error_at(count: int) -> Statistic:
-    return lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
 
 
 def _mean_error(first: int, last: int) -> Statistic:

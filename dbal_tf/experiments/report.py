@@ -1,6 +1,5 @@
 """The reports of experiments: their files, and the parts of each."""
 
-import dataclasses
 import pathlib
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -148,7 +147,6 @@ def _tables(
     results: Sequence[Result],
 ) -> list[page.Table]:
     panels = [list(panel.values()) for panel in _by_panel(experiment, groups).values()]
-    stamp = account.stamp(config, results)
     made = [
         comparison.summary(experiment, groups),
         against_paper.published_numbers(config, groups),
@@ -158,8 +156,4 @@ def _tables(
         paired.differences(experiment, [*panels, *paired.same_technique(groups)]),
         paired.single_fits(experiment, groups),
     ]
-    # Each table names its runs and settings, because tables are copied out of reports.
-    stamped = [
-        dataclasses.replace(table, notes=(*table.notes, stamp)) for table in made if table.rows
-    ]
-    return [*stamped, account.protocol(results), account.cost(results)]
+    return account.complete(made, config, results)

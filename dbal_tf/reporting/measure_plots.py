@@ -1,21 +1,18 @@
 """Plots of any measure, on linear axes: a grid of panels with lines and intervals."""
 
 import dataclasses
-import io
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbal_tf.reporting.plots import COLOURS
-from dbal_tf.store.files import write_atomically
+from dbal_tf.reporting.plots import COLOURS, INK, draw_frame, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _PALE = "#333333", "#999999"
-_OTHER = "#000000"
+_PALE, _OTHER = "#999999", "#000000"
 _APART = 0.012  # Between the intervals of two lines, as a fraction of the axis.
 
 
@@ -62,18 +59,15 @@ def plot_measures(
         paths: The files to write: PNG, SVG or whatever their suffixes say.
         rows: The panels, equally many in each row, and at least one row.
     """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     size = 1.2 + 3.6 * len(rows[0]), 0.6 + 3.0 * len(rows)
     figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, sharey="row")
     for row, axes_of_row in zip(rows, grid, strict=True):
         for panel, axes in zip(row, axes_of_row, strict=True):
             _draw(axes, panel)
-        axes_of_row[0].set_ylabel(row[0].y_label, color=_INK)
+        axes_of_row[0].set_ylabel(row[0].y_label, color=INK)
     # One legend for all panels, which have the same techniques, or fewer.
     lines: dict[str, Axes] = {}
     for axes in grid.ravel():
@@ -81,13 +75,7 @@ def plot_measures(
     figure.legend(
         list(lines.values()), list(lines), loc="outside lower center", ncols=6, frameon=False
     )
-    for path in paths:
-        picture = io.BytesIO()
-        # Without random names and dates, the same numbers give the same file.
-        with rc_context({"svg.hashsalt": "dbal_tf"}):
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            figure.savefig(picture, format=path.suffix[1:], dpi=130, metadata=metadata)
-        write_atomically(path, picture.getvalue())
+    save(figure, paths, dpi=130)
 
 
 def _draw(axes: "Axes", panel: MeasurePanel) -> None:
@@ -111,10 +99,6 @@ def _draw(axes: "Axes", panel: MeasurePanel) -> None:
             elinewidth=1.2,
             capsize=2.5,
         )
-    axes.set_title(panel.title, loc="left", color=_INK, fontsize=11, fontweight="bold")
-    axes.set_xlabel(panel.x_label, color=_INK)
-    axes.tick_params(colors=_INK, length=0)
-    axes.grid(color="#E6E6E6", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color("#BBBBBB")
+    axes.set_title(panel.title, loc="left", color=INK, fontsize=11, fontweight="bold")
+    axes.set_xlabel(panel.x_label, color=INK)
+    draw_frame(axes)

@@ -3,18 +3,17 @@
 import dataclasses
 import io
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dbal_tf.artifacts import CurvePoint
 from dbal_tf.core import InputError
-from dbal_tf.reporting.curves import Line
 from dbal_tf.store.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # After Okabe and Ito: people with any colour vision can tell these apart.
 COLOURS = {
@@ -24,13 +23,13 @@ COLOURS = {
     "mean_std": "#BC5C93",
     "random": "#666666",
 }
+INK = "#333333"
 _POSTERIOR_COLOURS = {"Bayesian": "#D55E00", "deterministic": "#0072B2"}
 _RANDOM_COLOURS = ("#666666", "#A0A0A0")
 _OTHER_COLOURS = ("#000000", "#3C9BD6", "#B8860B", "#8E44AD")
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _FINE_TICKS = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 60, 80)
 _LOWEST = 0.1  # In %; a logarithmic axis has no place for an error of 0.
-_INK = "#333333"
 _LABEL_SPACING = 0.052  # Between two names, as a fraction of the axis' height.
 
 
@@ -54,33 +53,12 @@ class Panel:
     references: Lines = dataclasses.field(default_factory=dict)
 
 
-def plot_learning_curves(
-    path: pathlib.Path, curves: Mapping[str, Sequence[Sequence[CurvePoint]]], title: str
-) -> None:
-    """Draws the network's test error against labels and writes it as a PNG.
+def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
+    """Draws plots of test errors against labels side by side, on equal error axes.
 
     A line is the mean over a technique's repetitions, its band reaches from
     the best to the worst of them, and its name stands at its end. The error
-    axis is logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
-
-    Args:
-        path: The file; its folder is created if needed.
-        curves: For every technique the curves of its repetitions.
-        title: The title above the plot.
-
-    Raises:
-        InputError: No technique has a round yet.
-    """
-    lines = {
-        name: Line.from_curves(dict(enumerate(of_name)), "error")
-        for name, of_name in curves.items()
-    }
-    drawn = {name: (line.labels_p, line.errors_rp) for name, line in lines.items()}
-    plot_panels((path,), (Panel(title, drawn),))
-
-
-def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
-    """Draws plots like that of `plot_learning_curves` side by side, on equal error axes.
+    axes are logarithmic: 2 % and 5 % are as far apart as 20 % and 50 %.
 
     Args:
         paths: The files to write: PNG, SVG or whatever their suffixes say.
@@ -91,8 +69,6 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
     """
     # Imported here because it is slow. pyplot is avoided: it keeps figures in a global
     # list and may need a display.
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     paths, shown = tuple(paths), [panel for panel in map(_started, panels) if panel.lines]
@@ -103,7 +79,6 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
         )
     width = 7.2 if len(shown) == 1 else 4.6 * len(shown)
     figure = Figure(figsize=(width, 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
     colours = _colours(dict.fromkeys(name for panel in shown for name in panel.lines))
     # One error axis for all panels, so that they can be compared.
     drawn = np.concatenate([errors.ravel() for panel in shown for errors in _errors(panel)])
@@ -111,12 +86,19 @@ def plot_panels(paths: Iterable[pathlib.Path], panels: Iterable[Panel]) -> None:
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
     ):
         _draw_panel(axes, panel, colours, drawn)
+    save(figure, paths, dpi=150)
+
+
+def save(figure: "Figure", paths: Iterable[pathlib.Path], dpi: int) -> None:
+    """Writes a figure to files: PNG, SVG or whatever their suffixes say."""
+    from matplotlib import rc_context
+
     for path in paths:
         picture = io.BytesIO()
-        # Without random names and dates, the same curves give the same file.
+        # Without random names and dates, the same numbers give the same file.
         with rc_context({"svg.hashsalt": "dbal_tf"}):
             metadata = {"Date": None} if path.suffix == ".svg" else None
-            figure.savefig(picture, format=path.suffix[1:], dpi=150, metadata=metadata)
+            figure.savefig(picture, format=path.suffix[1:], dpi=dpi, metadata=metadata)
         write_atomically(path, picture.getvalue())
 
 
@@ -185,10 +167,15 @@ def _style(axes: "Axes", title: str, errors: np.ndarray) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
     axes.margins(x=0.02)
-    axes.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold", pad=12)
-    axes.set_xlabel("number of labels", color=_INK)
-    axes.set_ylabel("test error", color=_INK)
-    axes.tick_params(colors=_INK, length=0)
+    axes.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=12)
+    axes.set_xlabel("number of labels", color=INK)
+    axes.set_ylabel("test error", color=INK)
+    draw_frame(axes)
+
+
+def draw_frame(axes: "Axes") -> None:
+    """Gives axes a pale grid and, of a frame, only the lower line."""
+    axes.tick_params(colors=INK, length=0)
     axes.grid(color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -50,28 +50,21 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def comparison_table(
-    lines: Mapping[str, Line],
-    seconds: Mapping[str, float],
-    at_labels: Sequence[int] | None = None,
-) -> str:
+def comparison_table(lines: Mapping[str, Line], seconds: Mapping[str, float]) -> str:
     """Returns a table that compares techniques by their learning curves.
 
     Args:
         lines: The line of each technique, by its name.
         seconds: The wall time of all repetitions of each technique together.
-        at_labels: The numbers of labels to show errors at; by default about
-            five between the first and the last.
 
     Returns:
-        A row for each technique: the mean test error in % after the last round
-        with at most that many labels, or a dash where the curve does not reach
-        that far; the first number of labels with a mean error of at most 10 % and
-        of at most 5 %; minutes. The default columns are at most 79 characters
-        wide: names of more than 25 characters have a separate line.
+        A row for each technique: at about five numbers of labels, the mean test
+        error in % after the last round with at most that many, or a dash where
+        the curve does not reach that far; the first number of labels with a mean
+        error of at most 10 % and of at most 5 %; minutes. Rows are at most 79
+        characters wide: names of more than 25 characters have a separate line.
     """
-    if at_labels is None:
-        at_labels = _spread_counts(lines.values())
+    at_labels = _spread_counts(lines.values())
     width = min(_LONGEST_NAME, max(len(name) for name in ("technique", *lines)))
     above = [" " * width, "error (%) at labels".rjust(7 * len(at_labels)), "  labels for"]
     header = ["technique".ljust(width), *(f"{count:7d}" for count in at_labels)]

@@ -14,7 +14,6 @@ import pytest
 from absl.flags import argparse_flags
 from tensorboard import program
 
-from dbal_tf.components.pusher import Pusher
 from dbal_tf.config import Config
 from dbal_tf.experiments.engine import run
 
@@ -51,14 +50,8 @@ return count(document.body);
 """
 
 
-def _leave_out(pusher, *_):
-    """Stands for an export, which takes half of a tiny run's time."""
-    (pusher.folder / "left_out").mkdir(parents=True)
-    return pusher.folder / "left_out"
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, no_exports):
     """Two techniques on digits, two queries each."""
     folder = tmp_path_factory.mktemp("browser") / "run"
     config = Config(
@@ -70,9 +63,7 @@ def folder(tmp_path_factory):
         pool_subset=100,
         run_dir=str(folder),
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pusher, "run", _leave_out)
-        run(config, lambda _: None)
+    run(config, lambda _: None)
     return folder
 
 

@@ -2,18 +2,16 @@
 
 import functools
 import pathlib
-from unittest import mock
 
 import pytest
 
 from dbal_tf import loop
 from dbal_tf.audit import checks, facts
 from dbal_tf.components.example_gen import load
-from dbal_tf.components.pusher import Pusher
 from dbal_tf.config import Config
 from dbal_tf.store.writer import Store
 
-pytestmark = pytest.mark.usefixtures("shared_fitters")
+pytestmark = pytest.mark.usefixtures("shared_fitters", "no_exports")
 
 _WAYS = {
     "batchbald": {"acquisition": ("bald",), "batch": "batchbald", "candidates": 60},
@@ -46,18 +44,6 @@ def _bought(config, stop=None):
         return None
     with Store(pathlib.Path(config.run_dir)) as store:
         return store.reader.labels().ids.tolist()
-
-
-def _leave_out(self, *_):
-    """Stands for the export of a SavedModel, which takes most of a tiny run's time."""
-    (self.folder / "left_out").mkdir(parents=True, exist_ok=True)
-    return self.folder / "left_out"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_exports():
-    with mock.patch.object(Pusher, "run", _leave_out):
-        yield
 
 
 @pytest.fixture(scope="module")

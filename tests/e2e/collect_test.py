@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 
+import numpy as np
 import pytest
 
 from dbal_tf.audit import command as audit
@@ -78,6 +79,17 @@ def test_the_kept_curve_is_the_stores(finished_run, tmp_path, collect):
     with Store(finished_run) as store:
         curve = store.reader.curve()
     assert len(read_run(tmp_path / "out" / finished_run.name).curve) == len(curve)
+
+
+def test_the_plot_is_of_the_error_with_dropout(finished_run, tmp_path, collect, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    collect(tmp_path / "out", finished_run)
+    [axes] = drawn[0].axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[3, 50], [5, 40], [7, 30]])
+    assert [text.get_text() for text in axes.texts] == [finished_run.name]
 
 
 def test_another_run_is_not_overwritten(finished_run, tmp_path, collect):

@@ -1,12 +1,14 @@
 """tools/refit.py fits what a run bought with its settings, and with others."""
 
-import csv
 import pathlib
 import runpy
 import sys
 
 from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
+from dbal_tf.store.csv_files import curve_csv
+from dbal_tf.store.published import picks_csv
+from dbal_tf.store.rows import LabelRecord
 
 _TOOL = runpy.run_path(str(pathlib.Path(__file__).parents[2] / "tools" / "refit.py"))
 
@@ -17,9 +19,11 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
     flags = config.to_flags().splitlines(keepends=True)
     flags = [line for line in flags if not line.startswith(("--run_dir", "--data_dir"))]
     (tmp_path / "flags.cfg").write_text("".join(flags))
-    with (tmp_path / "picks.csv").open("w") as file:
-        writer = csv.writer(file)
-        writer.writerows([("id",), *((item,) for item in dataset.splits.pool_ids[:40])])
+    bought = dataset.hidden.select(dataset.splits.pool_ids[:40])
+    rows = [LabelRecord(item, c, 0, 0, None, None, state) for item, c, state in bought.rows()]
+    (tmp_path / "picks.csv").write_text(picks_csv(rows))
+    (tmp_path / "versions.json").write_text("{}")
+    (tmp_path / "curve.csv").write_text(curve_csv([]))
     settings = ("--settings=", "--settings=augment=shift,rotate,learning_rate=1e-12")
     monkeypatch.setattr(
         sys,
@@ -41,9 +45,7 @@ def test_the_same_labels_with_other_settings(tmp_path, monkeypatch, capsys):
     # Forty labels teach more than ten, and steps of no length nothing.
     assert float(cells[1][2]) < float(cells[0][2]) < 90
     assert cells[2][3] == cells[3][3]
-    ((first, second),) = _TOOL["test_errors"](
-        config, dataset, [_TOOL["picks"](tmp_path, dataset)], range(2)
-    )
+    ((first, second),) = _TOOL["test_errors"](config, dataset, [bought], range(2))
     assert cells[1][3] == f"{first:.2f} {second:.2f}"
 
 

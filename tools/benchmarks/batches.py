@@ -1,7 +1,6 @@
 """Times queries from 10,000 images, by kind of batch and by epig, against bald with top_k."""
 
 import functools
-import time
 
 import numpy as np
 from benchmarks import measuring
@@ -30,7 +29,7 @@ WAYS = {
 
 def run(source: Source, settings: Settings) -> Results:
     """Times the choice of a query, and BatchBALD on given samples against its peer."""
-    network = trained(source, settings)
+    network = trained(source, settings.epochs)
     model, images = Model(network, LABELS, WEIGHT_DECAY, 0), source.train.images[-_POOL:]
     pool = Examples(np.arange(_POOL).astype(str), images)
     calls = {}
@@ -57,7 +56,7 @@ def run(source: Source, settings: Settings) -> Results:
 
 def peers(probs_ntc: np.ndarray) -> tuple[Table, dict[str, list[float]]]:
     """Compares our BatchBALD on given samples with that of the authors."""
-    spent, rows = {}, []
+    rows = []
     calls = {"ours": functools.partial(batchbald, probs_ntc, _QUERY, 0)}
     calls["ours"]()
     try:
@@ -70,10 +69,7 @@ def peers(probs_ntc: np.ndarray) -> tuple[Table, dict[str, list[float]]]:
         calls[_PEER] = functools.partial(
             get_batchbald_batch, log_probs, _QUERY, _PEER_CONFIGURATIONS, dtype=torch.double
         )
-    for name, call in calls.items():
-        start = time.perf_counter()
-        call()
-        spent[name] = [time.perf_counter() - start]
+    spent = {name: [measuring.seconds_of(call)[0]] for name, call in calls.items()}
     rows += [
         (name, significant(times[0]), ratio(times, spent["ours"]))
         for name, times in spent.items()

@@ -1,8 +1,8 @@
-"""The trained network and our posteriors, which all parts of the benchmark use."""
+"""The trained network and our posteriors, for benchmarks and other measurements."""
 
 import keras
 import numpy as np
-from benchmarks.measuring import Moments, Settings
+from benchmarks.measuring import Moments
 
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictive_statistics
@@ -12,11 +12,11 @@ from dbal_tf.datasets.source import Source
 LABELS, WEIGHT_DECAY = 300, 2.5
 
 
-def trained(source: Source, settings: Settings) -> keras.Model:
-    """Returns the paper's network, trained on the first 300 labels."""
+def trained(source: Source, epochs: int = 50, labels: int = LABELS) -> keras.Model:
+    """Returns the paper's network, trained on the first labels of MNIST."""
     fitter = Fitter(bayesian_cnn, (28, 28, 1), 10)
-    images, classes = source.train.images[:LABELS], source.train_classes[:LABELS]
-    fitter.fit(images, classes, settings.epochs, WEIGHT_DECAY, seed=0)
+    images, classes = source.train.images[:labels], source.train_classes[:labels]
+    fitter.fit(images, classes, epochs, WEIGHT_DECAY, seed=0)
     return fitter.network
 
 

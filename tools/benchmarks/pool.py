@@ -37,7 +37,7 @@ WAYS: dict[str, Callable[[keras.Model, np.ndarray], Any]] = {
 
 def run(source: Source, settings: Settings) -> Results:
     """Scores the whole pool in every way, and subsets of it exactly."""
-    network, images = trained(source, settings), source.train.images[-_POOL:]
+    network, images = trained(source, settings.epochs), source.train.images[-_POOL:]
     for way in WAYS.values():
         way(network, images[:2000])
     exact = functools.partial(scored, network, posterior="mc_dropout")

@@ -23,7 +23,7 @@ _MOST_Z, _MOST_RATIO = 2.0, 1.5
 
 def run(source: Source, settings: Settings) -> Results:
     """Compares seconds, after a check that all ways draw the same probabilities."""
-    network, count = trained(source, settings), settings.num_samples
+    network, count = trained(source, settings.epochs), settings.num_samples
     images = source.train.images[LABELS : LABELS + settings.images]
     found = peers.scoring_ways(network, images)
     ways = {

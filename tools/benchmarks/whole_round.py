@@ -15,7 +15,8 @@ from dbal_tf.components import reporter
 from dbal_tf.components.example_gen import load
 from dbal_tf.config import Config
 from dbal_tf.datasets.source import Source
-from dbal_tf.reporting.plots import plot_learning_curves
+from dbal_tf.reporting.curves import Line
+from dbal_tf.reporting.plots import Panel, plot_panels
 from dbal_tf.reporting.tensorboard import TensorBoardLog
 from dbal_tf.store.writer import Store
 
@@ -45,8 +46,10 @@ def run(source: Source, settings: Settings) -> Results:
         dataset, ends = load(config), []
         with timed() as calls:
             curve = loop.run(config, dataset, lambda _: ends.append(time.perf_counter()))
+        line = Line.from_curves({0: curve}, "error")
+        panel = Panel("MNIST", {"ours": (line.labels_p, line.errors_rp)})
         plot = pathlib.Path(folder, "curve.png")
-        drawing, _ = seconds_of(lambda: plot_learning_curves(plot, {"ours": [curve]}, "MNIST"))
+        drawing, _ = seconds_of(lambda: plot_panels((plot,), (panel,)))
     point, (start, end) = curve[_ROUND], ends[_ROUND : _ROUND + 2]
     phases = {name: point.seconds[name] for name in _COMPONENTS}
     for name, spans in calls.items():

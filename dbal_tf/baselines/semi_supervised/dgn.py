@@ -1,14 +1,14 @@
 """Deep generative models M1 + M2: the class is a latent variable of an image."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 import scipy.special
 import tensorflow as tf
 
-from dbal_tf.baselines.semi_supervised import batches
+from dbal_tf.baselines.semi_supervised import batches, loops
 from dbal_tf.baselines.semi_supervised.dgn_bounds import M1, M2, sampled
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, pixels
@@ -125,7 +125,7 @@ class Dgn:
         count, size = int(flat.shape[0]), self.phase1.batch
 
         def loss(step: tf.Tensor) -> tf.Tensor:
-            rows = _rows(seed, step, 0, size, count)
+            rows = loops.draw(seed, step, 0, count, size)
             x = tf.cast(tf.gather(flat, rows), tf.float32) / 255
             drawn = tf.random.stateless_uniform([size, x.shape[1]], batches.key(seed, step, 1))
             noise = tf.random.stateless_normal([size, self.latent], batches.key(seed, step, 2))
@@ -155,8 +155,8 @@ class Dgn:
 
         def loss(step: tf.Tensor) -> tf.Tensor:
             size_l, size_u = self.labelled_batch, self.phase2.batch
-            rows_l = _rows(seed, step, 10, size_l, num_labelled)
-            rows_u = _rows(seed, step, 11, size_u, count - num_labelled) + num_labelled
+            rows_l = loops.draw(seed, step, 10, num_labelled, size_l)
+            rows_u = loops.draw(seed, step, 11, count - num_labelled, size_u) + num_labelled
             noise_l = tf.random.stateless_normal(
                 [size_l, self.latent], batches.key(seed, step, 12)
             )
@@ -273,7 +273,8 @@ def _train(
         value = tf.constant(0.0)
         for step in tf.range(first, last):
             with tf.GradientTape() as tape:
-                value = loss(step) + _half_squares(weights) / count
+                half_squares = tf.add_n([tf.nn.l2_loss(part) for part in weights])
+                value = loss(step) + half_squares / count
             optimizer.apply(tape.gradient(value, weights), weights)
         return value
 
@@ -281,14 +282,3 @@ def _train(
         return {"loss": float(steps(first, last)), **look()}
 
     session.train(name, phase.steps, run, {**networks, "optimizer": optimizer}, chunk=200)
-
-
-def _half_squares(weights: Iterable[tf.Variable]) -> tf.Tensor:
-    return tf.add_n([tf.nn.l2_loss(part) for part in weights])
-
-
-def _rows(seed: int, step: tf.Tensor, site: int, size: int, count: int) -> tf.Tensor:
-    """Returns rows drawn with replacement, int32 `[size]`."""
-    return tf.random.stateless_uniform(
-        [size], batches.key(seed, step, site), 0, count, tf.int32
-    )

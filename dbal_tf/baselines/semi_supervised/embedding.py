@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn.neighbors import NearestNeighbors
 
 from dbal_tf.baselines.semi_supervised import loops
-from dbal_tf.baselines.semi_supervised.perceptron import outputs, perceptron
+from dbal_tf.baselines.semi_supervised.perceptron import SoftmaxPredictor, perceptron
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
 
@@ -45,25 +45,13 @@ def far_loss(first_nc: tf.Tensor, second_nc: tf.Tensor, margin: float) -> tf.Ten
 
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddingPredictor:
-    """A fitted `Embedding`: a network whose outputs are close for neighbours."""
-
-    network: keras.Model
-
-    def predict_probs(self, images: np.ndarray) -> np.ndarray:
-        """Returns the softmax of the outputs, float64 `[n, c]`; it is not calibrated."""
-        outputs_nc = outputs(self.network, pixels(images)).astype(np.float64)
-        return np.asarray(tf.nn.softmax(outputs_nc))
-
-
-@dataclasses.dataclass(frozen=True)
 class Embedding:
     """A network trained on labels and on pairs of neighbouring images.
 
     The loss is hinge(labelled) + weight * (near(neighbours) + far(random pairs)),
     on the network's outputs (EmbedO). Neighbours are computed from pixels, among
     labelled and unlabelled images together. Weight and margin are chosen by the
-    validation error.
+    validation error. The predicted probabilities are not calibrated.
 
     Reference: Weston, Ratle, Collobert, "Deep learning via semi-supervised
     embedding", ICML 2008. Their weight, margin and learning rate are not known.
@@ -110,7 +98,7 @@ class Embedding:
         validation: LabelledImages,
         seed: int,
         session: Session,
-    ) -> EmbeddingPredictor:
+    ) -> SoftmaxPredictor:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, max(self.pairs, self.neighbors))
         # No test images: with them in the graph, the system would be transductive.
@@ -125,7 +113,7 @@ class Embedding:
             name = f"embedding_weight_{weight:g}_margin_{margin:g}"
             run = loops.compiled(functools.partial(step, weight=weight, margin=margin))
             session.train(name, self.steps, run, step.state)
-            fitted.append((weight, margin, EmbeddingPredictor(network)))
+            fitted.append((weight, margin, SoftmaxPredictor(network)))
         # By the error, because losses with different weights cannot be compared.
         weight, margin, best = min(fitted, key=lambda tried: error(tried[-1], validation))
         session.choose(weight=weight, margin=margin)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import autoencoders, batches, loops
-from dbal_tf.baselines.semi_supervised.perceptron import outputs
+from dbal_tf.baselines.semi_supervised.perceptron import SoftmaxPredictor, outputs
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages, check, error, pixels
 from dbal_tf.seeds import seed_for
@@ -104,18 +104,6 @@ def tangent_penalty(
 
 
 @dataclasses.dataclass(frozen=True)
-class MtcPredictor:
-    """A fitted `Mtc`: a network whose outputs change little along the tangents."""
-
-    network: keras.Model
-
-    def predict_probs(self, images: np.ndarray) -> np.ndarray:
-        """Returns class probabilities, float64 `[n, c]`, of uint8 images `[n, h, w, k]`."""
-        logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
-        return np.asarray(tf.nn.softmax(logits_nc))
-
-
-@dataclasses.dataclass(frozen=True)
 class Mtc:
     """A network, pretrained by contractive autoencoders, that is flat along tangents.
 
@@ -198,7 +186,7 @@ class Mtc:
         validation: LabelledImages,
         seed: int,
         session: Session,
-    ) -> MtcPredictor:
+    ) -> SoftmaxPredictor:
         """Learns from labelled and unlabelled images; see `System.fit`."""
         count = check(labelled, unlabelled, self.layer_batch)
         own_nd = pixels(labelled.images)
@@ -212,7 +200,7 @@ class Mtc:
             network = _network(encoders, count, seed_for(seed, 0, 0, "last layer"))
             data = (own_nd, labelled.classes, kept["tangents"])
             self._tune(network, data, penalty, rate, seed, session)
-            found = error(MtcPredictor(network), validation)
+            found = error(SoftmaxPredictor(network), validation)
             fitted.append((found, penalty, rate, network))
             session.say(
                 f"mtc, penalty {penalty:g}, rate {rate:g}: {found:.2%} error on validation "
@@ -220,7 +208,7 @@ class Mtc:
             )
         _, penalty, rate, best = min(fitted, key=lambda tried: tried[0])
         session.choose(penalty=penalty, rate=rate)
-        return MtcPredictor(best)
+        return SoftmaxPredictor(best)
 
     def _encoders(
         self, inputs_nd: np.ndarray, seed: int, session: Session

@@ -1,10 +1,13 @@
-"""A network with one hidden layer, and batched outputs of any network."""
+"""A network with one hidden layer, and outputs and predictions of any network."""
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from dbal_tf.baselines.semi_supervised.system import pixels
 
 
 def perceptron(
@@ -35,3 +38,15 @@ def outputs(network: Callable[[tf.Tensor], tf.Tensor], inputs_nd: np.ndarray) ->
     # Without blocks, 5,000 hidden units of 60,000 images would take over a gigabyte.
     blocks = range(0, len(inputs_nd), 1000)
     return np.concatenate([network(inputs_nd[i : i + 1000]).numpy() for i in blocks])
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxPredictor:
+    """A `Predictor`: the softmax of a network's linear outputs for pixels."""
+
+    network: keras.Model
+
+    def predict_probs(self, images: np.ndarray) -> np.ndarray:
+        """Returns class probabilities, float64 `[n, c]`, of uint8 images `[n, h, w, k]`."""
+        logits_nc = outputs(self.network, pixels(images)).astype(np.float64)
+        return np.asarray(tf.nn.softmax(logits_nc))

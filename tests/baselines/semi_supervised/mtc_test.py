@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dbal_tf.baselines.semi_supervised import mtc
 from dbal_tf.baselines.semi_supervised.mtc import Mtc
+from dbal_tf.baselines.semi_supervised.perceptron import SoftmaxPredictor
 from dbal_tf.baselines.semi_supervised.session import Session
 from dbal_tf.baselines.semi_supervised.system import LabelledImages
 
@@ -85,7 +86,7 @@ def test_penalty_and_rate_are_chosen_on_the_validation_images(parts, monkeypatch
     tuned = []
     monkeypatch.setattr(Mtc, "_tune", lambda self, network, data, *rest: tuned.append(rest[:2]))
 
-    def validate(predictor: mtc.MtcPredictor, images: LabelledImages) -> float:
+    def validate(predictor: SoftmaxPredictor, images: LabelledImages) -> float:
         assert images is parts.validation
         penalty, rate = tuned[-1]
         return abs(penalty - 0.4) + abs(rate - 0.01)
