@@ -6,6 +6,7 @@ output is their mean. It is trained in one compiled loop, and saved, exported an
 like any other network. Members see the same batches; initial weights and dropout differ.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -31,6 +32,8 @@ def ensemble(factory: NetworkFactory, size: int) -> NetworkFactory:
     3
     """
 
+    # The lineage has the digest of the factory's own source.
+    @functools.wraps(factory)
     def build(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
         image, outputs = keras.Input(image_shape), []
         for number in range(size):

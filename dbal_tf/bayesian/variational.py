@@ -13,6 +13,7 @@ really?", ICML 2020). For the first of the two layers of the paper's network, wi
 inputs, both weights are equal at c = 968; docs/results/calibration has both constants.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -118,6 +119,8 @@ def variational(factory: NetworkFactory) -> NetworkFactory:
         InputError: When the factory is called: the network itself has no dense layer.
     """
 
+    # The lineage has the digest of the factory's own source.
+    @functools.wraps(factory)
     def build(image_shape: tuple[int, int, int], num_classes: int, seed: int) -> keras.Model:
         network = factory(image_shape, num_classes, seed)
         dense = [layer for layer in network.layers if type(layer) is keras.layers.Dense]

@@ -16,6 +16,7 @@ from keras import layers
 
 from dbal_tf import config
 from dbal_tf.bayesian import networks
+from dbal_tf.bayesian.ensemble import ensemble
 from dbal_tf.bayesian.inference import Predictor
 from dbal_tf.bayesian.networks import (
     INITIALIZERS,
@@ -26,6 +27,7 @@ from dbal_tf.bayesian.networks import (
     source_digest,
 )
 from dbal_tf.bayesian.posteriors import McDropout
+from dbal_tf.bayesian.variational import variational
 from dbal_tf.core import InputError
 
 
@@ -272,7 +274,8 @@ def test_a_factory_may_be_given_as_it_is() -> None:
     factory = network_factory(_own)
     assert factory((4, 4, 1), 3, 0).output_shape == (None, 3)
     here = hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()
-    for one in (_own, factory, functools.partial(_own), network_factory(factory)):
+    same = _own, factory, functools.partial(_own), network_factory(factory)
+    for one in (*same, ensemble(factory, 2), variational(factory)):
         assert model_name(one) == f"{__name__}:_own"
         assert source_digest(one) == here
     with pytest.raises(InputError, match="is a list; expected a function"):
