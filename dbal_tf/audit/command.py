@@ -78,8 +78,16 @@ def main(arguments: Sequence[str]) -> int:
         if options.lineage:
             print(*(_lineage(run, options.lineage) for run in runs), sep="\n\n")
             return 0
-        # A list, because all() would stop at the first run that fails.
-        return 0 if all([audit(run) for run in runs]) else 1
+        return max(_status(run) for run in runs)
+    except (InputError, sqlite3.DatabaseError, OSError) as error:
+        print(f"dbal_tf: {error}", file=sys.stderr)
+        return 2
+
+
+def _status(run: pathlib.Path) -> int:
+    """Audits a run; returns 0, 1 if a check failed, or 2 if the run cannot be read."""
+    try:
+        return 0 if audit(run) else 1
     except (InputError, sqlite3.DatabaseError, OSError) as error:
         print(f"dbal_tf: {error}", file=sys.stderr)
         return 2

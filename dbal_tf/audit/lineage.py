@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from dbal_tf.artifacts import Labels
 from dbal_tf.audit.facts import Facts
-from dbal_tf.audit.shared import answers_of_model, labels_of_model
+from dbal_tf.audit.shared import answers_of_model, asked_in, labels_of_model
 from dbal_tf.config.flagfile import identity_lines
 from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.rows import LABELLED, AnswerRecord, RoundRecord, labels_digest
+from dbal_tf.store.rows import AnswerRecord, RoundRecord, labels_digest
 
 _WIDTH = 80
 _INDENT = 16
@@ -55,7 +55,8 @@ def lineage(facts: Facts, name: str) -> str:
 
 def _of_model(facts: Facts, row: RoundRecord) -> dict[str, str]:
     labels = labels_of_model(facts, row.point.round)
-    initial = sum(row.round is None and row.state == LABELLED for row in facts.labels)
+    at_the_start = {one.item for one in asked_in(facts, None)}
+    initial = len(at_the_start.intersection(labels.ids.tolist()))
     versions = row.versions
     code = f"dbal_tf {versions['dbal_tf']}, commit {versions['commit'] or 'not known'}"
     config = hashlib.sha256(identity_lines(facts.run.flags).encode()).hexdigest()
@@ -120,9 +121,14 @@ def _of_export(facts: Facts, row: RoundRecord) -> dict[str, str]:
 def _of_scores(facts: Facts, row: RoundRecord) -> dict[str, str]:
     config = facts.config
     bought = [label for label in facts.labels if label.round == row.point.round]
+    # The last pass of --refine is exact, whatever posterior chose the candidates.
+    last = (
+        ("mc_dropout", config.refine_samples)
+        if config.refine
+        else (config.posterior, config.num_samples)
+    )
     return {
-        "technique": f"{','.join(config.acquisition)} by {config.posterior}, "
-        f"{config.num_samples} samples",
+        "technique": f"{','.join(config.acquisition)} by {last[0]}, {last[1]} samples",
         "scores": ", ".join(f"{label.item} {label.score!r}" for label in bought)
         or "none: the round only measured",
     }

@@ -69,7 +69,13 @@ def _asked_in_vain(facts: Facts) -> Iterator[str]:
         told.setdefault(answer.item, []).append(answer)
     for row in facts.asked:
         index = _number(row.round)
-        states = [one.state for one in told.get(row.item, []) if _number(one.round) < index]
+        # An answer to the last round can be taken back before that round, repeated, asks again.
+        states = [
+            one.state
+            for one in told.get(row.item, [])
+            if _number(one.round) < index
+            or (_number(one.round) == index and one.state == WITHDRAWN)
+        ]
         if states and states[-1] != WITHDRAWN:
             yield f"round {row.round} asked for {row.item}, which already had an answer"
 

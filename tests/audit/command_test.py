@@ -12,6 +12,7 @@ import pytest
 
 from dbal_tf.audit import command as audit
 from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.writer import Store
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -74,6 +75,17 @@ def test_a_folder_of_runs_is_audited_run_by_run(finished_run, capsys):
     assert audit.main([str(finished_run.parent)]) == 1
     out = capsys.readouterr().out
     assert out.count(f"{finished_run}\n") == out.count(f"{finished_run.parent}/second\n") == 2
+
+
+def test_a_run_that_has_not_begun_does_not_hide_the_others(finished_run, capsys):
+    (finished_run.parent / "before").mkdir()
+    with Store(finished_run.parent / "before"):
+        pass
+    assert audit.main([str(finished_run.parent)]) == 2
+    out, err = capsys.readouterr()
+    assert err == "dbal_tf: The store holds no run; start the run first.\n"
+    assert len(out.partition(f"{finished_run}\n")[2].splitlines()) > 10
+    assert "WRONG" not in out
 
 
 def test_published_results_pass(capsys):

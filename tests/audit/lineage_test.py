@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 
 import pytest
@@ -65,6 +66,13 @@ def test_the_lineage_of_scores_and_of_a_point(finished_run):
     )
 
 
+def test_scores_that_were_refined_are_exact(finished_run):
+    facts = read_facts(finished_run)
+    config = facts.config.replace(posterior="gaussian_dropout", refine=40, refine_samples=30)
+    text = lineage(dataclasses.replace(facts, config=config), "score/1")
+    assert "bald by mc_dropout, 30 samples" in text
+
+
 @pytest.mark.parametrize("index", [0, 2])
 def test_a_model_of_an_earlier_round_has_fewer_labels(finished_run, index):
     assert _entries(finished_run, f"model/{index}")[1]["labels"].startswith(f"{3 + 2 * index}:")
@@ -78,19 +86,20 @@ def test_the_digest_of_settings_does_not_depend_on_the_folder(finished_run):
 
 def test_a_correction_shows_in_the_rounds_that_learn_it_alone(finished_run):
     before = [lineage(read_facts(finished_run), f"model/{index}") for index in range(3)]
-    told = {"train-5": 0, "train-7": "unsure"}
+    told = {"train-5": 0, "train-7": "unsure", "train-1": "skipped"}
     with Store(finished_run) as store:
         store.tell(Labels.from_answers(told), "person", 3.0)
         # As if round 2 had begun after that.
-        store._connection.execute("UPDATE begun SET last_answer = 9 WHERE round = 2")
+        store._connection.execute("UPDATE begun SET last_answer = 10 WHERE round = 2")
     for index in range(2):
         assert lineage(read_facts(finished_run), f"model/{index}") == before[index]
     _, entries = _entries(finished_run, "model/2")
     assert entries["corrected"] == (
+        "train-1 is skipped (person, told in round 2), was middle (dataset); "
         "train-5 is low (person, told in round 2), was middle (dataset); "
         "train-7 is unsure (person, told in round 2), was middle (dataset)"
     )
-    assert entries["labels"].startswith("6: 3 initial, 3 bought;")
+    assert entries["labels"].startswith("5: 2 initial, 3 bought;")
     # Round 2 was committed before: it did not learn what it is now said to know.
     assert entries["labels"].endswith(" WRONG: they were changed since")
 

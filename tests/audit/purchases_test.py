@@ -67,6 +67,10 @@ def test_an_item_whose_answer_was_withdrawn_may_be_asked_for_again(facts):
     told = dataclasses.replace(answer, id=98, round=2, corrects=97)
     right = dataclasses.replace(again, answers=[*facts.answers, taken_back, told])
     assert list(purchases.no_id_is_bought_twice(right)) == []
+    # Taken back after the last round, which was then repeated with more --rounds.
+    late = dataclasses.replace(taken_back, round=2)
+    right = dataclasses.replace(again, answers=[*facts.answers, late, told])
+    assert list(purchases.no_id_is_bought_twice(right)) == []
 
 
 @pytest.mark.parametrize(
