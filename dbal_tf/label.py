@@ -65,7 +65,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _serve(run_dir: pathlib.Path, options: "Options") -> int:
+def _serve(run_dir: pathlib.Path, options: "Options", arguments: Sequence[str]) -> int:
     """Serves the page until a signal comes; returns the exit status."""
     from dbal_tf.labelling.offers import DONE, written_state
     from dbal_tf.labelling.server import check_run_dir
@@ -80,7 +80,7 @@ def _serve(run_dir: pathlib.Path, options: "Options") -> int:
             with turn(run_dir) as is_ours:
                 if is_ours:  # Another process may have been quicker.
                     number = _show(run_dir, options, wait)
-    again = shlex.join(["python", "-m", "dbal_tf.label", str(run_dir)])
+    again = shlex.join(["python", "-m", "dbal_tf.label", *arguments])
     print(f"The page is no longer served; all answers are kept. To serve it again:\n  {again}")
     if written_state(run_dir) != DONE:
         print(how_to_go_on(str(run_dir)))
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.annotator:
             annotator(given.annotator)
-        return _serve(run_dir, options)
+        return _serve(run_dir, options, arguments)
     except Refused as error:
         print(f"dbal_tf: --annotator={given.annotator}: {error}", file=sys.stderr)
         return 2

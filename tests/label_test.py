@@ -55,11 +55,11 @@ class Page:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_advice(folder, number):
-    page = Page(folder)
+    page = Page(folder, "--show_predictions=never")
     page.answer("pool-00", 1)
     status, output = page.end(number)
     assert status == 128 + number
-    assert f"python -m dbal_tf.label {folder}" in output
+    assert f"python -m dbal_tf.label {folder} --show_predictions=never\n" in output
     assert "python -m dbal_tf.main --flagfile=" in output
 
 
