@@ -1,5 +1,6 @@
 """Fits on labels that active learning bought, for comparison with balanced labels."""
 
+import json
 import pathlib
 from collections.abc import Collection
 
@@ -14,6 +15,7 @@ from dbal_tf.reporting.page import Table
 BOUGHT_DIR = "bought"
 BALANCED = "balanced, random"
 
+_Row = tuple[str, str, int, str]  # System, schedule, number of labels, hyper-parameters.
 _Fit = tuple[int, str]  # Its seed, and the run that bought its labels.
 
 
@@ -41,14 +43,16 @@ def read_bought_fits(config: Config) -> list[FitResult]:
 def labels_table(results: Collection[FitResult]) -> Table:
     """Returns a row for each system and origin of its labels, paired by seed.
 
-    Systems whose labels all have the same origin have no rows.
+    A system with other hyper-parameters is another system. Systems whose labels all have
+    the same origin have no rows.
 
     Args:
         results: Fits on balanced labels and on labels that were bought.
     """
-    by_row: dict[tuple[str, str, int], dict[str, dict[_Fit, float]]] = {}
+    by_row: dict[_Row, dict[str, dict[_Fit, float]]] = {}
     for result in results:
-        key = result.system, result.schedule, result.labels
+        values = json.dumps(result.hyper_parameters, sort_keys=True)
+        key = result.system, result.schedule, result.labels, values
         # The technique. Its runs share a row, whatever their repetitions and seeds.
         origin = result.bought_by.split(",")[0] or BALANCED
         fit = result.seed, result.bought_by
@@ -72,18 +76,19 @@ def labels_table(results: Collection[FitResult]) -> Table:
         (
             "Mean over the fits (minimum to maximum). Difference in points, between the means "
             f"of the fits of each seed: mean over the seeds ± {HALF_WIDTH}; ± -: there is only "
-            "one pair. Negative: the labels that were bought are better.",
+            "one pair. Negative: the labels that were bought are better. Fits with other "
+            "hyper-parameters have separate rows and make no pairs.",
         ),
     )
 
 
 def _row(
-    key: tuple[str, str, int],
+    key: _Row,
     origin: str,
     errors: dict[_Fit, float],
     balanced: dict[_Fit, float],
 ) -> list[str]:
-    system, schedule, labels = key
+    system, schedule, labels, _ = key
     cells = [system, schedule, str(labels), origin, str(len(errors))]
     error = spread(list(errors.values()))
     if origin == BALANCED:

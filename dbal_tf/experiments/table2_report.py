@@ -66,7 +66,7 @@ def write(
         [
             table,
             *([of_labels] if of_labels.rows else []),
-            *([hyper_parameters(ended), cost(ended)] if ended else []),
+            *([hyper_parameters([*ended.values(), *bought]), cost(ended)] if ended else []),
         ],
     )
     write_atomically(folder / "report.html", page.to_html(shown))
@@ -187,17 +187,18 @@ def _captions(config: Config, ended: Mapping[str, FitResult]) -> list[str]:
     ]
 
 
-def hyper_parameters(ended: Mapping[str, FitResult]) -> Table:
-    """Returns the hyper-parameters of each system."""
-    # Repetitions have the same values, so they share a row.
-    texts = {
-        (result.system, result.schedule): ", ".join(
-            f"{name} {value}" for name, value in result.hyper_parameters.items()
-        )
-        for result in ended.values()
+def hyper_parameters(results: Sequence[FitResult]) -> Table:
+    """Returns a row for each system and schedule, or more if fits had different values."""
+    texts = [
+        ", ".join(f"{name} {value}" for name, value in result.hyper_parameters.items())
+        for result in results
+    ]
+    rows = {
+        (result.system, result.schedule, text): None
+        for result, text in zip(results, texts, strict=True)
     }
-    rows = [[name, schedule, text] for (name, schedule), text in texts.items()]
-    return Table("Hyper-parameters", ["system", "schedule", "values"], rows)
+    header = ["system", "schedule", "values"]
+    return Table("Hyper-parameters", header, [list(row) for row in rows])
 
 
 def cost(ended: Mapping[str, FitResult]) -> Table:

@@ -52,6 +52,18 @@ def test_fits_of_one_seed_on_the_labels_of_several_runs_all_count():
     assert table.rows[1][3:] == ["bald", "2", "1.20 (1.00 to 1.40)", "1", "-0.80 ± -"]
 
 
+def test_fits_with_other_hyper_parameters_make_no_pair():
+    other = {"hyper_parameters": {**_TSVM.hyper_parameters, "ramp": 0.5}}
+    bought = [_fit(0.010, 1, _by("bald")), _fit(0.012, 1, _by("var_ratios"), **other)]
+    table = labels_table([_fit(0.020, 1), *bought, _fit(0.014, 2, _by("bald", 1), **other)])
+    assert sorted(row[3:] for row in table.rows) == [
+        ["balanced, random", "1", "2.00", "-", "-"],
+        ["bald", "1", "1.00", "1", "-1.00 ± -"],
+        ["bald", "1", "1.40", "0", "-"],
+        ["var_ratios", "1", "1.20", "0", "-"],
+    ]
+
+
 def test_one_origin_of_labels_makes_no_table():
     assert labels_table([_fit(0.02), _fit(0.03, 2)]).rows == []
     assert labels_table([_fit(0.02, 1, _by("bald"))]).rows == []
