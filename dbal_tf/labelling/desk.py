@@ -268,7 +268,7 @@ class Desk:
                 "item": answer.item,
                 "answer": self.ledger.answer(answer.item)
                 if which != "conflicts"
-                else answer.label,
+                else as_answer(answer),
                 "annotator": answer.annotator,
                 "prediction": as_json(probs.get(answer.item)) if is_shown else None,
             }
