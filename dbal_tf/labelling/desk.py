@@ -55,8 +55,9 @@ class Desk:
 
     def run(self) -> dict[str, Any]:
         """Returns the run, its budget and its state."""
-        self.ledger.refresh()
         ledger = self.ledger
+        ledger.refresh()
+        ledger.use_flags(current_flags(self.run_dir, ledger.reader))
         return {
             "id": ledger.id,
             "name": self.run_dir.absolute().name,
