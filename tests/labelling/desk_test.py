@@ -289,6 +289,16 @@ def test_a_finished_run_offers_nothing_but_what_is_taken_back(desk, asked):
     assert offered(desk) == [("pool-13", "query")]
 
 
+def test_nothing_is_left_of_a_finished_run_though_images_were_skipped(desk, asked):
+    desk.answer(told("pool-10", "pool-11"))
+    desk.answer(told("pool-12", "pool-13", "pool-14", answer="skipped"))
+    desk.answer(told("pool-15", "pool-16", "pool-17", answer="skipped"))
+    assert desk.run()["budget"]["left"] == 3 * 4 - 2
+    asked.ask(1, [])
+    asked.say("done", 1)
+    assert desk.run()["budget"]["left"] == 0
+
+
 def test_more_rounds_are_seen_though_the_page_was_started_before(desk, asked):
     before = desk.run()
     more = desk.ledger.config.replace(rounds=5)
