@@ -153,14 +153,18 @@ class PixelCache:
         return np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
 
     def write_index(self, index: Index) -> None:
-        """Writes the index, then removes pixels that it does not name.
+        """Writes the index, then removes older pixels than the index that it replaces.
 
         Raises:
             OSError: The file could not be written.
         """
-        write_atomically(self.folder / _INDEX, npz(vars(index)))
-        for path in self.folder.glob("pixels-*.npy"):
-            # A file that is still mapped lives until it is closed.
-            if path.name != index.pixels:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        path, replaced = self.folder / _INDEX, 0
+        with contextlib.suppress(FileNotFoundError):
+            replaced = path.stat().st_mtime_ns
+        write_atomically(path, npz(vars(index)))
+        for pixels in self.folder.glob("pixels-*.npy"):
+            # Another process may have written newer ones and not opened them yet. A file that
+            # is still mapped lives until it is closed.
+            with contextlib.suppress(OSError):
+                if pixels.name != index.pixels and pixels.stat().st_mtime_ns <= replaced:
+                    pixels.unlink()

@@ -12,7 +12,7 @@ from dbal_tf.artifacts import Labels
 from dbal_tf.labelling import lists, progress
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.ledger import Ledger, as_answer
-from dbal_tf.labelling.offers import Offers
+from dbal_tf.labelling.offers import DONE, Offers
 from dbal_tf.labelling.predictions import Predictions, Probs, as_json
 from dbal_tf.labelling.wire import Answer, Refused, Told
 from dbal_tf.store.layout import how_to_go_on
@@ -55,8 +55,10 @@ class Desk:
 
     def run(self) -> dict[str, Any]:
         """Returns the run, its budget and its state."""
-        self.ledger.refresh()
         ledger = self.ledger
+        ledger.refresh()
+        ledger.use_flags(current_flags(self.run_dir, ledger.reader))
+        state = self.offers.state()
         return {
             "id": ledger.id,
             "name": self.run_dir.absolute().name,
@@ -64,9 +66,9 @@ class Desk:
             "show_predictions": self.show_predictions,
             "round": ledger.last_round,
             "rounds": ledger.config.rounds,
-            "state": self.offers.state(),
+            "state": state,
             "go_on": how_to_go_on(str(self.run_dir)),
-            **self._progress.summary(),
+            **self._progress.summary(state == DONE),
         }
 
     def curve(self) -> dict[str, list[float]]:
@@ -268,7 +270,7 @@ class Desk:
                 "item": answer.item,
                 "answer": self.ledger.answer(answer.item)
                 if which != "conflicts"
-                else answer.label,
+                else as_answer(answer),
                 "annotator": answer.annotator,
                 "prediction": as_json(probs.get(answer.item)) if is_shown else None,
             }

@@ -29,7 +29,8 @@ class Ledger:
 
     Attributes:
         reader: Reads the run's store.
-        config: The settings that the run began with.
+        flags: The run's flags; empty: those that it began with.
+        config: The settings in these flags.
         id: A text that identifies the run.
         class_names: One name per class.
         items: All items of the run.
@@ -52,7 +53,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         run, splits = self.reader.run(), self.reader.splits()
-        self.config: Config = from_flagfile(self.flags or run.flags)
+        self.flags = self.flags or run.flags
+        self.config: Config = from_flagfile(self.flags)
         self.class_names = run.class_names
         self.id = _sha256(f"{run.started} {run.checksum} {run.flags}")[:16]
         self.items = frozenset(item for split in splits.values() for item in split.ids or ())
@@ -76,6 +78,11 @@ class Ledger:
         self._seen: tuple[int | None, ...] = (None, None, None)
         self._last_answer = 0
         self.refresh()
+
+    def use_flags(self, flags: str) -> None:
+        """Takes the run's current flags: it may have been given more rounds."""
+        if flags != self.flags:
+            self.flags, self.config = flags, from_flagfile(flags)
 
     def refresh(self) -> tuple[int | None, ...]:
         """Reads what is new in the store; returns a value that changes with the store."""

@@ -40,7 +40,10 @@ def disagreements(ledger: Ledger, probs: Probs) -> Listed:
 
 
 def conflicts(ledger: Ledger, probs: Probs) -> Listed:
-    """Returns items to which people gave different classes, with each person's last answer."""
+    """Returns items to which people gave different classes, with each person's last answer.
+
+    The answers to an item are together, the latest first: that one is in force.
+    """
     del probs
     by_item: dict[str, dict[str, AnswerRecord]] = {}
     for annotator, given in ledger.given.items():
@@ -50,7 +53,11 @@ def conflicts(ledger: Ledger, probs: Probs) -> Listed:
         [a for a in answers.values() if a.state != WITHDRAWN] for answers in by_item.values()
     ]
     found = [each for each in found if len({a.label for a in each if a.state == LABELLED}) > 1]
-    return [answer for each in found for answer in each], len(found)
+    return [a for each in found for a in sorted(each, key=_id, reverse=True)], len(found)
+
+
+def _id(answer: AnswerRecord) -> int:
+    return answer.id
 
 
 def _all(answers: list[AnswerRecord]) -> Listed:

@@ -25,23 +25,32 @@ class Progress:
         self._ledger = ledger
         self._of_round: tuple[int | None, list[CurvePoint], str | None] = (None, [], None)
 
-    def summary(self) -> dict[str, object]:
-        """Returns the budget, in labels, the speed and the stopping advice."""
+    def summary(self, is_done: bool = False) -> dict[str, object]:
+        """Returns the budget, in labels, the speed and the stopping advice.
+
+        Args:
+            is_done: Whether the run has ended; then no label is left to give, although
+                skipped images may have left it with fewer than were planned.
+        """
         return {
-            "budget": self._budget(),
+            "budget": self._budget(is_done),
             "labels_per_hour": self._labels_per_hour(),
             "advice": self._this_round()[1],
         }
 
-    def _budget(self) -> dict[str, int]:
+    def _budget(self, is_done: bool) -> dict[str, int]:
         ledger, counts = self._ledger, self._ledger.counts
-        start = sum(ledger.use(item) == TRAIN for item in ledger.start)
+        # The start has no reserve: nothing replaces what was skipped.
+        start = sum(
+            ledger.use(item) == TRAIN and ledger.state(item) in (None, LABELLED)
+            for item in ledger.start
+        )
         spent = counts[TRAIN, LABELLED]
         total = start + ledger.config.rounds * ledger.config.acquisition_size
         sizes = {use: len(ledger.asked_of.get(use, ())) for use in (TEST, VALIDATION)}
         return {
             "spent": spent,
-            "left": max(0, total - spent),
+            "left": 0 if is_done else max(0, total - spent),
             "start": start,
             "test": counts[TEST, LABELLED],
             "of_test": sizes[TEST],

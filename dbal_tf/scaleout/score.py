@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import itertools
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -101,9 +102,10 @@ def _job(options: argparse.Namespace) -> Any:
     if options.batch == "stochastic":
         noise = options.temperature, options.stochastic
     ranking = scoring.Ranking(options.acquisition, options.num_samples, options.seed, *noise)
+    pattern, folder = _located(options.input)
     return Job(
         options.model,
-        (options.input,),
+        (pattern,),
         options.output,
         options.top,
         ranking,
@@ -112,9 +114,16 @@ def _job(options: argparse.Namespace) -> Any:
         options.resize,
         options.refine,
         options.refine_samples,
-        # The folders of the pattern before the first *.
-        options.input.split("*")[0].rpartition("/")[0],
+        folder,
     )
+
+
+def _located(pattern: str) -> tuple[str, str]:
+    """Returns a pattern by which Beam finds files, and the folders before its wildcards."""
+    start = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+    folder, slash, _ = start.rpartition("/")
+    # Beam finds nothing by a wildcard without a folder.
+    return (pattern, folder) if slash or start == pattern else (f"./{pattern}", ".")
 
 
 def _check_options(arguments: Sequence[str]) -> None:

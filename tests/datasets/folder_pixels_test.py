@@ -9,6 +9,7 @@ from dbal_tf.core import InputError
 from dbal_tf.datasets import decoding, folder_pixels
 from dbal_tf.datasets.folder_pixels import load_pixels
 from dbal_tf.datasets.image_files import find_images
+from dbal_tf.datasets.pixel_cache import PixelCache
 
 
 @pytest.fixture
@@ -109,6 +110,26 @@ def test_a_broken_file_does_not_decide_on_size_and_channels(folder) -> None:
     (folder / "00.png").write_bytes(content)
     with pytest.raises(InputError, match=r"0.png is 4x6, 00.png 40x60"):
         _load(folder)
+
+
+def test_two_processes_that_begin_at_once_decode_once_each(
+    folder, decoded, monkeypatch
+) -> None:
+    real = PixelCache.open_pixels
+
+    def open_after_another(cache: PixelCache, name: str) -> np.ndarray:
+        monkeypatch.setattr(PixelCache, "open_pixels", real)
+        _load(folder)
+        return real(cache, name)
+
+    monkeypatch.setattr(PixelCache, "open_pixels", open_after_another)
+    _, pixels = load_pixels(folder, find_images(folder)[0], None, "pad")
+    assert isinstance(pixels, np.memmap)
+    assert len(decoded) == 2 * 6
+    assert pixels[:, 0, 0, 0].tolist() == _load(folder)[1][:, 0, 0, 0].tolist()
+    assert len(decoded) == 2 * 6, "the cache is whole"
+    cache = PixelCache.of(folder, None, "pad")
+    assert len(list(cache.folder.glob("pixels-*"))) == 1
 
 
 @pytest.mark.parametrize("fault", ["read_only", "full"])

@@ -8,7 +8,7 @@ from dbal_tf.labelling.desk import Desk
 from dbal_tf.labelling.leases import Leases
 from dbal_tf.labelling.wire import Refused, Told
 from dbal_tf.store import lock
-from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.layout import FLAGS_FILE, STORE_FILE
 from dbal_tf.store.writer import Store
 
 
@@ -287,6 +287,26 @@ def test_a_finished_run_offers_nothing_but_what_is_taken_back(desk, asked):
     assert desk.next("ann", 4) == {"items": [], "left": 0, "state": "done"}
     desk.undo("ann")
     assert offered(desk) == [("pool-13", "query")]
+
+
+def test_nothing_is_left_of_a_finished_run_though_images_were_skipped(desk, asked):
+    desk.answer(told("pool-10", "pool-11"))
+    desk.answer(told("pool-12", "pool-13", "pool-14", answer="skipped"))
+    desk.answer(told("pool-15", "pool-16", "pool-17", answer="skipped"))
+    assert desk.run()["budget"]["left"] == 3 * 4 - 2
+    asked.ask(1, [])
+    asked.say("done", 1)
+    assert desk.run()["budget"]["left"] == 0
+
+
+def test_more_rounds_are_seen_though_the_page_was_started_before(desk, asked):
+    before = desk.run()
+    more = desk.ledger.config.replace(rounds=5)
+    (asked.folder / FLAGS_FILE).write_text(more.to_flags())
+    after = desk.run()
+    assert (before["rounds"], after["rounds"]) == (3, 5)
+    assert after["budget"]["left"] == before["budget"]["left"] + 2 * 4
+    assert after["id"] == before["id"], "the page keeps its answers under this name"
 
 
 def test_before_the_first_model_the_start_is_asked_for(made):

@@ -78,6 +78,24 @@ def test_conflicts_have_a_row_per_annotator(desk):
     assert desk.list("conflicts", 0, 50) == {"items": [], "total": 0}
 
 
+def test_of_a_conflict_the_answer_in_force_comes_first(desk):
+    def answers():
+        rows = desk.list("conflicts", 0, 50)["items"]
+        assert rows[0]["answer"] == desk.ledger.answer("pool-10")
+        return [(row["annotator"], row["answer"]) for row in rows]
+
+    say(desk, "pool-10", 1)
+    say(desk, "pool-10", 2, "bob")
+    assert answers() == [("bob", 2), ("ann", 1)]
+    say(desk, "pool-10", "unsure", "carol")
+    assert answers() == [("carol", "unsure"), ("bob", 2), ("ann", 1)]
+    say(desk, "pool-10", 1)
+    assert answers() == [("ann", 1), ("carol", "unsure"), ("bob", 2)]
+    say(desk, "pool-10", 0, "dave")
+    desk.undo("dave")
+    assert answers() == [("ann", 1), ("carol", "unsure"), ("bob", 2)]
+
+
 def test_what_was_taken_back_is_in_no_list(desk):
     say(desk, "pool-10", 1)
     say(desk, "pool-10", 2, "bob")

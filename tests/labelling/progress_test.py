@@ -31,6 +31,22 @@ def test_the_budget_is_in_labels(asked):
     assert summary["advice"] is None
 
 
+@pytest.mark.parametrize("answer", ["skipped", "unsure"])
+def test_of_the_start_only_what_is_labelled_or_open_counts(made, answer):
+    with Store(made.folder) as store:
+        progress = Progress(ledger := Ledger(store.reader))
+
+        def left():
+            ledger.refresh()
+            return progress.summary()["budget"]["left"]
+
+        assert left() == 2 + 3 * 4
+        store.tell(Labels.from_answers({"pool-00": answer}), "ann", 1.0)
+        assert left() == 1 + 3 * 4
+        store.tell(Labels.from_answers({"pool-01": 1, "test-0": 2}), "ann", 1.0)
+        assert left() == 3 * 4
+
+
 def test_the_speed_is_that_of_the_answers(asked):
     with Store(asked.folder) as store:
         ledger = Ledger(store.reader)

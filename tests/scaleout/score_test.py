@@ -3,6 +3,7 @@ import importlib.util
 import json
 
 import pytest
+import tensorflow as tf
 
 from dbal_tf.scaleout import score
 
@@ -33,11 +34,34 @@ def test_digits_from_shards_to_query_and_provenance(flags, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "ids"),
+    [
+        ("*.png", {"a.png"}),
+        ("?/*.png", {"3/b.png", "5/c.png"}),
+        ("{folder}/pool/[35]/*.png", {"3/b.png", "5/c.png"}),
+    ],
+)
+def test_ids_of_images_are_their_paths_below_the_folder(
+    export, images, tmp_path, pattern, ids, monkeypatch, capsys
+):
+    for name in ("a.png", "3/b.png", "5/c.png"):
+        path = tmp_path / "pool" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tf.io.encode_png(images[0]).numpy())
+    monkeypatch.chdir(tmp_path / "pool")
+    more = [f"--input={pattern.format(folder=tmp_path)}", f"--output={tmp_path / 'out'}"]
+    assert score.main([f"--model={export}", *more]) == 0, capsys.readouterr().err
+    with open(tmp_path / "out" / "query.csv", newline="") as file:
+        assert {row["id"] for row in csv.DictReader(file)} == ids
+
+
+@pytest.mark.parametrize(
     ("extra", "message"),
     [
         (["--acquisition=epig"], "--acquisition=epig is no score of"),
         (["--refine=10", "--top=20"], "--refine=10 is below --top=20"),
         (["--input=nowhere/*.tfrecord"], "--input=nowhere/*.tfrecord matches no file"),
+        (["--input="], "--input= matches no file"),
         (["--model=nowhere"], "--model=nowhere holds no SavedModel"),
         (["--input", "a.tfrecord", "b.tfrecord", "c.tfrecord"], "b.tfrecord is no flag, nor"),
         (["--runner", "DirectRunner", "b.tfrecord"], "quote it, such as --input='POOL/train-*"),

@@ -74,7 +74,7 @@ export class Lists {
     this.#show();
   }
 
-  /** Answers by item: annotators who differ have several. @returns {Map<string, Row[]>} */
+  /** Answers by item; of several, the first is in force. @returns {Map<string, Row[]>} */
   #grouped() {
     /** @type {Map<string, Row[]>} */
     const groups = new Map();
