@@ -59,7 +59,9 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
             labels = oracle.run(query)
             # The page writes the answers to the store itself.
             if len(labels):
-                active.tell(labels, oracle.annotator, time.perf_counter() - start)
+                # How long a person took for the answers in a file is not known.
+                spent = time.perf_counter() - start if config.oracle == "dataset" else None
+                active.tell(labels, oracle.annotator, spent)
                 oracle.told()
         active.use_wait()
         return active.curve()

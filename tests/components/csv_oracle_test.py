@@ -100,7 +100,10 @@ def test_a_run_without_any_label(config, toy, unlabelled):
     assert [path.name for path in kept] == ["0001.csv", "0002.csv"]
     with _store(config) as store:
         labels = store.reader.labels()
-        assert [point.labels for point in store.reader.curve()] == [3, 6]
+        curve = store.reader.curve()
+        assert [point.labels for point in curve] == [3, 6]
+        assert "label" not in curve[0].seconds, "reading the file is not labelling"
+        assert {answer.seconds for answer in store.reader.answers_after(0)} == {None}
     assert labels.classes.tolist() == [int(item[-2:]) % 3 for item in labels.ids]
     assert audit([config.run_dir]) == 0
 
