@@ -2,12 +2,16 @@
 
 import contextlib
 import dataclasses
+import pathlib
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.core import Say
 from dbal_tf.labelling.answer_files import check_names
+from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import TRAIN
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +44,16 @@ class FileOracle:
     def told(self) -> None:
         """Does nothing: an export can be read again."""
 
-    def attend(self, say: Say) -> contextlib.AbstractContextManager[None]:
-        """Does nothing: a person answers between two starts of the program."""
-        del say
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def attend(self, say: Say) -> Iterator[None]:
+        """Says before the first model why it needs many answers; a person gives them later."""
+        reader = RunReader.open(pathlib.Path(self.run_dir))
+        start = reader.query(None).ids.tolist() if reader.last_round() is None else []
+        if held_out := sum(reader.use(item) != TRAIN for item in start):
+            say(
+                f"The run begins with {len(start)} images: {len(start) - held_out} to train "
+                f"on, and {held_out} to measure errors on, for which no later file asks. Skip "
+                "those that you do not want to label, or choose a smaller --test_size and "
+                "another --run_dir."
+            )
+        yield

@@ -64,6 +64,22 @@ def unknown_ids(dataset: Dataset, ids: np.ndarray) -> np.ndarray:
     return ids[dataset.hidden.select(ids).classes < 0]
 
 
+def known_held_out(dataset: Dataset, start: Query | None) -> Labels:
+    """Returns the known labels of the test and the validation set, if a person labels the rest.
+
+    Args:
+        dataset: The data set, which may know some of their classes.
+        start: What is asked for before the first model; a set of which it asks for nothing
+            is left out.
+    """
+    known = Labels.from_answers({})
+    asked = np.array([], np.str_) if start is None else start.ids
+    for labels in (dataset.test_labels, dataset.hidden.select(dataset.splits.validation_ids)):
+        if np.isin(labels.ids, asked).any():
+            known = _known(labels, known)
+    return known
+
+
 def known_validation_labels(dataset: Dataset, told: Labels) -> Labels:
     """Returns the labels of the validation items, where they are known.
 

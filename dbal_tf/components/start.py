@@ -9,7 +9,7 @@ from dbal_tf.artifacts import Dataset, Query
 from dbal_tf.components.oracle import unknown_ids
 from dbal_tf.config import Config
 
-_TO_MEASURE = 20  # items of a split that are labelled before the first model
+_TO_MEASURE = 20  # items of a split that are labelled on the page before the first model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +39,11 @@ class Start:
         return max(0, wanted - len(dataset.splits.initial_ids))
 
     def run(self, dataset: Dataset, seed: int) -> Query | None:
-        """Returns items of the pool, then some of the test set; None if nothing is needed.
+        """Returns items of the pool, then of the test set; None if nothing is needed.
 
-        With `--weight_decay=auto`, some of the validation set follow. Labels that are
-        known already count towards `--initial_per_class`.
+        With `--weight_decay=auto`, items of the validation set follow. The page needs only
+        some of these two sets at the start; files ask for all, as no later file has them.
+        Labels that are known already count towards `--initial_per_class`.
 
         Args:
             dataset: The data set.
@@ -51,12 +52,15 @@ class Start:
         if self.oracle == "dataset":
             return None
         splits, test = dataset.splits, dataset.test_labels
-        parts = [(splits.pool_ids, self.from_pool(dataset))]
-        # Without test labels the first model could not be evaluated; the other test items can
-        # be labelled while it trains.
-        parts.append((test.ids[test.classes < 0], _TO_MEASURE))
+        # Without test labels the first model could not be evaluated; on the page, the other
+        # test items can be labelled while it trains.
+        to_measure = _TO_MEASURE if self.oracle == "web" else None
+        parts = [
+            (splits.pool_ids, self.from_pool(dataset)),
+            (test.ids[test.classes < 0], to_measure),
+        ]
         if self.weight_decay == "auto":
-            parts.append((unknown_ids(dataset, splits.validation_ids), _TO_MEASURE))
+            parts.append((unknown_ids(dataset, splits.validation_ids), to_measure))
         # PCG64 by name, because NumPy may change the generator that default_rng uses.
         rng = np.random.Generator(np.random.PCG64(seed))
         drawn = np.concatenate([rng.permutation(ids)[:count] for ids, count in parts])

@@ -19,7 +19,7 @@ from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query
 from dbal_tf.bayesian.networks import NetworkFactory, model_name
 from dbal_tf.components.example_gen import check_data, load
 from dbal_tf.components.features import Features, origin
-from dbal_tf.components.oracle import DatasetOracle, make_oracle
+from dbal_tf.components.oracle import DatasetOracle, known_held_out, make_oracle
 from dbal_tf.components.reporter import Reporter
 from dbal_tf.components.start import Start
 from dbal_tf.components.trainer import Trainer
@@ -59,7 +59,9 @@ def run(config: Config, dataset: Dataset, say: Say) -> list[CurvePoint]:
             labels = oracle.run(query)
             # The page writes the answers to the store itself.
             if len(labels):
-                active.tell(labels, oracle.annotator, time.perf_counter() - start)
+                # How long a person took for the answers in a file is not known.
+                spent = time.perf_counter() - start if config.oracle == "dataset" else None
+                active.tell(labels, oracle.annotator, spent)
                 oracle.told()
         active.use_wait()
         return active.curve()
@@ -133,7 +135,7 @@ class Run:
             store = stack.enter_context(_opened(config, folder))
             made_by = _made_by(config, dataset, trainer, strategy.num_replicas_in_sync)
             oracle, start = DatasetOracle(dataset), _start(config, dataset)
-            begin_or_resume(store, config, dataset, oracle, made_by, say, start)
+            begin_or_resume(store, config, dataset, oracle, made_by, say, *start)
             state = from_chief(strategy, store.snapshot())
             if not is_chief(strategy):  # It must do the same steps as the chief.
                 store.restore(state)
@@ -238,9 +240,11 @@ def _opened(config: Config, folder: pathlib.Path) -> Store:
     return Store(folder)
 
 
-def _start(config: Config, dataset: Dataset) -> Query | None:
+def _start(config: Config, dataset: Dataset) -> tuple[Query | None, Labels]:
+    """Returns what a person labels first, and what needs no label beside it."""
     seed = seed_for(config.seed, config.repetition, 0, "start")
-    return Start.from_config(config).run(dataset, seed)
+    query = Start.from_config(config).run(dataset, seed)
+    return query, known_held_out(dataset, query)
 
 
 def _made_by(config: Config, data: Dataset, trainer: Trainer, replicas: int) -> dict[str, str]:

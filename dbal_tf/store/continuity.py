@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dbal_tf.artifacts import Dataset, Query
+from dbal_tf.artifacts import Dataset, Labels, Query
 from dbal_tf.config import Config
 from dbal_tf.config.flagfile import differing_flags
 from dbal_tf.core import InputError, Oracle
@@ -25,6 +25,7 @@ def begin_or_resume(
     versions: dict[str, str],
     say: Callable[[str], Any],
     query: Query | None = None,
+    held_out: Labels | None = None,
 ) -> None:
     """Begins a run in its store, or checks that the run there can be resumed.
 
@@ -39,6 +40,7 @@ def begin_or_resume(
         versions: Versions of code and libraries; see `changed_since`.
         say: Called with a sentence about each change that may alter the results.
         query: What a person labels before the first model; None: nothing.
+        held_out: Known test and validation labels; see `Store.start`.
 
     Raises:
         InputError: Settings, data or labels differ from those of the run.
@@ -46,7 +48,8 @@ def begin_or_resume(
     flags, ids = config.to_flags(), dataset.splits.initial_ids
     initial = oracle.run(Query(ids, np.zeros(len(ids))))
     record = RunRecord(flags, dataset.checksum, versions, dataset.class_names)
-    store.start(record, initial, oracle.annotator, dataset.ids_by_use(), query)
+    splits = dataset.ids_by_use()
+    store.start(record, initial, oracle.annotator, splits, query, held_out)
     check_continuity(store.reader, config, dataset, oracle)
     for notice in changed_since(store.reader, versions):
         say(notice)

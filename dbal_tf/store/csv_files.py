@@ -31,9 +31,9 @@ def curve_csv(curve: Sequence[CurvePoint]) -> str:
 
     Returns:
         A header and one line per round: errors as fractions from 0 to 1, likelihoods
-        in nats, seconds to the millisecond (0 for a phase that did not happen);
-        AUC, sensitivity and the errors of a graph if every round has them. All numbers
-        except the seconds read back equal.
+        in nats, seconds to the millisecond (0 for a phase that did not happen or
+        whose time is not known); AUC, sensitivity and the errors of a graph if every round
+        has them. All numbers except the seconds read back equal.
     """
     evaluations = [point.evaluation for point in curve]
     measures = _MEASURES + tuple(

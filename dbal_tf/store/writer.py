@@ -92,16 +92,18 @@ class Store:
         annotator: str,
         splits: Mapping[str, Sequence[str]],
         query: Query | None = None,
+        held_out: Labels | None = None,
     ) -> None:
         """Begins the run with its initial labels, or checks that it has the same data.
 
         Args:
             run: The settings and data; its versions are recorded with every round.
             initial: The initial labels.
-            annotator: Name of whoever gave them.
+            annotator: Name of whoever gave the labels that are known.
             splits: Ids by split, for the audit; for `train`, which follows from the
                 others, only the digest is kept.
             query: What is to be labelled before the first model; None: nothing.
+            held_out: The known labels of test and validation sets that lack others.
 
         Raises:
             InputError: The data differ from those that the run began with.
@@ -117,8 +119,7 @@ class Store:
                 )
             return
         names = json.dumps(run.class_names)
-        # Tables and initial labels in one transaction: a run that is killed here has not
-        # begun, and the next start finds an empty database.
+        # One transaction: if a run is killed here, the next start finds an empty database.
         with self._transaction() as execute:
             schema.create(execute)
             execute(
@@ -130,6 +131,8 @@ class Store:
                 row = (name, len(ids), ids_digest(ids), packed)
                 execute("INSERT INTO splits VALUES (?, ?, ?, ?)", row)
             _insert_answers(execute, initial, annotator, None)
+            if held_out is not None:
+                _insert_answers(execute, held_out, annotator, None)
             if query is not None:
                 _insert_query(execute, query, None)
 

@@ -68,9 +68,9 @@ def _fill(config, toy, count=None, **others):
     _file(config).write_text("\r\n".join(lines))
 
 
-def _run(config, dataset):
+def _run(config, dataset, say=lambda line: None):
     with pytest.raises(AnswersAwaited) as waits:
-        loop.run(config, dataset, lambda line: None)
+        loop.run(config, dataset, say)
     return str(waits.value)
 
 
@@ -79,11 +79,16 @@ def _store(config):
 
 
 def test_a_run_without_any_label(config, toy, unlabelled):
-    assert _run(config, unlabelled) == (
-        f"23 images wait in {_file(config)}; label them and give the same command."
+    lines = []
+    assert _run(config, unlabelled, lines.append) == (
+        f"34 images wait in {_file(config)}; label them and give the same command."
+    )
+    (line,) = lines
+    assert line.startswith(
+        "The run begins with 34 images: 3 to train on, and 31 to measure errors on, for which"
     )
     first = _waiting(config)
-    assert sum(item in set(toy.test.ids.tolist()) for item in first) == 20
+    assert sum(item in set(toy.test.ids.tolist()) for item in first) == 31
     with Image.open(_file(config).parent / "to_label" / "0001.png") as picture:
         np.testing.assert_array_equal(
             np.asarray(picture), toy.train.select(np.array(first[:1])).images[0, ..., 0]
@@ -92,7 +97,7 @@ def test_a_run_without_any_label(config, toy, unlabelled):
     assert _run(config, unlabelled).startswith("3 images wait in")
     with _store(config) as store:
         assert len(store.reader.labels()) == 3
-        assert len(store.reader.labels(use=TEST)) == 20
+        assert len(store.reader.labels(use=TEST)) == 31
         assert {a.annotator for a in store.reader.answers()} == {"person"}
     _fill(config, toy)
     assert _run(config, unlabelled).startswith("3 images wait in")
@@ -100,7 +105,10 @@ def test_a_run_without_any_label(config, toy, unlabelled):
     assert [path.name for path in kept] == ["0001.csv", "0002.csv"]
     with _store(config) as store:
         labels = store.reader.labels()
-        assert [point.labels for point in store.reader.curve()] == [3, 6]
+        curve = store.reader.curve()
+        assert [point.labels for point in curve] == [3, 6]
+        assert "label" not in curve[0].seconds, "reading the file is not labelling"
+        assert {answer.seconds for answer in store.reader.answers_after(0)} == {None}
     assert labels.classes.tolist() == [int(item[-2:]) % 3 for item in labels.ids]
     assert audit([config.run_dir]) == 0
 
@@ -143,7 +151,7 @@ def test_killed_after_the_answers_were_committed(config, toy, unlabelled, monkey
     assert _run(config, unlabelled).startswith("3 images wait in")
     with _store(config) as store:
         assert len(store.reader.answers()) == 3
-        assert len(store.reader.answers(TEST)) == 20
+        assert len(store.reader.answers(TEST)) == 31
     assert (_file(config).parent / "answered" / "0001.csv").read_text() == filled
 
 

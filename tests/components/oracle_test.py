@@ -6,7 +6,7 @@ import pytest
 from dbal_tf.artifacts import Dataset, Labels, Query
 from dbal_tf.components.csv_oracle import CsvOracle
 from dbal_tf.components.label_studio_oracle import LabelStudioOracle
-from dbal_tf.components.oracle import DatasetOracle, make_oracle
+from dbal_tf.components.oracle import DatasetOracle, known_held_out, make_oracle
 from dbal_tf.components.page import PageOracle
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
@@ -37,6 +37,19 @@ def test_a_pool_without_labels_is_refused(toy):
     hidden = Labels(toy.hidden.ids, np.where(unknown, -1, toy.hidden.classes))
     with pytest.raises(InputError, match="4 of the 45 images of the pool have no label; exp"):
         DatasetOracle(dataclasses.replace(toy, hidden=hidden)).check()
+
+
+def test_known_are_the_labels_of_those_held_out_sets_that_a_start_asks_for(toy):
+    known = np.where(np.arange(len(toy.test)) < 9, toy.test_labels.classes, -1)
+    some = dataclasses.replace(toy, test_labels=Labels(toy.test.ids, known))
+    tests = Query(np.append(toy.splits.pool_ids[:2], toy.test.ids[9:11]), np.zeros(4))
+    labels = known_held_out(some, tests)
+    assert labels.ids.tolist() == toy.test.ids[:9].tolist()
+    assert labels.classes.tolist() == known[:9].tolist()
+    validation = toy.splits.validation_ids
+    labels = known_held_out(toy, Query(validation[:1], np.zeros(1)))
+    assert labels.classes.tolist() == toy.hidden.select(validation).classes.tolist()
+    assert not len(known_held_out(toy, None))
 
 
 @pytest.mark.parametrize(

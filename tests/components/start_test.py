@@ -36,7 +36,13 @@ def test_labels_that_are_known_count(half_known):
 
 def test_validation_items_are_asked_for_if_they_choose_the_weight_decay(half_known):
     ids = Start("csv", 2, "auto").run(half_known, 0).ids
-    assert set(ids[20:]) == set(half_known.splits.validation_ids[::2])
+    assert set(ids[31:]) == set(half_known.splits.validation_ids[::2])
+
+
+@pytest.mark.parametrize(("oracle", "asked"), [("web", 20), ("csv", 31), ("label_studio", 31)])
+def test_only_the_page_leaves_test_items_for_later(half_known, oracle, asked):
+    ids = Start(oracle, 2, "2.5").run(half_known, 0).ids
+    assert np.isin(ids, half_known.test.ids).sum() == asked == len(set(ids))
 
 
 def test_the_seed_decides(half_known):

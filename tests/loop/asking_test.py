@@ -25,11 +25,14 @@ from dbal_tf.components.oracle import DatasetOracle
 from dbal_tf.components.trainer import WEIGHT_DECAYS
 from dbal_tf.config import TECHNIQUES, Config
 from dbal_tf.core import InputError
+from dbal_tf.labelling.ledger import Ledger
+from dbal_tf.labelling.progress import Progress
 from dbal_tf.loop import Run, learner
 from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
 from dbal_tf.store import csv_files, lock
 from dbal_tf.store.layout import STORE_FILE
+from dbal_tf.store.rows import TEST
 from dbal_tf.store.writer import Store
 
 pytestmark = pytest.mark.usefixtures("shared_fitters", "checked_here")
@@ -559,6 +562,24 @@ def test_answers_that_cannot_be_taken_change_nothing(asking, answers, says):
 def test_nothing_can_be_told_before_it_is_asked(asking):
     with pytest.raises(InputError, match=r"call ask\(\) before tell\(\)"):
         asking[0].tell(Labels.from_answers({"toy-01": 1}))
+
+
+def test_test_items_that_have_a_label_are_not_asked_for(small, toy, no_export):
+    classes = np.where(np.arange(31) < 9, toy.test_labels.classes, -1)
+    dataset = dataclasses.replace(toy, test_labels=Labels(toy.test.ids, classes))
+    config = small.replace(oracle="web", acquisition=("bald",), rounds=1)
+    with Run.open(config, dataset) as run, Store(pathlib.Path(config.run_dir)) as page:
+        ledger = Ledger(page.reader)
+        assert ledger.unanswered(TEST) == toy.test.ids[9:].tolist()
+        budget = Progress(ledger).summary()["budget"]
+        assert (budget["test"], budget["of_test"]) == (9, 31)
+        start = run.ask().ids.tolist()
+        assert not set(start) & set(toy.test.ids[:9])
+        run.tell(Labels.from_answers({toy.test.ids[0]: 1} | dict.fromkeys(start, 0)), "ann")
+        run.ask()
+        (point,) = run.curve()
+        assert sum(count for count, *_ in point.evaluation.reliability) == 9 + 20
+    assert audit.main([config.run_dir]) == 0
 
 
 def test_a_network_of_ones_own_is_trained_and_named(small, toy, no_export):
