@@ -1,5 +1,6 @@
 """Lists of answered items to look at again."""
 
+import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -53,11 +54,8 @@ def conflicts(ledger: Ledger, probs: Probs) -> Listed:
         [a for a in answers.values() if a.state != WITHDRAWN] for answers in by_item.values()
     ]
     found = [each for each in found if len({a.label for a in each if a.state == LABELLED}) > 1]
-    return [a for each in found for a in sorted(each, key=_id, reverse=True)], len(found)
-
-
-def _id(answer: AnswerRecord) -> int:
-    return answer.id
+    latest_first = [sorted(each, key=operator.attrgetter("id"), reverse=True) for each in found]
+    return [answer for each in latest_first for answer in each], len(found)
 
 
 def _all(answers: list[AnswerRecord]) -> Listed:
