@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from dbal_tf.artifacts import LABEL_STATES, Labels
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import ANSWERED_DIR
 from dbal_tf.store.reader import RunReader
-from dbal_tf.store.rows import LABELLED, TRAIN, known_before
+from dbal_tf.store.rows import LABELLED, TRAIN, VALIDATION, known_before
 
 WITHOUT_CLASS = LABEL_STATES[1:]
 """Answers without a class: `skipped` and `unsure`."""
@@ -78,7 +78,8 @@ def new_answers(
         class_names: One name per class index.
 
     Raises:
-        InputError: An item was not asked for, or an answer is not a class.
+        InputError: An item was not asked for, an answer is not a class, or the answers
+            leave the first model nothing to learn from.
     """
     reader = RunReader.open(run_dir)
     answers = known_before(reader.answers_after(0), None)
@@ -103,7 +104,25 @@ def new_answers(
         if told.get(one.item) != answer:
             found[one.item] = answer
             names.append(one.annotator)
+    if reader.last_round() is None:
+        _check_start(reader, told | found)
     return dataclasses.replace(Labels.from_answers(found), annotators=np.array(names, np.str_))
+
+
+def _check_start(reader: RunReader, answers: Mapping[str, int | str]) -> None:
+    # The file must not be read: a run that waits for nothing would never read another one.
+    asked = reader.query(None).ids.tolist()
+    for use, purpose in ((TRAIN, "train on"), (VALIDATION, "choose the weight decay by")):
+        mine = [item for item in asked if reader.use(item) == use]
+        has_label = any(
+            isinstance(answer, int) and reader.use(item) == use
+            for item, answer in answers.items()
+        )
+        if mine and answers.keys() >= set(mine) and not has_label:
+            raise InputError(
+                f"All {len(mine)} images to {purpose} are skipped or unsure; expected a class "
+                "for at least one; give it one in the file, and give the same command again."
+            )
 
 
 def put_aside(path: pathlib.Path) -> None:

@@ -135,6 +135,30 @@ def test_what_was_not_answered_waits_and_nothing_is_trained(
         assert len(store.reader.answers()) == 5
 
 
+@pytest.mark.parametrize(
+    ("use", "decay", "says"),
+    [
+        ("train", 0.1, "All 3 images to train on are skipped or unsure; expected a class"),
+        ("validation", "auto", "All 9 images to choose the weight decay by are skipped"),
+    ],
+)
+def test_a_start_without_any_class_is_not_read(config, toy, unlabelled, use, decay, says):
+    config = config.replace(weight_decay=decay)
+    _run(config, unlabelled)
+    with _store(config) as store:
+        items = [item for item in _waiting(config) if store.reader.use(item) == use]
+    skipped = {item.replace("-", "_"): "skipped" for item in items}
+    _fill(config, toy, **skipped)
+    text = _file(config).read_text()
+    with pytest.raises(InputError, match=says):
+        loop.run(config, unlabelled, lambda line: None)
+    assert _file(config).read_text() == text
+    with _store(config) as store:
+        assert store.reader.answers_after(0) == []
+    _file(config).write_text(text.replace("skipped", toy.class_names[1], 1))
+    assert _run(config, unlabelled).startswith("3 images wait in")
+
+
 def test_killed_after_the_answers_were_committed(config, toy, unlabelled, monkeypatch):
     _run(config, unlabelled)
     _fill(config, toy)
