@@ -6,7 +6,7 @@ import hashlib
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
@@ -35,10 +35,12 @@ class Features:
     contain trunk and head, from pixel values to probabilities. For any other network
     this component changes nothing.
 
-    On disk: `<cache>/<digest>/<block>.npz` with the arrays `ids` `[n]` and `features`
-    `[n, d]`, float32, as the trunk gives them. The digest is that of data, trunk and
-    weights, so that all runs on the same data share the features; a block is named by
-    the digest of its ids. Flipped images have a folder for each way of flipping.
+    On disk: `<cache>/<trunk>/<block>.npz` with the arrays `images` `[n]`, the SHA-256 of
+    each image's pixels, and `features` `[n, d]`, float32, as the trunk gives them. The
+    folder is named by the digest of trunk, weights and image shape, so that a data set
+    whose labels change, or that grows, shares the features of its images; a block is
+    named by the digest of its `images`. Flipped images have a folder for each way of
+    flipping.
 
     Attributes:
         model: See the flag of the same name.
@@ -125,16 +127,17 @@ class Features:
     def _features(self, dataset: Dataset, say: Say) -> tuple[np.ndarray, np.ndarray]:
         """Returns the features of training and test items, `[n, d]`, as stored."""
         kept, items = self._kept(dataset), (dataset.train, dataset.test)
-        progress = _Progress(sum(len(kept.missing(examples)) for examples in items), say)
-        train, test = (kept.of(examples, progress.add) for examples in items)
+        names = [_names_of_set(examples) for examples in items]
+        progress = _Progress(len(kept.missing([*names[0], *names[1]])), say)
+        train, test = map(kept.of, items, names, (progress.add, progress.add))
         return train, test
 
     def _kept(self, dataset: Dataset, axes: tuple[int, ...] = ()) -> "_Kept":
         """Returns the stored features of images flipped along some axes."""
         trunk, digest = self.trunk(dataset)
-        # The digests of weights and data cover shapes and names, but not the
-        # preprocessing, which depends on the application.
-        text = f"{dataset.checksum} {dataset.image_shape} {self.model} {digest}"
+        # The digest of the weights does not cover the preprocessing, which depends on the
+        # application.
+        text = f"{dataset.image_shape} {self.model} {digest}"
         text += f" flipped {axes}" * bool(axes)
         return _Kept(self.cache / hashlib.sha256(text.encode()).hexdigest(), trunk, axes)
 
@@ -144,30 +147,33 @@ class _Kept:
 
     def __init__(self, folder: pathlib.Path, trunk: keras.Model, axes: tuple[int, ...]) -> None:
         self._folder, self._trunk, self._axes = folder, trunk, axes
+        self._known: dict[str, np.ndarray] = {}
 
-    @functools.cached_property
-    def _known(self) -> dict[str, np.ndarray]:
-        return dict(_read_all(self._folder))
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Returns those of some images, each once, whose features are not stored yet."""
+        self._known |= _read(self._folder, set(names) - self._known.keys())
+        return [name for name in dict.fromkeys(names) if name not in self._known]
 
-    def missing(self, examples: Examples) -> np.ndarray:
-        """Returns the ids of the items whose features are not stored yet."""
-        return examples.ids[[item not in self._known for item in examples.ids.tolist()]]
-
-    def of(self, examples: Examples, done: Callable[[int], None]) -> np.ndarray:
+    def of(
+        self, examples: Examples, names: Sequence[str], done: Callable[[int], None]
+    ) -> np.ndarray:
         """Returns the features of items, `[n, d]`; computes and stores missing ones.
 
         Args:
             examples: The items, at least one.
+            names: The result of `_names` for them.
             done: Called with the number of items whenever some are computed.
         """
-        ids = self.missing(examples)
-        for start in range(0, len(ids), _BLOCK):
-            block = ids[start : start + _BLOCK]
-            features = _computed(self._trunk, examples.select(block), self._axes)
+        ids = dict(zip(reversed(names), reversed(examples.ids.tolist()), strict=True))
+        missing = self.missing(names)
+        for start in range(0, len(missing), _BLOCK):
+            block = missing[start : start + _BLOCK]
+            items = examples.select(np.array([ids[name] for name in block], np.str_))
+            features = _computed(self._trunk, items, self._axes)
             _write(self._folder, block, features)
-            self._known.update(zip(block.tolist(), features, strict=True))
+            self._known.update(zip(block, features, strict=True))
             done(len(block))
-        return np.stack([self._known[item] for item in examples.ids.tolist()])
+        return np.stack([self._known[name] for name in names])
 
 
 class FlippedFeatures:
@@ -202,7 +208,8 @@ class FlippedFeatures:
         if not len(self):
             return np.zeros(self.shape, dtype or self.dtype)
         mean, deviation = self._moments
-        features = (self._kept.of(self._examples, lambda count: None) - mean) / deviation
+        raw = self._kept.of(self._examples, _names(self._examples), lambda count: None)
+        features = (raw - mean) / deviation
         return features[:, np.newaxis, np.newaxis, :].astype(dtype or self.dtype)
 
 
@@ -269,22 +276,42 @@ def _computed(trunk: keras.Model, examples: Examples, axes: tuple[int, ...] = ()
     )
 
 
-def _write(folder: pathlib.Path, ids: np.ndarray, features: np.ndarray) -> None:
-    name = hashlib.sha256("\n".join(ids.tolist()).encode()).hexdigest()
-    write_atomically(folder / f"{name}.npz", npz({"ids": ids, "features": features}))
+def _names(examples: Examples) -> list[str]:
+    """Returns the SHA-256 of each image's pixels, hexadecimal."""
+    step, images = chunk_size(examples.images.shape[1:]), examples.images
+    return [
+        hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
+        for start in range(0, len(examples), step)
+        for image in np.asarray(images[start : start + step])
+    ]
 
 
-def _read_all(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
-    for path in sorted(folder.glob("*.npz")):
+# Of the training and the test items, whose features are read again at each export.
+_names_of_set = functools.lru_cache(maxsize=2)(_names)
+
+
+def _write(folder: pathlib.Path, names: Sequence[str], features: np.ndarray) -> None:
+    block = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    arrays = {"images": np.array(names, np.str_), "features": features}
+    write_atomically(folder / f"{block}.npz", npz(arrays))
+
+
+def _read(folder: pathlib.Path, names: set[str]) -> dict[str, np.ndarray]:
+    """Returns the stored features of some images, by name."""
+    known: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob("*.npz")) if names else ():
         try:
             with np.load(path, allow_pickle=False) as block:
-                ids, features = block["ids"].tolist(), block["features"]
+                held = block["images"].tolist()
+                # Most blocks may be of other data.
+                if not names.isdisjoint(held):
+                    known |= dict(zip(held, block["features"], strict=True))
         except (*BROKEN_ARRAYS, KeyError) as error:
             raise InputError(
                 f"{path} cannot be read ({error}); expected features as an earlier run wrote "
                 "them; remove the file, and they are computed again."
             ) from error
-        yield from zip(ids, features, strict=True)
+    return known
 
 
 class _Progress:

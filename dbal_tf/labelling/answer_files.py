@@ -109,7 +109,7 @@ def new_answers(
     return dataclasses.replace(Labels.from_answers(found), annotators=np.array(names, np.str_))
 
 
-def _check_start(reader: RunReader, answers: Mapping[str, int | str]) -> None:
+def _check_start(reader: RunReader, answers: Mapping[str, int | str | None]) -> None:
     # The file must not be read: a run that waits for nothing would never read another one.
     asked = reader.query(None).ids.tolist()
     for use, purpose in ((TRAIN, "train on"), (VALIDATION, "choose the weight decay by")):

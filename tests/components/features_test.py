@@ -99,10 +99,10 @@ def test_a_stopped_process_goes_on_at_its_block(settings, toy, computed, monkeyp
     other = settings.replace(feature_cache=str(tmp_path / "other"))
     write = features._write
 
-    def stop(folder, ids, values):
+    def stop(folder, names, values):
         if len(list(folder.glob("*.npz"))) == 2:
             raise KeyboardInterrupt
-        write(folder, ids, values)
+        write(folder, names, values)
 
     with monkeypatch.context() as patch:
         patch.setattr(features, "_write", stop)
@@ -115,17 +115,29 @@ def test_a_stopped_process_goes_on_at_its_block(settings, toy, computed, monkeyp
     np.testing.assert_array_equal(resumed.test.images, whole.test.images)
 
 
-def test_other_data_weights_and_networks_have_features_of_their_own(settings, toy, computed):
+def test_other_weights_and_networks_have_features_of_their_own(settings, toy, computed):
     _run(settings, toy)
-    others = [
-        (settings, dataclasses.replace(toy, checksum="other")),
-        (settings.replace(seed=1), toy),
-        (settings.replace(model="keras.applications:VGG16"), toy),
-    ]
-    for config, dataset in others:
+    for changes in ({"seed": 1}, {"model": "keras.applications:VGG16"}):
         computed.clear()
-        _run(config, dataset)
+        _run(settings.replace(**changes), toy)
         assert len(computed) == 91
+
+
+def test_data_that_changed_share_the_features_of_their_images(settings, toy, computed):
+    """A label was corrected, files were renamed, an image was edited, two are copies."""
+    first = _run(settings, toy)
+    computed.clear()
+    images = toy.train.images.copy()
+    images[5] = 255 - images[5]
+    images[[8, 9]] = images[5]
+    train = Examples(np.char.add("moved-", toy.train.ids), images)
+    again = _run(settings, dataclasses.replace(toy, train=train, checksum="other"))
+    assert computed == [train.ids[5]]
+    trunk, _ = Features.from_config(settings).trunk(toy)
+    raw = np.asarray(trunk(images.astype(np.float32)))
+    expected = (raw - raw.mean(axis=0)) / raw.std(axis=0)
+    np.testing.assert_allclose(again.train.images[:, 0, 0], expected, rtol=1e-3, atol=1e-3)
+    assert not np.array_equal(again.train.images[5], first.train.images[5])
 
 
 def test_repetitions_share_their_features(settings, toy, computed):
