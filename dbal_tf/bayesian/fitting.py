@@ -218,6 +218,8 @@ class Fitter:
                 entropy = self._cross_entropy(targets, probs, tf.gather(weights, targets))
                 # Keras divides by the number of replicas, and so does `share`.
                 loss += entropy * self._replicas
+                # Those that the network's own layers add, such as a user's regularizers.
+                loss += tf.add_n([tf.cast(x, tf.float32) for x in member.losses] or [0.0])
             # Keras sums gradients over the replicas; the weighted ones sum to the mean.
             loss *= share / len(self._members)
             if self._consistency is not None:

@@ -87,7 +87,7 @@ class TrainingSettings:
         "code: 2.5.",
         number_or="auto",
     )
-    # Devices change the rounding of sums, but not what is computed.
+    # Devices change dropout masks and rounding, but not the method.
     strategy: str = option(
         "auto",
         "Devices to use: one (none), all (mirrored), all if there are several GPUs (auto), or "

@@ -28,10 +28,14 @@ class ActiveRun:
     curve: tuple[CurvePoint, ...]
 
     def at(self, labels: int) -> CurvePoint | None:
-        """Returns the last point with at most `labels` labels; None if all have more."""
+        """Returns the last point with at most `labels` labels.
+
+        None if the curve begins later, or ends a query or more before.
+        """
         # Labels come in batches, so there may be no point with exactly this number.
         points = [point for point in self.curve if point.labels <= labels]
-        return points[-1] if points else None
+        query = self.curve[-1].labels - self.curve[-2].labels if len(self.curve) > 1 else 1
+        return points[-1] if points and self.curve[-1].labels > labels - query else None
 
     def seconds(self, labels: int) -> float:
         """Returns the wall time up to the point that `at` returns."""

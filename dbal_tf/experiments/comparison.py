@@ -9,7 +9,7 @@ from dbal_tf.experiments.groups import Group
 from dbal_tf.reporting import curves
 from dbal_tf.reporting.curves import Line
 from dbal_tf.reporting.page import Table
-from dbal_tf.reporting.uncertainty import CONFIDENCE, t_half_width
+from dbal_tf.reporting.uncertainty import CONFIDENCE, corrected_half_width
 
 DASH = "-"
 HALF_WIDTH = f"half of the {100 * CONFIDENCE:.0f} % t interval of this mean"
@@ -37,7 +37,7 @@ def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
             "that of the earlier one. first ≤: the number of labels at which the mean curve "
             "first reaches the error (in brackets: at which the repetitions do); a curve may "
             "rise again. Mean error: the area under the curve between two numbers of labels, "
-            "divided by their difference. "
+            "with straight lines from round to round, divided by their difference. "
             "Dropout off: one pass without dropout, as in the authors' code.",
         ),
     )
@@ -139,8 +139,8 @@ def saved(experiment: Experiment, groups: Sequence[Group]) -> Table:
             "Labels saved, of those that random needs, by first crossings of the mean curves "
             "over the common repetitions. >: random does not reach the error. A dash: the "
             "technique does not reach it, or random is not finished. In brackets: the mean of "
-            f"what each pair of repetitions saves, ± {HALF_WIDTH}; ± -: there is only one "
-            "pair. No brackets: a run of some pair does not reach the error.",
+            f"what each pair of repetitions saves, ± {of_half_width(groups)}. No brackets: a "
+            "run of some pair does not reach the error.",
         ),
     )
 
@@ -166,8 +166,8 @@ def _saved(group: Group, baseline: Group, threshold: float | None) -> str:
     if needed is None:
         return f"> {last - ours} of > {last}"
     each = -curves.paired_differences(*pair, crossing(threshold))
-    several = f" ({with_interval(each, '.0f')})" if len(each) else ""
-    return f"{needed - ours} of {needed}{several}"
+    several = with_interval(each, ".0f", group.test_to_train)
+    return f"{needed - ours} of {needed}" + f" ({several})" * bool(len(each))
 
 
 def crossing(threshold: float) -> curves.Statistic:
@@ -180,18 +180,30 @@ def error_at(count: int) -> curves.Statistic:
     return lambda labels_p, errors_p: curves.error_at(labels_p, errors_p, count)
 
 
-def with_interval(values: np.ndarray, form: str) -> str:
+def of_half_width(groups: Sequence[Group]) -> str:
+    """Returns what stands behind ± in tables of paired differences."""
+    has_folds = any(group.test_to_train for group in groups)
+    corrected = ", corrected for the training images that folds share (Nadeau and Bengio, 2003)"
+    return (
+        f"{HALF_WIDTH}{corrected * has_folds}; ± -: there is only one pair, or all pairs are "
+        "equal"
+    )
+
+
+def with_interval(values: np.ndarray, form: str, test_to_train: float = 0.0) -> str:
     """Returns a cell: the mean and half of its 95 % t interval; of none, a dash.
 
-    A single value has no interval, so a dash is shown in its place.
+    A dash is shown in the place of the half width if one value or equal values do not
+    show how they vary: labels to an error are multiples of the query's size.
 
     Args:
-        values: Independent values, `[n]`.
+        values: A value of each run, or of each pair of runs, `[n]`.
         form: How numbers are written, such as `+.2f`.
+        test_to_train: See `uncertainty.corrected_half_width`.
     """
     if not len(values):
         return DASH
-    half = t_half_width(values)
+    half = corrected_half_width(values, test_to_train)
     # Half of an interval has no sign.
-    width = DASH if half is None else format(half, form.lstrip("+"))
+    width = format(half, form.lstrip("+")) if half else DASH
     return f"{format(np.mean(values), form)} ± {width}"

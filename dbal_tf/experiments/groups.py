@@ -70,6 +70,12 @@ class Group:
         return any(result.is_finished for result in self.results)
 
     @property
+    def test_to_train(self) -> float:
+        """Test images per training image, if the repetitions are folds; else 0."""
+        folds = self.results[0].cell.config.folds
+        return 1 / (folds - 1) if folds > 1 else 0.0
+
+    @property
     def last(self) -> int:
         """The number of labels at the end of a finished run."""
         config = self.results[0].cell.config

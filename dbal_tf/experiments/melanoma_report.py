@@ -38,7 +38,7 @@ def write(experiment: Experiment, config: Config, results: Sequence[Result]) -> 
         InputError: No run has a round, or there is no AUC.
     """
     folder = pathlib.Path(config.run_dir)
-    techniques = rare_class.compared(config, group_results(results))
+    techniques = rare_class.compared(group_results(results))
     _check(config, techniques)
     figure = folder / f"{config.experiment}.svg"
     plot_measures((figure, figure.with_suffix(".png")), _rows(config, techniques))

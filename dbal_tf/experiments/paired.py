@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from dbal_tf.experiments.comparison import (
     DASH,
-    HALF_WIDTH,
     crossing,
     error_at,
     mean_range,
+    of_half_width,
     with_interval,
 )
 from dbal_tf.experiments.grid import Experiment
@@ -49,7 +49,7 @@ def differences(experiment: Experiment, panels: Sequence[Sequence[Group]]) -> Ta
             "pair is the same repetition of both: they have the same split and first labels, "
             "and in rounds of the same number the same initial weights and masks, except for "
             "rounding on another machine or by another commit. Negative: the first is better. "
-            f"Mean over the pairs ± {HALF_WIDTH}; ± -: there is only one pair. A dash: some "
+            f"Mean over the pairs ± {of_half_width(groups)}. A dash: some "
             "repetition does not reach the error or the number of labels.",
         ),
     )
@@ -97,7 +97,7 @@ def _mean_error(first: int, last: int) -> Statistic:
 
 def _cell(one: Group, other: Group, statistic: Statistic, factor: float, form: str) -> str:
     values = curves.paired_differences(one.line, other.line, statistic)
-    return with_interval(factor * values, form)
+    return with_interval(factor * values, form, one.test_to_train)
 
 
 def single_fits(experiment: Experiment, groups: Sequence[Group]) -> Table:

@@ -28,12 +28,15 @@ class Compared:
     Attributes:
         group: Its runs, each with at least one round.
         random: The runs of random; None if there are none.
-        test_to_train: Test images per training image; 0: no folds.
     """
 
     group: Group
     random: Group | None
-    test_to_train: float
+
+    @property
+    def test_to_train(self) -> float:
+        """Test images per training image; 0: no folds."""
+        return self.group.test_to_train
 
     @property
     def has_pairs(self) -> bool:
@@ -79,12 +82,11 @@ class Compared:
         return labels_p, both[0] - both[1]
 
 
-def compared(config: Config, groups: Sequence[Group]) -> list[Compared]:
+def compared(groups: Sequence[Group]) -> list[Compared]:
     """Returns the techniques of each variant, beside the variant's random."""
     random = {g.variant.folder: g for g in groups if g.acquisition == "random"}
-    ratio = 1 / (config.folds - 1) if config.folds else 0.0
     networks = [group for group in groups if group.is_network]
-    return [Compared(g, random.get(g.variant.folder), ratio) for g in networks]
+    return [Compared(g, random.get(g.variant.folder)) for g in networks]
 
 
 def positive_name(config: Config) -> str:

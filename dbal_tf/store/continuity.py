@@ -127,8 +127,8 @@ def changed_since(reader: RunReader, versions: Mapping[str, str]) -> Iterator[st
     devices = began.get("replicas"), versions.get("replicas")
     if None not in devices and devices[0] != devices[1]:
         yield (
-            f"Devices when the run began: {devices[0]}, now: {devices[1]}. Rounding differs, "
-            "so the run may buy other images than it would have."
+            f"Devices when the run began: {devices[0]}, now: {devices[1]}. Dropout masks "
+            "and rounding differ, so the run may buy other images than it would have."
         )
     if began.get("model") != versions.get("model"):
         yield (

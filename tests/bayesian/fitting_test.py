@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from dbal_tf.bayesian import ensemble
 from dbal_tf.bayesian.consistency import Consistency
 from dbal_tf.bayesian.fitting import Fitter
 from dbal_tf.bayesian.inference import predictive_statistics
@@ -226,6 +227,27 @@ def test_the_penaltys_gradient_by_hand() -> None:
     for one, other in zip(without[1:], penalised[1:], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-7)
         assert np.abs(one).max() > 1e-4
+
+
+def _with_regularizer(image_shape: tuple, num_classes: int, seed: int) -> keras.Model:
+    plain = _plain(image_shape, num_classes, seed)
+    last = plain.layers[-1].get_config() | {"kernel_regularizer": keras.regularizers.L2(0.5)}
+    body = [keras.Input(image_shape), *plain.layers[:-1]]
+    return keras.Sequential([*body, layers.Dense.from_config(last)])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_regularizer_of_the_networks_own_counts(size: int) -> None:
+    images, classes = _data(12)
+    plain, own = (
+        Fitter(f if size == 1 else ensemble.ensemble(f, size), SHAPE, 3)
+        for f in (_plain, _with_regularizer)
+    )
+    squares = [
+        np.square(member.layers[-1].kernel).sum() for member in ensemble.members(own._make(3))
+    ]
+    losses = [fitter.fit(images, classes, 1, 0.0, seed=3) for fitter in (plain, own)]
+    assert losses[1] - losses[0] == pytest.approx(0.5 * np.mean(squares), rel=1e-4)
 
 
 def test_the_only_dense_layer_is_not_decayed() -> None:

@@ -39,8 +39,8 @@ def test_the_runs_that_were_copied(config, copied):
         *("active/random/0", "active/bald/0", "active/bald/1")
     ]
     assert [run.technique for run in runs] == ["random", "bald", "bald"]
-    points = [runs[0].at(count) for count in (19, 20, 35, 99)]
-    assert [point and point.labels for point in points] == [None, 20, 30, 40]
+    points = [runs[0].at(count) for count in (19, 20, 35, 49, 50)]
+    assert [point and point.labels for point in points] == [None, 20, 30, 40, None]
 
 
 def test_seconds_to_a_number_of_labels(config, copied):

@@ -81,7 +81,7 @@ def test_labels_saved_against_random(make_groups):
     assert table.rows == [
         # The mean of random needs 320 and 420 labels; its repetitions 220 and 320 until
         # 10 %, and 420 and 420 until 5 %. Saved: 100 and 200, with t = 12.706.
-        ["bald", "200 of 320 (150 ± 635)", "100 of 420 (100 ± 0)", "100 of 420"],
+        ["bald", "200 of 320 (150 ± 635)", "100 of 420 (100 ± -)", "100 of 420"],
         # Of the one repetition that both have: random reaches 10 % at 220, 5 % at 420.
         ["mean_std", "0 of 220 (0 ± -)", "0 of 420 (0 ± -)", "0 of 420 (0 ± -)"],
     ]
@@ -148,3 +148,7 @@ def test_a_mean_with_its_interval():
     assert comparison.with_interval(np.array([-1.0, -3.0]), "+.2f") == "-2.00 ± 12.71"
     assert comparison.with_interval(np.array([0.5]), "+.2f") == "+0.50 ± -"
     assert comparison.with_interval(np.array([]), "+.2f") == "-"
+    assert comparison.with_interval(np.array([-30, -30, -30]), "+.0f") == "-30 ± -"
+    # 1 + 3 / 4 times the variance: three runs, each tested on a fifth of the images.
+    assert comparison.with_interval(np.array([0.0, 1.0, 2.0]), ".3f") == "1.000 ± 2.484"
+    assert comparison.with_interval(np.array([0.0, 1.0, 2.0]), ".3f", 1 / 4) == "1.000 ± 3.286"

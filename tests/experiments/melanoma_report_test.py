@@ -73,9 +73,7 @@ def test_reliability_is_drawn_of_all_runs_together(lesion_runs):
         changed.append(dataclasses.replace(result, record=record))
     melanoma_report.write(EXPERIMENT, config, changed)
     assert pathlib.Path(config.run_dir, "reliability.png").is_file()
-    techniques = melanoma_report.rare_class.compared(
-        config, melanoma_report.group_results(changed)
-    )
+    techniques = melanoma_report.rare_class.compared(melanoma_report.group_results(changed))
     [panel] = melanoma_report._reliability(techniques)
     [confidence], [right] = (
         x.tolist() for x in (panel.series["bald"].x_p, panel.series["bald"].y_p)

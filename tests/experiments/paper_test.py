@@ -65,6 +65,11 @@ def test_mean_std_is_no_target_anywhere():
     assert {of.numbers["mean_std"].defect for of in ALL} == {paper.AS_CODED}
 
 
+def test_random_of_figure_1_is_no_target():
+    """The authors ran it with other settings than the techniques beside it."""
+    assert "3x3 kernels and c = 3.5" in paper.FIGURE1.numbers["random"].defect
+
+
 def test_there_may_be_no_curve():
     assert authors_curve("", "bald") is None
     assert authors_curve("query_rate_q1", "random") is None

@@ -11,11 +11,11 @@ from dbal_tf.reporting.uncertainty import t_half_width
 
 @pytest.fixture
 def compared(lesion_runs):
-    config, results = lesion_runs(
+    _, results = lesion_runs(
         bald=[([0.6, 0.8], [1, 3]), ([0.5, 0.6], [1, 2])],
         random=[([0.6, 0.7], [1, 1]), ([0.5, 0.4], [1, 2]), ([0.5, 0.9], [1, 2])],
     )
-    found = rare_class.compared(config, group_results(results))
+    found = rare_class.compared(group_results(results))
     return {one.group.acquisition: one for one in found}
 
 
@@ -42,8 +42,8 @@ def test_differences_are_within_repetitions(compared):
 
 
 def test_without_random_there_are_no_pairs(lesion_runs):
-    config, results = lesion_runs(bald=[([0.6, 0.8], [1, 3])])
-    [bald] = rare_class.compared(config, group_results(results))
+    _, results = lesion_runs(bald=[([0.6, 0.8], [1, 3])])
+    [bald] = rare_class.compared(group_results(results))
     assert not bald.has_pairs
 
 
