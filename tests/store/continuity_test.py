@@ -125,8 +125,8 @@ def test_what_has_not_changed_needs_no_word(store):
 def test_the_number_of_devices_may_change_but_is_said(store):
     [notice] = changed_since(store.reader, {"replicas": "2", "model": "mine:net 0123"})
     assert notice == (
-        "Devices when the run began: 1, now: 2. Dropout masks and rounding differ, so the run may buy other "
-        "images than it would have."
+        "Devices when the run began: 1, now: 2. Dropout masks and rounding differ, so the "
+        "run may buy other images than it would have."
     )
     unknown = {"model": "mine:net 0123"}
     assert list(changed_since(store.reader, unknown)) == []
