@@ -15,6 +15,8 @@ import argparse
 import json
 import pathlib
 
+import numpy as np
+
 from dbal_tf.artifacts import PHASES, CurvePoint
 from dbal_tf.audit.facts import find_runs
 from dbal_tf.config.flagfile import differing_flags, from_flagfile
@@ -31,8 +33,9 @@ from dbal_tf.store.layout import (
     STORE_FILE,
     VERSIONS_FILE,
 )
-from dbal_tf.store.published import picks_csv
+from dbal_tf.store.published import is_published, picks_csv
 from dbal_tf.store.reader import RunReader
+from dbal_tf.store.rows import joined_versions
 from dbal_tf.store.run_dir import current_flags
 
 FOLDERS = (
@@ -64,7 +67,10 @@ def runs_in(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the runs in a folder, which must have at least one unless it has fits."""
     has_fits = any(folder.rglob(RESULT_FILE))
     has_runs = any(any(folder.rglob(name)) for name in (STORE_FILE, PICKS_FILE))
-    return [] if has_fits and not has_runs else find_runs(folder)
+    runs = [] if has_fits and not has_runs else find_runs(folder)
+    if published := [run for run in runs if is_published(run)]:
+        raise SystemExit(f"{published[0]} was collected before; give the folders of runs.")
+    return runs
 
 
 def collect_runs(
@@ -83,7 +89,9 @@ def collect_runs(
     lines = {}
     for path in sorted(options.out.glob("*/curve.csv"), reverse=True):
         line = Line.from_curves({0: read_curve_csv(path.read_text())}, "error")
-        lines[path.parent.name] = line.labels_p, line.errors_rp
+        # Of a person's run, no test image may have a class.
+        if np.isfinite(line.errors_rp).any():
+            lines[path.parent.name] = line.labels_p, line.errors_rp
     if lines:
         plot_panels((options.out / "curve.png",), (Panel(options.title, lines),))
 
@@ -97,7 +105,9 @@ def is_finished(run: pathlib.Path) -> bool:
 def collect(run: pathlib.Path, out: pathlib.Path) -> tuple[list[CurvePoint], dict[str, str]]:
     """Copies the results of a run; returns its curve and the versions that produced it."""
     reader = RunReader.open(run)
-    curve, versions = reader.curve(), reader.run().versions
+    rounds = reader.rounds()
+    curve = [one.point for one in rounds]
+    versions = joined_versions(rounds) or reader.run().versions
     flags = kept_flags(run, out)
     # The run may continue meanwhile, so the curve read above decides what belongs to it.
     # Answers to a query count only when it is complete.

@@ -13,6 +13,7 @@ from dbal_tf.seeds import seed_for
 from dbal_tf.store.csv_files import curve_csv, query_csv
 from dbal_tf.store.files import digest
 from dbal_tf.store.layout import CURVE_FILE, EXPORT_MARKER, FLAGS_FILE, query_file
+from dbal_tf.store.rows import SAVED_MODEL
 
 _SHARES = (
     *("error", "ece", "deterministic_error", "graph_error", "graph_mass_error"),
@@ -151,7 +152,7 @@ def artifacts_are_whole(facts: Facts) -> Iterator[str]:
 def exports_are_complete(facts: Facts) -> Iterator[str]:
     """Every SavedModel is complete, and a finished run has one unless exports are off."""
     needs_store(facts, "exports")
-    exports = [row for row in facts.artifacts if row.kind == "saved_model"]
+    exports = [row for row in facts.artifacts if row.kind == SAVED_MODEL]
     for row in exports:
         for part in _EXPORTED:
             if not (facts.folder / row.uri / part).is_file():

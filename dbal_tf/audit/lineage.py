@@ -11,7 +11,7 @@ from dbal_tf.audit.shared import answers_of_model, asked_in, labels_of_model
 from dbal_tf.config.flagfile import identity_lines
 from dbal_tf.core import InputError
 from dbal_tf.seeds import seed_for
-from dbal_tf.store.rows import AnswerRecord, RoundRecord, labels_digest
+from dbal_tf.store.rows import SAVED_MODEL, AnswerRecord, RoundRecord, labels_digest
 
 _WIDTH = 80
 _INDENT = 16
@@ -113,7 +113,7 @@ def _of_export(facts: Facts, row: RoundRecord) -> dict[str, str]:
     kept = [
         f"{artifact.uri}, SHA-256 {artifact.sha256 or 'not recorded'}"
         for artifact in facts.artifacts
-        if artifact.round == row.point.round and artifact.kind == "saved_model"
+        if artifact.round == row.point.round and artifact.kind == SAVED_MODEL
     ]
     return {"export": kept[0]} if kept else {}
 

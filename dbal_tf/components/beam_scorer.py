@@ -14,7 +14,7 @@ from dbal_tf.components.serving import serving_archive
 from dbal_tf.config import Config
 from dbal_tf.core import InputError
 from dbal_tf.scaleout.extra import check_installed
-from dbal_tf.store.layout import scaleout_folder
+from dbal_tf.store.layout import SCALEOUT_DIR
 
 _SHARDS = "train-*.tfrecord"
 
@@ -28,8 +28,9 @@ class BeamScorer(PoolScorer):
     sample is the same function on every worker, so the scores are those of `PoolScorer`
     up to rounding.
 
-    On disk: `scaleout/<labels>/provenance.json` in the run's folder: the model's digest,
-    versions, flags, and how many images were scored and set aside.
+    On disk: `scaleout/` in the run's folder, of the last round that was scored:
+    `provenance.json`, with the model's digest, versions, flags, and how many images were
+    scored and set aside, and `dead_letter-*.jsonl`.
     """
 
     data_dir: str = ""
@@ -41,10 +42,13 @@ class BeamScorer(PoolScorer):
         """Builds the component from the settings.
 
         Raises:
-            InputError: Apache Beam is not installed, or would read a folder's name as
-                a pattern.
+            InputError: Apache Beam is not installed, does not know one of its flags, or
+                would read a folder's name as a pattern.
         """
         check_installed()
+        from dbal_tf.scaleout.score import check_options
+
+        check_options(shlex.split(config.beam_options))
         _check_path("data_dir", pathlib.Path(config.data_dir).expanduser())
         _check_path("run_dir", pathlib.Path(config.run_dir))
         return super().from_config(config)
@@ -56,8 +60,7 @@ class BeamScorer(PoolScorer):
         from dbal_tf.scaleout.pipeline import SCORES, Job, read_scores
         from dbal_tf.scaleout.scoring import Ranking
 
-        folder = pathlib.Path(self.run_dir, scaleout_folder(model.num_labels)).absolute()
-        # A process that was stopped may have left files of this round.
+        folder = pathlib.Path(self.run_dir, SCALEOUT_DIR).absolute()
         shutil.rmtree(folder, ignore_errors=True)
         exported = folder / "model"
         self._export(model, posterior, seed, exported)

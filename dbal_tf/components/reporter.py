@@ -99,6 +99,13 @@ class Reporter:
         write_atomically(self._folder / uri, npz(arrays, compressed=True))
         return {"scores": uri}
 
+    def keep_provenance(self, index: int) -> dict[str, str]:
+        """Keeps how a round was scored by --scorer=beam; returns the file by its kind."""
+        source = self._folder / layout.SCALEOUT_DIR / layout.PROVENANCE_FILE
+        uri = layout.scaleout_file(index)
+        write_atomically(self._folder / uri, source.read_bytes())
+        return {"scaleout": uri}
+
     def show_state(self, state: str, index: int) -> None:
         """Writes what the run is doing, for the page where a person labels.
 

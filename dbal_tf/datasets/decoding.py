@@ -21,6 +21,9 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
 
 # Modes whose one channel is grey. For P, the palette decides.
+NO_MEMORY = "it needs more memory than there is"
+"""Why a file cannot be used that could be with more memory."""
+
 _GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _WHITE = (255, 255, 255, 255)
@@ -165,7 +168,7 @@ def _too_large() -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is"
+        return NO_MEMORY
     told = " ".join(str(error).split())[:100]
     return f"it is broken ({told})" if told else "it is broken"
 

@@ -46,16 +46,19 @@ def load_pixels(
     """
     cache = PixelCache.of(folder, height_width, how)
     index, old = cache.read()
-    # Files that the system refused to read are tried again: a change of permissions may not
-    # show in their times.
-    places = {
-        key: row
-        for row, key in enumerate(_keys(index))
-        if not index.reasons[row].startswith(_UNREAD)
-    }
+    places = {key: row for row, key in enumerate(_keys(index))}
     known = np.array([places.get(tuple(file), -1) for file in files], np.int64)
-    if old is not None and np.array_equal(known, np.arange(len(index.ids))):
+    # These are tried again: a change of permissions may not show in the times of files, and
+    # another time there may be enough memory.
+    again = [
+        row
+        for row, reason in enumerate(index.reasons.tolist())
+        if reason.startswith((_UNREAD, decoding.NO_MEMORY))
+    ]
+    is_same = old is not None and np.array_equal(known, np.arange(len(index.ids)))
+    if old is not None and is_same and all(_fails(folder / index.ids[row]) for row in again):
         return index, old
+    known[np.isin(known, again)] = -1
     new = _begun(folder, files, index, known)
     shape = _target(folder, new, known, height_width)
     if old is None or old.shape[1:] != shape:
@@ -175,6 +178,14 @@ def _blocks(
     for start in range(0, len(known), _AT_ONCE):
         rows = range(start, min(start + _AT_ONCE, len(known)))
         yield np.stack(_parallel(decode, rows))
+
+
+def _fails(path: pathlib.Path) -> bool:
+    try:
+        decoding.decode(_content(path))
+    except DecodeError:
+        return True
+    return False
 
 
 def _content(path: pathlib.Path) -> bytes:

@@ -15,7 +15,8 @@ import io
 import os
 import pathlib
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from dbal_tf.datasets.near_copies import THUMBNAIL
 from dbal_tf.store.files import BROKEN_ARRAYS, npz, write_atomically
 
 _INDEX = "index.npz"
+_STALE = 3600  # seconds since a file was last written to; its process was killed
 _FORMAT = "2"  # of the files, and of what `decoding` returns
 
 
@@ -128,6 +130,8 @@ class PixelCache:
             OSError: The file could not be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        kept, stale = self.read()[0].pixels, time.time() - _STALE
+        self._remove(lambda name, written: name != kept and written < stale)
         path = self.folder / f"pixels-{secrets.token_hex(8)}.npy"
         header = io.BytesIO()
         described = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -158,13 +162,19 @@ class PixelCache:
         Raises:
             OSError: The file could not be written.
         """
-        path, replaced = self.folder / _INDEX, 0
+        path, replaced = self.folder / _INDEX, 0.0
         with contextlib.suppress(FileNotFoundError):
-            replaced = path.stat().st_mtime_ns
+            replaced = path.stat().st_mtime
         write_atomically(path, npz(vars(index)))
+        # Another process may have written newer ones and not opened them yet.
+        self._remove(lambda name, written: name != index.pixels and written <= replaced)
+
+    def _remove(self, is_left: Callable[[str, float], bool]) -> None:
+        """Removes files of pixels, chosen by name and time of writing.
+
+        One that is still mapped lives until it is closed.
+        """
         for pixels in self.folder.glob("pixels-*.npy"):
-            # Another process may have written newer ones and not opened them yet. A file that
-            # is still mapped lives until it is closed.
             with contextlib.suppress(OSError):
-                if pixels.name != index.pixels and pixels.stat().st_mtime_ns <= replaced:
+                if is_left(pixels.name, pixels.stat().st_mtime):
                     pixels.unlink()

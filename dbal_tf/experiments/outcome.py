@@ -10,11 +10,13 @@ import pathlib
 import sqlite3
 
 from dbal_tf.artifacts import CurvePoint
+from dbal_tf.config.flagfile import from_flagfile
 from dbal_tf.core import InputError
 from dbal_tf.store.layout import CURVE_FILE, STORE_FILE
 from dbal_tf.store.published import is_published, read_published
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.recovery import damage_sentence
+from dbal_tf.store.rows import joined_versions
 
 
 class DamagedStoreError(InputError):
@@ -36,7 +38,8 @@ class Outcome:
 
     Attributes:
         curve: One point per round.
-        versions: Versions of the code (`commit`), Python and the libraries.
+        versions: Versions of the code (`commit`), Python and the libraries; "a or b" if
+            the run went on with others than it began with.
         started: When the run began, UTC, ISO 8601.
         committed: When its last round was committed; empty before the first.
             Published results have neither time; both are then empty.
@@ -62,7 +65,9 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     path = run_dir / STORE_FILE
     if is_published(run_dir):
         published = read_published(run_dir)
-        _check_finite(run_dir, published.curve)
+        # Of a person's run, no test image may have a class.
+        if from_flagfile(published.flags).oracle == "dataset":
+            _check_finite(run_dir, published.curve)
         return Outcome(published.curve, published.versions, "", "")
     # SQLite makes an empty file before the first transaction.
     if not path.is_file() or not path.stat().st_size:
@@ -77,7 +82,8 @@ def read_run(run_dir: pathlib.Path) -> Outcome | None:
     except (sqlite3.DatabaseError, json.JSONDecodeError, TypeError) as error:
         raise DamagedStoreError(run_dir, error) from error
     curve = [one.point for one in rounds]
-    return Outcome(curve, run.versions, run.started, rounds[-1].asked if rounds else "")
+    versions = joined_versions(rounds) or run.versions
+    return Outcome(curve, versions, run.started, rounds[-1].asked if rounds else "")
 
 
 def _check_finite(run_dir: pathlib.Path, curve: list[CurvePoint]) -> None:

@@ -17,6 +17,7 @@ from absl import logging
 
 from dbal_tf.artifacts import CurvePoint, Dataset, Labels, Query
 from dbal_tf.bayesian.networks import NetworkFactory, model_name
+from dbal_tf.components.beam_scorer import scorer_for
 from dbal_tf.components.example_gen import check_data, load
 from dbal_tf.components.features import Features, origin
 from dbal_tf.components.oracle import DatasetOracle, known_held_out, make_oracle
@@ -121,6 +122,7 @@ class Run:
         check_run_dir(config)
         dataset = load(config) if dataset is None else dataset
         check_data(config, dataset)
+        scorer_for(config)  # Here, before the first training, in case Beam cannot be used.
         with contextlib.ExitStack() as stack:
             strategy = make_strategy(config.strategy)
             _check_network(config, dataset, trainer)

@@ -33,8 +33,7 @@ from dbal_tf.core import Chooser, InputError
 from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.clock import Clock
-from dbal_tf.store.layout import scaleout_provenance
-from dbal_tf.store.rows import TEST, VALIDATION
+from dbal_tf.store.rows import SAVED_MODEL, TEST, VALIDATION
 from dbal_tf.store.writer import Store
 
 
@@ -117,6 +116,10 @@ class Learner:
         self.has_begun = True
         self.store.record_event("resume" if index else "start", f"round {index}")
         self._pusher.clean()
+        exported = [a.round for a in self.store.reader.artifacts() if a.kind == SAVED_MODEL]
+        # A process that was killed beside a commit may have left one that no round has.
+        for stray in {index - 1, index}.difference(exported):
+            self._pusher.discard(stray)
         self.reporter.say(tables.progress_header())
 
     def run(self, index: int) -> None:
@@ -152,6 +155,10 @@ class Learner:
         self.reporter.show_point(point, scores)
         logging.debug("phase: ask")
         self.store.ask(point, query, clock.executions, artifacts)
+        if not exported:
+            # The round may have an export from before it was given more rounds. It belongs to
+            # the run until here.
+            self._pusher.discard(index)
         self.reporter.show_state("done" if query is None else "asking", index)
 
     def _fix_labels(self, index: int) -> None:
@@ -197,7 +204,7 @@ class Learner:
         )
         artifacts = self.reporter.keep_scores(scores, index)
         if config.scorer == "beam" and config.acquisition != ("random",):
-            artifacts["scaleout"] = scaleout_provenance(len(labels))
+            artifacts |= self.reporter.keep_provenance(index)
         return scores, query, artifacts
 
     def use_wait(self) -> None:
@@ -290,8 +297,6 @@ class Learner:
             self.store.record_event("refusal", refusal)
             self.reporter.say(refusal)
         if not wanted:
-            # This round may have an export from before it was killed or given more rounds.
-            self._pusher.discard(index)
             return evaluation, {}
         whole = self._features.whole(model, self.dataset)
         path = clock(
@@ -301,4 +306,4 @@ class Learner:
                 whole, self.dataset, evaluation, index, seed("serving")
             ),
         )
-        return evaluation, {"saved_model": str(path.relative_to(self.config.run_dir))}
+        return evaluation, {SAVED_MODEL: str(path.relative_to(self.config.run_dir))}

@@ -58,8 +58,9 @@ def run(job: Any, arguments: Sequence[str]) -> None:
         for left in pathlib.Path(job.output).glob("beam-temp-*"):
             shutil.rmtree(left, ignore_errors=True)
     raise InputError(
-        "a worker was lost in each attempt, perhaps for lack of memory; use fewer workers "
-        f"(--direct_num_workers) or a --batch_size below {job.batch_size}."
+        "a worker was lost in each attempt, perhaps for lack of memory; use fewer workers, "
+        "by --direct_num_workers, which a run has within --beam_options; or score with "
+        f"dbal_tf.scaleout.score and a --batch_size below {job.batch_size}."
     )
 
 

@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import itertools
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -23,9 +24,9 @@ from dbal_tf.core import InputError
 from dbal_tf.runtime import startup
 from dbal_tf.scaleout import local_workers
 from dbal_tf.scaleout.extra import check_installed
+from dbal_tf.store.layout import PROVENANCE_FILE
 
 _KINDS = ("power", "softmax")
-_PROVENANCE = "provenance.json"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,10 +49,10 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--acquisition", default="bald", help="a score that the model has")
     add("--top", type=_positive, default=1000, help="items in the query")
     add("--num_samples", type=_positive, default=100, help="posterior samples")
-    add("--seed", type=_from_zero, default=0, help="seed of samples, ties and noise")
+    add("--seed", type=_seed, default=0, help="seed of samples, ties and noise")
     add("--batch", choices=("top_k", "stochastic"), default="top_k", help="see dbal_tf.main")
     add("--stochastic", choices=_KINDS, default="power", help="what the noise is added to")
-    add("--temperature", type=float, default=1.0, help="scale of the noise")
+    add("--temperature", type=_temperature, default=1.0, help="scale of the noise")
     add(
         "--refine",
         type=_from_zero,
@@ -69,6 +70,18 @@ def _from_zero(text: str) -> int:
     if number < 0:
         raise ValueError(text)
     return number
+
+
+def _seed(text: str) -> int:
+    if (number := _from_zero(text)) < 2**63:
+        return number
+    raise ValueError(text)
+
+
+def _temperature(text: str) -> float:
+    if 0 <= (number := float(text)) < math.inf:
+        return number
+    raise ValueError(text)
 
 
 def _positive(text: str) -> int:
@@ -126,7 +139,7 @@ def _located(pattern: str) -> tuple[str, str]:
     return (pattern, folder) if slash or start == pattern else (f"./{pattern}", ".")
 
 
-def _check_options(arguments: Sequence[str]) -> None:
+def check_options(arguments: Sequence[str]) -> None:
     """Raises InputError if Beam does not know one of its flags."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -158,8 +171,7 @@ def run(job: Any, arguments: Sequence[str]) -> dict[str, int]:
 
     from dbal_tf.scaleout import pipeline
 
-    _check_options(arguments)
-
+    check_options(arguments)
     if not any(match.metadata_list for match in FileSystems.match(list(job.patterns))):
         raise InputError(f"--input={job.patterns[0]} matches no file; correct the pattern.")
     # Beam would leave earlier files beside the new ones if the number of shards differs.
@@ -187,7 +199,7 @@ def _write_provenance(job: Any, arguments: Sequence[str], counts: dict[str, int]
         "versions": {**versions(), "apache-beam": beam.__version__},
         "counts": counts,
     }
-    with FileSystems.create(job.path(_PROVENANCE)) as file:
+    with FileSystems.create(job.path(PROVENANCE_FILE)) as file:
         file.write((json.dumps(facts, indent=2) + "\n").encode())
 
 

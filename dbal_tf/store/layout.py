@@ -50,6 +50,8 @@ PICKS_FILE = "picks.csv"
 VERSIONS_FILE = "versions.json"
 UNREADABLE_FILE = "unreadable.csv"
 NEAR_COPIES_FILE = "near_copies.csv"
+SCALEOUT_DIR = "scaleout"
+PROVENANCE_FILE = "provenance.json"
 BEGUN_FILE = "begun.json"
 CHECKPOINT_DIR = "checkpoints"
 RESULT_FILE = "result.json"
@@ -65,14 +67,9 @@ def scores_file(round_index: int) -> str:
     return f"rounds/{round_index:04d}/scores.npz"
 
 
-def scaleout_folder(num_labels: int) -> str:
-    """Returns the folder of a round's scores by --scorer=beam."""
-    return f"scaleout/{num_labels}"
-
-
-def scaleout_provenance(num_labels: int) -> str:
+def scaleout_file(round_index: int) -> str:
     """Returns the file that says how a round was scored by --scorer=beam."""
-    return f"{scaleout_folder(num_labels)}/provenance.json"
+    return f"rounds/{round_index:04d}/scaleout.json"
 
 
 def predictions_file(round_index: int) -> str:

@@ -18,6 +18,9 @@ WITHDRAWN = "withdrawn"
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 """What answers are used for."""
 
+SAVED_MODEL = "saved_model"
+"""The kind of artifact that is an exported model."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
@@ -57,6 +60,16 @@ class RoundRecord:
     labels_sha256: str | None = None
     asked: str = ""
     last_answer: int | None = None
+
+
+def joined_versions(rounds: Sequence[RoundRecord]) -> dict[str, str]:
+    """Returns the versions behind all rounds: of a run that went on with others, "a or b"."""
+    found: dict[str, list[str]] = {}
+    for row in rounds:
+        for name, version in row.versions.items():
+            if version not in found.setdefault(name, []):
+                found[name].append(version)
+    return {name: " or ".join(versions) for name, versions in found.items()}
 
 
 @dataclasses.dataclass(frozen=True)

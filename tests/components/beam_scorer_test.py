@@ -58,10 +58,28 @@ def test_a_run_buys_what_it_buys_alone(tiny, shards, tmp_path, capsys):
     found = _bought(beam.replace(beam_options="--direct_num_workers=1"))
     assert [item for item, _ in found] == [item for item, _ in alone]
     np.testing.assert_allclose([s for _, s in found], [s for _, s in alone], atol=1e-5)
-    (facts,) = (tmp_path / "beam" / "scaleout").glob("*/provenance.json")
+    facts = tmp_path / "beam" / "rounds" / "0000" / "scaleout.json"
     assert len(json.loads(facts.read_text())["model_sha256"]) == 64
-    assert list(facts.parent.glob("scores-*")) == [] and not (facts.parent / "model").exists()
+    left = tmp_path / "beam" / "scaleout"
+    assert list(left.glob("scores-*")) == [] and not (left / "model").exists()
     assert audit.main([str(tmp_path / "beam")]) == 0, capsys.readouterr().out
+
+
+def test_a_flag_that_beam_does_not_know_is_found_before_anything_is_written(
+    tiny, shards, tmp_path
+):
+    pytest.importorskip("apache_beam", reason="needs Apache Beam: pip install '.[beam]'")
+    config = tiny.replace(
+        dataset="tfrecord",
+        data_dir=str(shards),
+        acquisition=("bald",),
+        scorer="beam",
+        beam_options="--direct_num_worker=2",
+        run_dir=str(tmp_path / "run"),
+    )
+    with pytest.raises(InputError, match="--direct_num_worker is no flag of this program"):
+        run(config, lambda _: None)
+    assert not (tmp_path / "run").exists()
 
 
 def test_which_scorer_a_run_has() -> None:

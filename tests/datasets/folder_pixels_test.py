@@ -41,6 +41,10 @@ def _load(folder: pathlib.Path, size: tuple[int, int] | None = None):
     return index, np.asarray(pixels)
 
 
+def _pixel_files(tmp_path: pathlib.Path) -> list[pathlib.Path]:
+    return sorted((tmp_path / "cache").rglob("pixels-*"))
+
+
 def test_the_second_time_nothing_is_decoded(folder, decoded) -> None:
     _, first = _load(folder)
     assert first[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40]
@@ -155,7 +159,7 @@ def test_sizes_differ(folder) -> None:
     assert _load(folder, (8, 8))[1].shape == (6, 8, 8, 1)
 
 
-def test_what_may_not_be_read_is_tried_again(folder, monkeypatch) -> None:
+def test_what_may_not_be_read_is_tried_again(folder, monkeypatch, tmp_path) -> None:
     real = pathlib.Path.read_bytes
 
     def read(path: pathlib.Path) -> bytes:
@@ -166,6 +170,27 @@ def test_what_may_not_be_read_is_tried_again(folder, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "read_bytes", read)
         assert _load(folder)[0].reasons[2] == "it cannot be read (Permission denied)"
+        before = _pixel_files(tmp_path)
+        assert _load(folder)[0].reasons[2] == "it cannot be read (Permission denied)"
+        assert _pixel_files(tmp_path) == before, "while it still fails, nothing is written"
     index, pixels = _load(folder)
     assert not index.reasons.any()
     assert pixels[2, 0, 0, 0] == 20
+
+
+def test_an_image_that_found_no_memory_is_tried_again(folder, monkeypatch) -> None:
+    real = Image.Image.load
+
+    def load(image: Image.Image) -> object:
+        if image.getpixel.__self__.size == (6, 5):
+            raise MemoryError
+        return real(image)
+
+    Image.new("L", (6, 5), 70).save(folder / "7.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "load", load)
+        for _ in range(2):
+            assert _load(folder, (4, 6))[0].reasons[5] == decoding.NO_MEMORY
+    index, pixels = _load(folder, (4, 6))
+    assert not index.reasons.any()
+    assert pixels[5, 2, 3, 0] == 70

@@ -32,6 +32,16 @@ def test_what_is_written_is_read(cache) -> None:
     assert len(list(cache.folder.glob("pixels-*"))) == 1
 
 
+def test_what_killed_processes_left_is_removed(cache) -> None:
+    kept = cache.write_pixels(_PIXELS.shape, [_PIXELS])
+    cache.write_index(_index(kept))
+    killed, running = (cache.write_pixels(_PIXELS.shape, [_PIXELS]) for _ in range(2))
+    for name in (kept, killed):
+        os.utime(cache.folder / name, (0, 0))
+    new = cache.write_pixels(_PIXELS.shape, [_PIXELS])
+    assert {path.name for path in cache.folder.glob("pixels-*")} == {kept, running, new}
+
+
 def test_options_have_caches_of_their_own(cache, tmp_path) -> None:
     assert PixelCache.of(tmp_path, (3, 4), "pad") != cache
     assert PixelCache.of(tmp_path / "b", None, "pad") != cache

@@ -92,6 +92,31 @@ def test_the_plot_is_of_the_error_with_dropout(finished_run, tmp_path, collect, 
     assert [text.get_text() for text in axes.texts] == [finished_run.name]
 
 
+def test_what_was_collected_is_not_collected_again(finished_run, tmp_path, collect):
+    collect(tmp_path / "out", finished_run)
+    with pytest.raises(SystemExit, match="was collected before; give the folders of runs"):
+        collect(tmp_path / "again", tmp_path / "out")
+
+
+def test_a_persons_run_without_test_labels_is_kept(finished_run, tmp_path, collect):
+    with contextlib.closing(sqlite3.connect(finished_run / STORE_FILE)) as connection:
+        rows = connection.execute("SELECT round, evaluation FROM rounds").fetchall()
+        for index, text in rows:
+            measures = {name: x for name, x in json.loads(text).items() if x is not None}
+            unknown = {
+                n: float("nan") if n.endswith("error") else x for n, x in measures.items()
+            }
+            connection.execute(
+                "UPDATE rounds SET evaluation = ? WHERE round = ?", (json.dumps(unknown), index)
+            )
+        connection.commit()
+    flags = finished_run / "flags.cfg"
+    flags.write_text(flags.read_text().replace("--oracle=dataset", "--oracle=csv"))
+    collect(tmp_path / "out", finished_run)
+    assert not (tmp_path / "out" / "curve.png").exists()
+    assert len(read_run(tmp_path / "out" / finished_run.name).curve) == 3
+
+
 def test_another_run_is_not_overwritten(finished_run, tmp_path, collect):
     out = tmp_path / "out"
     collect(out, finished_run)

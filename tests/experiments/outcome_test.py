@@ -1,5 +1,6 @@
 """Reading a run's store leaves its folder as it was."""
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -7,7 +8,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from dbal_tf.artifacts import CurvePoint, Evaluation, Labels
+from dbal_tf.artifacts import CurvePoint, Evaluation, Labels, Query
 from dbal_tf.core import InputError
 from dbal_tf.experiments.outcome import DamagedStoreError, read_run
 from dbal_tf.store.csv_files import curve_csv
@@ -40,6 +41,26 @@ def test_a_finished_run_is_read_and_not_changed(tmp_path):
     assert record.started <= record.committed
     assert _files(tmp_path) == before
     assert list(before) == ["metadata.db"]
+
+
+def test_a_run_that_went_on_by_other_code_names_both(tmp_path):
+    with _begin(tmp_path) as store:
+        store.ask(POINT, Query(np.array(["c"]), np.zeros(1)), [], {})
+    with Store(tmp_path) as store:
+        labels, later = (
+            Labels(np.array(["a", "b"]), np.array([0, 1])),
+            VERSIONS | {"commit": "d"},
+        )
+        store.start(RunRecord(FLAGS, "checksum", later, ("no", "yes")), labels, "dataset", {})
+        store.ask(dataclasses.replace(POINT, round=1), None, [], {})
+    assert read_run(tmp_path).versions == {"commit": "abc or d", "python": "3.12"}
+
+
+def test_of_a_persons_run_no_error_may_be_known(tmp_path):
+    (tmp_path / "curve.csv").write_text(curve_csv([POINT]).replace("1.0", "nan"))
+    (tmp_path / "flags.cfg").write_text(FLAGS + "--oracle=csv\n")
+    (tmp_path / "versions.json").write_text(json.dumps(VERSIONS))
+    assert np.isnan(read_run(tmp_path).curve[0].evaluation.nll)
 
 
 def test_a_run_under_way_is_read_as_far_as_it_is_committed(tmp_path):

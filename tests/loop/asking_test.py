@@ -335,17 +335,33 @@ def test_without_a_threshold_no_model_is_blessed(small, toy, errors, pushed):
     assert not [line for line in lines if line.startswith("Round ")]
 
 
-def test_the_last_export_of_a_run_goes_when_the_run_grows(small, toy, monkeypatch):
-    def push(self, model, dataset, evaluation, version, seed):
-        (self.folder / str(version)).mkdir(parents=True)
-        return self.folder / str(version)
-
-    monkeypatch.setattr(learner.Pusher, "run", push)
+def test_the_last_export_of_a_run_goes_when_the_run_grows(small, toy, pushed):
     for rounds in (1, 2):
         _run(small.replace(rounds=rounds), toy)
     folder = pathlib.Path(small.run_dir, "export")
     assert [path.name for path in folder.iterdir()] == ["2"]
     assert _exports(small) == [(2, "saved_model", "export/2")]
+
+
+@pytest.mark.parametrize("where", ["before the commit", "after the commit"])
+def test_a_run_that_is_killed_as_it_grows_keeps_the_exports_of_its_rounds(
+    small, toy, pushed, monkeypatch, where
+):
+    def kill(_: object, what: object, *others: object) -> None:
+        if others or what == 1:
+            raise KeyboardInterrupt
+
+    _run(small.replace(rounds=1), toy)
+    folder = pathlib.Path(small.run_dir, "export")
+    is_before = where.startswith("before")
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Store, "ask") if is_before else (learner.Pusher, "discard")), kill)
+        with pytest.raises(KeyboardInterrupt):
+            _run(small.replace(rounds=2), toy)
+    assert [path.name for path in folder.iterdir()] == ["1"]
+    assert bool(_exports(small)) == is_before, "the store still has the export"
+    _run(small.replace(rounds=2), toy)
+    assert [path.name for path in folder.iterdir()] == ["2"]
 
 
 def test_what_an_export_left_that_was_cut_off_goes_at_the_next_start(small, toy, no_export):

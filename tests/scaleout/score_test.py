@@ -82,7 +82,16 @@ def test_without_beam_it_says_what_to_install(flags, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "flag", ["--top=0", "--seed=-1", "--batch=diverse", "--batch_size=many"]
+    "flag",
+    [
+        "--top=0",
+        "--seed=-1",
+        "--batch=diverse",
+        "--batch_size=many",
+        "--temperature=-1",
+        "--temperature=nan",
+        f"--seed={2**63}",
+    ],
 )
 def test_a_flag_of_the_wrong_kind(flags, flag, capsys):
     with pytest.raises(SystemExit) as end:
