@@ -48,8 +48,8 @@ class AnswersAwaited(Exception):
     """
 
     def __init__(self, count: int, file: str) -> None:
-        wait = "1 image waits" if count == 1 else f"{count} images wait"
-        super().__init__(f"{wait} in {file}; label them and give the same command.")
+        wait, them = ("1 image waits", "it") if count == 1 else (f"{count} images wait", "them")
+        super().__init__(f"{wait} in {file}; label {them} and give the same command.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,8 +97,8 @@ class Trunk:
         except ValueError as error:
             raise InputError(
                 f"--model={self.model} got images of {shape[0]}x{shape[1]}; expected a size "
-                f"that it takes ({_reason(error)}); use larger images or --model="
-                "bayesian_resnet."
+                f"that it takes ({_reason(error)}); give a larger --image_size, or "
+                "--model=bayesian_resnet."
             ) from error
         if self.weights != "imagenet":
             return trunk

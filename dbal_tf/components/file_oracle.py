@@ -10,6 +10,7 @@ from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.core import Say
 from dbal_tf.labelling.answer_files import check_names
+from dbal_tf.store.layout import FILES_TO_LABEL
 from dbal_tf.store.reader import RunReader
 from dbal_tf.store.rows import TRAIN
 
@@ -46,9 +47,10 @@ class FileOracle:
 
     @contextlib.contextmanager
     def attend(self, say: Say) -> Iterator[None]:
-        """Says before the first model why it needs many answers; a person gives them later."""
+        """Says at the first start why the first file is long; a person answers it later."""
         reader = RunReader.open(pathlib.Path(self.run_dir))
-        start = reader.query(None).ids.tolist() if reader.last_round() is None else []
+        is_first = not any(pathlib.Path(self.run_dir, name).exists() for name in FILES_TO_LABEL)
+        start = reader.query(None).ids.tolist() if is_first else []
         if held_out := sum(reader.use(item) != TRAIN for item in start):
             say(
                 f"The run begins with {len(start)} images: {len(start) - held_out} to train "

@@ -38,6 +38,7 @@ class Reporter:
         self._config, self._dataset, self._store = config, dataset, store
         self.say = say
         self._folder = pathlib.Path(config.run_dir)
+        self._has_header = False
         self._log = TensorBoardLog(self._folder / layout.TENSORBOARD_DIR)
 
     def __enter__(self) -> Self:
@@ -119,6 +120,12 @@ class Reporter:
         text = json.dumps({"state": state, "round": index, "time": now})
         write_atomically(self._folder / layout.STATE_FILE, text)
 
+    def show_header(self) -> None:
+        """Shows the header of the rounds' lines, once in each process."""
+        if not self._has_header:
+            self._has_header = True
+            self.say(tables.progress_header())
+
     def show_end(self, index: int) -> None:
         """Shows a round that has all its answers: writes its `query.csv`.
 
@@ -143,6 +150,7 @@ class Reporter:
             self._log.write_query(point, query, labels, images, names)
             # Recorded last: if the run is killed before, the round is shown again.
             self._store.add_artifact(index, "query", uri)
+        self.show_header()
         self.say(tables.progress_line(point, self._config.rounds, self._seconds_left(point)))
 
     def _seconds_left(self, point: CurvePoint) -> float:

@@ -80,7 +80,7 @@ class ChoiceSettings:
     beam_options: str = option(
         "",
         "Apache Beam's flags for --scorer=beam, in one string, such as "
-        "'--runner=DirectRunner --direct_num_workers=4'.",
+        "'--direct_running_mode=multi_processing --direct_num_workers=4'.",
         identity=False,
     )
     refine: int = option(

@@ -243,12 +243,14 @@ class Config(
                 "--trainer=vat needs --steps, as with few labels --epochs alone gives too few "
                 "steps; give a number, such as 5000, or --steps=auto."
             )
-        flags = [f"--augment={','.join(self.augment)}"] if self.augment else []
-        flags += ["--trainer=vat"] if self.trainer == "vat" else []
-        if flags and self._has_frozen_trunk:
+        flag = "--trainer=vat" * (self.trainer == "vat")
+        if self.augment:
+            flag = f"--augment={','.join(self.augment)}"
+        if flag and self._has_frozen_trunk:
+            instead = "--augment=" if self.augment else "--trainer=supervised"
             raise InputError(
-                f"{flags[0]} cannot be used with --model={self.model}, whose features do not "
-                "change; give --train_trunk, or leave it out."
+                f"{flag} cannot be used with --model={self.model}, whose features do not "
+                f"change; give --train_trunk, or {instead}."
             )
 
     def _check_pool(self) -> None:

@@ -45,12 +45,15 @@ class Progress:
             ledger.use(item) == TRAIN and ledger.state(item) in (None, LABELLED)
             for item in ledger.start
         )
-        spent = counts[TRAIN, LABELLED]
-        total = start + ledger.config.rounds * ledger.config.acquisition_size
+        # Labels that were given to the reserve while a model was trained replace none of these:
+        # later queries are as large.
+        asked = 0 if ledger.last_round is None else ledger.last_round + 1
+        later = max(0, ledger.config.rounds - asked) * ledger.config.acquisition_size
+        waits = sum(ledger.use(item) == TRAIN for item in ledger.open()[0])
         sizes = {use: len(ledger.asked_of.get(use, ())) for use in (TEST, VALIDATION)}
         return {
-            "spent": spent,
-            "left": 0 if is_done else max(0, total - spent),
+            "spent": counts[TRAIN, LABELLED],
+            "left": 0 if is_done else waits + later,
             "start": start,
             "test": counts[TEST, LABELLED],
             "of_test": sizes[TEST],

@@ -30,7 +30,6 @@ from dbal_tf.components.reporter import Reporter
 from dbal_tf.components.trainer import Trainer, is_choice_due
 from dbal_tf.config import GRAPH_TECHNIQUES, Config
 from dbal_tf.core import Chooser, InputError
-from dbal_tf.reporting import tables
 from dbal_tf.seeds import seed_for
 from dbal_tf.store.clock import Clock
 from dbal_tf.store.rows import SAVED_MODEL, TEST, VALIDATION
@@ -120,7 +119,7 @@ class Learner:
         # A process that was killed beside a commit may have left one that no round has.
         for stray in {index - 1, index}.difference(exported):
             self._pusher.discard(stray)
-        self.reporter.say(tables.progress_header())
+        self.reporter.show_header()
 
     def run(self, index: int) -> None:
         """Trains, evaluates, exports if due, scores, and commits the query."""

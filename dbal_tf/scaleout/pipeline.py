@@ -132,6 +132,6 @@ def read_scores(folder: pathlib.Path) -> dict[str, float]:
 
 
 def query_text(best: Ranked) -> str:
-    """Returns the query as CSV, best first, with the columns rank, id and score."""
-    columns = range(len(best.ids)), best.ids.tolist(), best.scores.tolist()
+    """Returns the query as CSV, best first, with the columns rank, from 1, id and score."""
+    columns = range(1, len(best.ids) + 1), best.ids.tolist(), best.scores.tolist()
     return csv_text(("rank", "id", "score"), zip(*columns, strict=True)).rstrip("\n")

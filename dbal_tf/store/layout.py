@@ -43,6 +43,7 @@ TO_LABEL_CSV = "to_label.csv"
 PICTURES_DIR = "to_label"
 ANSWERED_DIR = "answered"
 TO_LABEL_JSON = "to_label.json"
+FILES_TO_LABEL = (TO_LABEL_CSV, TO_LABEL_JSON)
 LABELLING_CONFIG = "labelling_config.xml"
 LABELLED_FILES = ("labelled.json", "labelled.csv")
 EXPORT_MARKER = "complete.json"

@@ -127,14 +127,15 @@ def test_a_round_that_ends_is_shown_once(reporter, config, store, toy, lines):
     tensors = _tensors(config)
     for tag in ("bought", "bought_classes", "bought_per_class", "bought_scores"):
         assert [event.step for event in tensors[tag]] == [6], tag
-    assert len(lines) == 1
-    assert lines[0].split()[:4] == ["0/2", "6", "25.00", "%"]
+    header, line = lines
+    assert header.split()[:2] == ["round", "labels"], "also of a start that trains nothing"
+    assert line.split()[:4] == ["0/2", "6", "25.00", "%"]
 
     path.unlink()
     reporter.show_end(0)
     with Reporter(config, toy, store, lines.append) as after_a_restart:
         after_a_restart.show_end(0)
-    assert (len(lines), path.exists(), len(store.reader.artifacts())) == (1, False, 1)
+    assert (len(lines), path.exists(), len(store.reader.artifacts())) == (2, False, 1)
     assert len(_tensors(config)["bought"]) == 1
 
 
@@ -186,7 +187,7 @@ def test_a_round_shows_its_own_answers_as_they_were_when_it_ended(reporter, conf
 def test_the_last_round_has_no_query_to_show(reporter, config, store, lines):
     store.ask(_point(0, 6), None, [], {})
     reporter.show_end(0)
-    assert len(lines) == 1
+    assert len(lines) == 2
     assert not _file(config, "rounds").exists()
     assert store.reader.artifacts() == []
 

@@ -188,12 +188,12 @@ _BAD = {
         f"{flag} of features": (
             {"model": "keras.applications:VGG16", **change},
             f"{flag} cannot be used with --model=keras.applications:VGG16, whose features do "
-            "not change; give --train_trunk, or leave it out.",
+            f"not change; give --train_trunk, or {instead}.",
         )
-        for flag, change in {
-            "--augment=flip,shift": {"augment": ("flip", "shift")},
-            "--trainer=vat": {"trainer": "vat", "steps": "9"},
-        }.items()
+        for flag, instead, change in (
+            ("--augment=flip,shift", "--augment=", {"augment": ("flip", "shift")}),
+            ("--trainer=vat", "--trainer=supervised", {"trainer": "vat", "steps": "9"}),
+        )
     },
     "two ways to a smaller pool": (
         {"pool_size": 50, "pool_counts": ("0:5", "1:50")},

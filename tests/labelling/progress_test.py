@@ -31,6 +31,16 @@ def test_the_budget_is_in_labels(asked):
     assert summary["advice"] is None
 
 
+def test_labels_given_to_the_reserve_come_on_top(asked):
+    with Store(asked.folder) as store:
+        ledger = Ledger(store.reader)
+        pending, reserve = ledger.open()
+        assert Progress(ledger).summary()["budget"]["left"] == 3 * 4
+        store.tell(Labels.from_answers(dict.fromkeys([*pending, *reserve], 1)), "ann", 1.0)
+        ledger.refresh()
+        assert Progress(ledger).summary()["budget"]["left"] == 2 * 4
+
+
 @pytest.mark.parametrize("answer", ["skipped", "unsure"])
 def test_of_the_start_only_what_is_labelled_or_open_counts(made, answer):
     with Store(made.folder) as store:

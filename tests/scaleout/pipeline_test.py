@@ -27,7 +27,7 @@ def _run(job: Job, *flags: str) -> None:
 def _query(folder: pathlib.Path) -> dict[str, float]:
     with open(folder / QUERY, newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["rank"]) for row in rows] == list(range(len(rows)))
+    assert [int(row["rank"]) for row in rows] == list(range(1, len(rows) + 1))
     return {row["id"]: float(row["score"]) for row in rows}
 
 
