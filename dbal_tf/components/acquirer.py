@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from dbal_tf.acquisition import batch_function, top_k
+from dbal_tf.acquisition import batch_function
 from dbal_tf.artifacts import Query, Scores
 from dbal_tf.config import JOINT_BATCHES, Config
 
@@ -23,6 +23,7 @@ class Acquirer:
     stochastic: str = "power"
     temperature: float = 1.0
     candidates: int = 1000
+    screening: str = "top_k"
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -38,7 +39,7 @@ class Acquirer:
         Args:
             scores: Finite scores of all items.
             seed: Seed for breaking ties, and for the noise and draws of a batch.
-            samples: Returns the posterior samples of the best items; needed by
+            samples: Returns the posterior samples of the candidates; needed by
                 batches that use more than the scores.
         """
         # The reserve is as large as the query: even if every item of the query is skipped,
@@ -51,7 +52,9 @@ class Acquirer:
         if name in JOINT_BATCHES:
             if samples is None:
                 raise ValueError(f"batch={self.batch} needs the samples of its candidates.")
-            screened = top_k(values, min(max(self.candidates, count), len(ids)), seed)
+            screen = batch_function(self.screening, self.stochastic, self.temperature)
+            size = min(max(self.candidates, count), len(ids))
+            screened = screen(values, ids, np.empty(0), size, seed)
             # In pool order, so that stored images are read in long stretches.
             screened = np.sort(screened)
             probs_ntc = samples(ids[screened])

@@ -36,22 +36,28 @@ class ChoiceSettings:
     )
     stochastic: str = option(
         "power",
-        "What --batch=stochastic adds noise to: log scores (power), scores (softmax) or minus "
-        "the log ranks (softrank).",
+        "What --batch=stochastic and --screening=stochastic add noise to: log scores (power), "
+        "scores (softmax) or minus the log ranks (softrank).",
         choices=known.STOCHASTIC,
     )
     temperature: float = option(
         1.0,
-        "Scale of the noise that --batch=stochastic adds (1 / coldness); 0: no noise, as with "
-        "top_k.",
+        "Scale of the noise of --batch=stochastic and --screening=stochastic (1 / coldness); "
+        "0: no noise, as with top_k.",
         at_least=0.0,
         at_most=1e6,
     )
     candidates: int = option(
         1000,
-        "Number of highest-scoring images that --batch=batchbald and --batch=diverse choose "
-        "from.",
+        "Number of images that --batch=batchbald and --batch=diverse choose from; see "
+        "--screening.",
         at_least=1,
+    )
+    screening: str = option(
+        "top_k",
+        "Which --candidates there are: those with the highest scores (top_k), which may all be "
+        "alike in a large pool, or with the highest scores after adding noise (stochastic).",
+        choices=known.SCREENINGS,
     )
     targets: int = option(
         100,

@@ -26,6 +26,7 @@ TECHNIQUES = (*ACQUISITIONS, *JOINT_ACQUISITIONS, *GRAPH_TECHNIQUES)
 BATCHES = ("top_k", "stochastic", "batchbald", "diverse")
 # These choose by the posterior samples of the best items, not only by scores.
 JOINT_BATCHES = ("batchbald", "diverse")
+SCREENINGS = ("top_k", "stochastic")
 STOCHASTIC = ("power", "softmax", "softrank")
 # In the order of the paper's Table 2.
 SEMI_SUPERVISED = (

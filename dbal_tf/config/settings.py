@@ -162,6 +162,11 @@ class Config(
             raise InputError(
                 f"{needy} cannot be used with --refine={self.refine}; leave one of them out."
             )
+        if not joint and self.screening != "top_k":
+            raise InputError(
+                f"--screening={self.screening} is for --batch=batchbald and diverse; leave it "
+                "out."
+            )
         if joint and self.candidates < self.acquisition_size:
             raise InputError(
                 f"--candidates={self.candidates} is below --acquisition_size="
@@ -243,11 +248,10 @@ class Config(
                 "--trainer=vat needs --steps, as with few labels --epochs alone gives too few "
                 "steps; give a number, such as 5000, or --steps=auto."
             )
-        flag = "--trainer=vat" * (self.trainer == "vat")
-        if self.augment:
-            flag = f"--augment={','.join(self.augment)}"
-        if flag and self._has_frozen_trunk:
-            instead = "--augment=" if self.augment else "--trainer=supervised"
+        flag, instead = f"--augment={','.join(self.augment)}", "--augment="
+        if not self.augment:
+            flag, instead = f"--trainer={self.trainer}", "--trainer=supervised"
+        if self._has_frozen_trunk and flag != instead:
             raise InputError(
                 f"{flag} cannot be used with --model={self.model}, whose features do not "
                 f"change; give --train_trunk, or {instead}."

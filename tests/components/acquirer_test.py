@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from dbal_tf.acquisition.stochastic import stochastic
 from dbal_tf.artifacts import Scores
 from dbal_tf.components.acquirer import Acquirer
 from dbal_tf.config import BATCHES, JOINT_BATCHES
@@ -79,6 +80,16 @@ def test_samples_are_asked_of_the_best_candidates_in_the_order_of_the_pool(batch
     Acquirer(4, batch=batch, candidates=15).run(_POOL, 3, _samples_of(asked))
     best = np.sort(np.argsort(-_POOL.values)[:15])
     assert asked == [_POOL.ids[best].tolist()]
+
+
+@pytest.mark.parametrize("batch", JOINT_BATCHES)
+def test_candidates_can_be_drawn_with_noise(batch):
+    asked = []
+    drawn = Acquirer(4, batch=batch, candidates=15, screening="stochastic", temperature=0.7)
+    for seed in (3, 3, 4):
+        drawn.run(_POOL, seed, _samples_of(asked))
+    rows = np.sort(stochastic(_POOL.values, _POOL.ids.tolist(), 15, 3, "power", 0.7))
+    assert asked[0] == asked[1] == _POOL.ids[rows].tolist() != asked[2]
 
 
 @pytest.mark.parametrize("batch", sorted(set(BATCHES) - set(JOINT_BATCHES)))

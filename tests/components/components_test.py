@@ -121,6 +121,7 @@ ALSO_CHANGED = {
     "pool_counts": _INSTEAD.replace(pool_size=0, pool_counts=("2:5", "8:3")),
     "pool_copies": _INSTEAD.replace(pool_copies=2),
     "folds": _INSTEAD.replace(folds=3),
+    "screening": Config(acquisition=("bald",), batch="diverse", screening="stochastic"),
     "beam_options": Config(dataset="tfrecord", scorer="beam", beam_options="--runner=X"),
 }
 
