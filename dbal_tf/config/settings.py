@@ -162,11 +162,6 @@ class Config(
             raise InputError(
                 f"{needy} cannot be used with --refine={self.refine}; leave one of them out."
             )
-        if not joint and self.screening != "top_k":
-            raise InputError(
-                f"--screening={self.screening} is for --batch=batchbald and diverse; leave it "
-                "out."
-            )
         if joint and self.candidates < self.acquisition_size:
             raise InputError(
                 f"--candidates={self.candidates} is below --acquisition_size="

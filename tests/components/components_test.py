@@ -111,6 +111,7 @@ CHANGED = Config(
     stochastic="softmax",
     temperature=0.5,
     candidates=40,
+    screening="stochastic",
     targets=30,
 )
 # What cannot be given together with what stands above.
@@ -121,7 +122,6 @@ ALSO_CHANGED = {
     "pool_counts": _INSTEAD.replace(pool_size=0, pool_counts=("2:5", "8:3")),
     "pool_copies": _INSTEAD.replace(pool_copies=2),
     "folds": _INSTEAD.replace(folds=3),
-    "screening": Config(acquisition=("bald",), batch="diverse", screening="stochastic"),
     "beam_options": Config(dataset="tfrecord", scorer="beam", beam_options="--runner=X"),
 }
 

@@ -84,6 +84,7 @@ _OTHER = Config(
     stochastic="softrank",
     temperature=0.5,
     candidates=50,
+    screening="stochastic",
     targets=30,
 )
 
@@ -109,10 +110,10 @@ def _from_flagfile(path):
 def test_the_other_settings_differ_in_all_that_can():
     same = {name for name in _FIELDS if getattr(_OTHER, name) == getattr(Config(), name)}
     # A person labels for one run, and these are several; there is one way to a test set, and
-    # one to a smaller pool; Beam does not read image folders; noise needs no candidates.
+    # one to a smaller pool; Beam does not read image folders.
     assert same == {
         *("oracle", "test_counts", "folds", "pool_counts"),
-        *("scorer", "beam_options", "screening"),
+        *("scorer", "beam_options"),
     }
 
 
@@ -290,10 +291,6 @@ _BAD = {
     "a joint batch in two passes": (
         {"acquisition": ("bald",), "batch": "batchbald", "refine": 500},
         "--batch=batchbald cannot be used with --refine=500; leave one of them out.",
-    ),
-    "candidates of a batch that has none": (
-        {"batch": "stochastic", "screening": "stochastic"},
-        "--screening=stochastic is for --batch=batchbald and diverse; leave it out.",
     ),
     "candidates below the query": (
         {"batch": "diverse", "candidates": 9},
