@@ -28,7 +28,7 @@ class BeamScorer(PoolScorer):
     sample is the same function on every worker, so the scores are those of `PoolScorer`
     up to rounding.
 
-    On disk: `scaleout/` in the run's folder, of the last round that was scored:
+    On disk: `scaleout/last/` in the run's folder, of the last round that was scored:
     `provenance.json`, with the model's digest, versions, flags, and how many images were
     scored and set aside, and `dead_letter-*.jsonl`.
     """

@@ -60,7 +60,7 @@ def test_a_run_buys_what_it_buys_alone(tiny, shards, tmp_path, capsys):
     np.testing.assert_allclose([s for _, s in found], [s for _, s in alone], atol=1e-5)
     facts = tmp_path / "beam" / "rounds" / "0000" / "scaleout.json"
     assert len(json.loads(facts.read_text())["model_sha256"]) == 64
-    left = tmp_path / "beam" / "scaleout"
+    left = tmp_path / "beam" / "scaleout" / "last"
     assert list(left.glob("scores-*")) == [] and not (left / "model").exists()
     assert audit.main([str(tmp_path / "beam")]) == 0, capsys.readouterr().out
 
