@@ -122,10 +122,9 @@ class Run:
         check_run_dir(config)
         dataset = load(config) if dataset is None else dataset
         check_data(config, dataset)
-        scorer_for(config)  # Here, before the first training, in case Beam cannot be used.
         with contextlib.ExitStack() as stack:
             strategy = make_strategy(config.strategy)
-            _check_network(config, dataset, trainer)
+            _check_components(config, dataset, trainer)
             run_dir = stack.enter_context(run_folder(strategy, config.run_dir))
             stack.enter_context(strategy.scope())
             folder = pathlib.Path(run_dir)
@@ -226,7 +225,8 @@ class Run:
             self._reporter.show_end(last)
 
 
-def _check_network(config: Config, dataset: Dataset, trainer: Trainer) -> None:
+def _check_components(config: Config, dataset: Dataset, trainer: Trainer) -> None:
+    scorer_for(config)  # Beam may not be installed, or may not know one of its flags.
     # Called after the cluster is joined, which is impossible once a network was built, and
     # before the flags are written, so that a folder does not keep flags that cannot work.
     # `check_data` checks a trunk.
