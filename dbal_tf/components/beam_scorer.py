@@ -48,7 +48,12 @@ class BeamScorer(PoolScorer):
         check_installed()
         from dbal_tf.scaleout.score import check_options
 
-        check_options(shlex.split(config.beam_options))
+        try:
+            check_options(shlex.split(config.beam_options))
+        except ValueError as error:  # Of words, or of Beam's flags.
+            raise InputError(
+                f"--beam_options={config.beam_options} cannot be used: {error}"
+            ) from error
         _check_path("data_dir", pathlib.Path(config.data_dir).expanduser())
         _check_path("run_dir", pathlib.Path(config.run_dir))
         return super().from_config(config)

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
+import numpy as np
+
 from dbal_tf.artifacts import Dataset
 from dbal_tf.config import Config
 from dbal_tf.core import Say
@@ -49,8 +51,11 @@ class FileOracle:
     def attend(self, say: Say) -> Iterator[None]:
         """Says at the first start why the first file is long; a person answers it later."""
         reader = RunReader.open(pathlib.Path(self.run_dir))
-        is_first = not any(pathlib.Path(self.run_dir, name).exists() for name in FILES_TO_LABEL)
-        start = reader.query(None).ids.tolist() if is_first else []
+        start = reader.query(None).ids.tolist()
+        # Later the file was written, or its answers have been read.
+        written = any(pathlib.Path(self.run_dir, name).exists() for name in FILES_TO_LABEL)
+        if written or np.isin(start, reader.answered_ids()).any():
+            start = []
         if held_out := sum(reader.use(item) != TRAIN for item in start):
             say(
                 f"The run begins with {len(start)} images: {len(start) - held_out} to train "

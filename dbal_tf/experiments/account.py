@@ -45,7 +45,7 @@ def stamp(config: Config, results: Sequence[Result]) -> str:
     time = duration(sum(_seconds(result) for result in begun))
     queries = dict.fromkeys(_queries(result.cell.config) for result in begun)
     # The runs of a grid may come from several machines with different commits.
-    commits = sorted({_commit(result) for result in begun})
+    commits = sorted({one for result in begun for one in _commit(result).split(" or ")})
     return (
         f"{config.dataset}; {'; or '.join(queries)}; T = {config.num_samples}; commit "
         f"{' or '.join(commits)}; {len(begun)} runs, {time}."

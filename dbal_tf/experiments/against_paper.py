@@ -90,8 +90,8 @@ def published_numbers(config: Config, groups: Sequence[Group]) -> Table:
             "repetition by as much. ±: half of the 95 % t interval of our mean, with theirs "
             "taken as exact, because their runs are not paired with ours. own: the mean of the "
             "repetitions' own first crossings, minus theirs, where it differs from the "
-            "crossing of the mean curve. ± -: there is only one repetition, or one of them "
-            "does not reach the error.",
+            "crossing of the mean curve. ± -: there is only one repetition, or all are equal, "
+            "or one of them does not reach the error.",
             *(f"Not a target: {defect}." for defect in defects if defect),
         ),
     )
@@ -143,7 +143,7 @@ def _compared(
     else:
         word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
     half = t_half_width(each)
-    width = f"± {DASH if half is None else format(half, form)}"
+    width = f"± {format(half, form) if half else DASH}"
     shown_difference = f"{difference:+{form}}"
     # The first crossing of the mean curve is not the mean of the repetitions' first
     # crossings, which the interval is computed from.

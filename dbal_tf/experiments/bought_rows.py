@@ -8,7 +8,7 @@ import numpy as np
 
 from dbal_tf.config import SEMI_SUPERVISED, VARIANTS, Config
 from dbal_tf.core import InputError
-from dbal_tf.experiments.comparison import DASH, HALF_WIDTH, spread, with_interval
+from dbal_tf.experiments.comparison import DASH, of_half_width, spread, with_interval
 from dbal_tf.experiments.fit_result import FitResult, read_result
 from dbal_tf.reporting.page import Table
 
@@ -75,8 +75,8 @@ def labels_table(results: Collection[FitResult]) -> Table:
         rows,
         (
             "Mean over the fits (minimum to maximum). Difference in points, between the means "
-            f"of the fits of each seed: mean over the seeds ± {HALF_WIDTH}; ± -: there is only "
-            "one pair. Negative: the labels that were bought are better. Fits with other "
+            f"of the fits of each seed: mean over the seeds ± {of_half_width([])}. "
+            "Negative: the labels that were bought are better. Fits with other "
             "hyper-parameters have separate rows and make no pairs.",
         ),
     )

@@ -67,8 +67,9 @@ def joined_versions(rounds: Sequence[RoundRecord]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for row in rounds:
         for name, version in row.versions.items():
-            if version not in found.setdefault(name, []):
-                found[name].append(version)
+            known = found.setdefault(name, [])
+            if (version or "unknown") not in known:
+                known.append(version or "unknown")
     return {name: " or ".join(versions) for name, versions in found.items()}
 
 

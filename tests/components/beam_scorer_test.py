@@ -74,11 +74,16 @@ def test_a_flag_that_beam_does_not_know_is_found_before_anything_is_written(
         data_dir=str(shards),
         acquisition=("bald",),
         scorer="beam",
-        beam_options="--direct_num_worker=2",
         run_dir=str(tmp_path / "run"),
     )
-    with pytest.raises(InputError, match="--direct_num_worker is no flag of this program"):
-        run(config, lambda _: None)
+    for options, says in (
+        ("--direct_num_worker=2", "--direct_num_worker is no flag of this program"),
+        ("'--runner=X", "No closing quotation"),
+    ):
+        with pytest.raises(
+            InputError, match=f"--beam_options={options} cannot be used: {says}"
+        ):
+            run(config.replace(beam_options=options), lambda _: None)
     assert not (tmp_path / "run").exists()
 
 

@@ -101,6 +101,9 @@ def test_a_run_without_any_label(config, toy, unlabelled):
         assert {a.annotator for a in store.reader.answers()} == {"person"}
     _fill(config, toy)
     assert _run(config, unlabelled).startswith("3 images wait in")
+    _file(config).unlink()
+    _run(config, unlabelled, lines.append)
+    assert "The run begins" not in "".join(lines[1:]), "said at the first start only"
     kept = sorted((_file(config).parent / "answered").iterdir())
     assert [path.name for path in kept] == ["0001.csv", "0002.csv"]
     with _store(config) as store:

@@ -61,7 +61,7 @@ def test_the_report_holds_every_part(reported):
     ):
         assert f"\n{heading}\n" in f"\n{text}"
     assert text.count("commit abc123; 3 runs, 16 min.") == 4
-    assert "| bald | error (%) at 1000 | 2.00 | 2.10 | 1.80 | +0.30 ± 0.00 | yes |" in text
+    assert "| bald | error (%) at 1000 | 2.00 | 2.10 | 1.80 | +0.30 ± - | yes |" in text
     assert "3 of 4 runs are finished." in lines
     assert "Missing: random/1." in lines
     assert lines[-1] == f"Report: {folder / 'report.html'}"

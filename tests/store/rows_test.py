@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbal_tf.artifacts import LABEL_STATES, Labels
+from dbal_tf.artifacts import LABEL_STATES, CurvePoint, Evaluation, Labels
 from dbal_tf.store.rows import (
     LABELLED,
     AnswerRecord,
     AskedRecord,
+    RoundRecord,
     ids_digest,
+    joined_versions,
     known_before,
     label_records,
     labels_digest,
@@ -217,3 +219,11 @@ def test_ids_are_packed_whatever_they_are_made_of():
 def test_rows_are_frozen(history):
     with pytest.raises(dataclasses.FrozenInstanceError):
         history.answers[0].label = 1
+
+
+def test_versions_of_rounds_by_several_commits():
+    point = CurvePoint(0, 2, Evaluation(0.5, 1.0, 0.6, 0.1, 0.4, 1.1), 2.5, {})
+    commits = ("a", "a", "", "b")
+    rows = [RoundRecord(point, {"commit": one, "python": "3.12"}) for one in commits]
+    assert joined_versions(rows) == {"commit": "a or unknown or b", "python": "3.12"}
+    assert joined_versions([]) == {}
