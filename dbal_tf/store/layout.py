@@ -4,7 +4,10 @@
     metadata.db             the store: a run is resumed from it alone
     curve.csv, curve.png    the learning curve
     rounds/0007/            query.csv; scores.npz with --keep_scores; predictions.npz
-                            if a person labels; out_of_fold.npz if on the page
+                            if a person labels; out_of_fold.npz if on the page;
+                            scaleout.json with --scorer=beam
+    scaleout/last/          how the last round was scored with --scorer=beam:
+                            provenance.json, dead letters
     state.json              what the run is doing, if a person labels
     to_label.csv            the items to label with --oracle=csv, for a person to fill in;
                             their pictures are in to_label/
