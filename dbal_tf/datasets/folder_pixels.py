@@ -55,7 +55,7 @@ def load_pixels(
         for row, reason in enumerate(index.reasons.tolist())
         if reason.startswith((_UNREAD, decoding.NO_MEMORY))
     ]
-    is_same = old is not None and np.array_equal(known, np.arange(len(index.ids)))
+    is_same = np.array_equal(known, np.arange(len(index.ids)))
     if old is not None and is_same and all(_fails(folder / index.ids[row]) for row in again):
         return index, old
     known[np.isin(known, again)] = -1

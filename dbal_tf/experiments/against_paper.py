@@ -143,7 +143,8 @@ def _compared(
     else:
         word = verdict(difference, tolerance) if published.same_protocol else "other protocol"
     half = t_half_width(each)
-    width = f"± {format(half, form) if half else DASH}"
+    is_known = half is not None and np.ptp(each) > 0
+    width = f"± {format(half, form) if is_known else DASH}"
     shown_difference = f"{difference:+{form}}"
     # The first crossing of the mean curve is not the mean of the repetitions' first
     # crossings, which the interval is computed from.

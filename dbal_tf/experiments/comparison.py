@@ -12,7 +12,6 @@ from dbal_tf.reporting.page import Table
 from dbal_tf.reporting.uncertainty import CONFIDENCE, corrected_half_width
 
 DASH = "-"
-HALF_WIDTH = f"half of the {100 * CONFIDENCE:.0f} % t interval of this mean"
 
 
 def summary(experiment: Experiment, groups: Sequence[Group]) -> Table:
@@ -185,8 +184,8 @@ def of_half_width(groups: Sequence[Group]) -> str:
     has_folds = any(group.test_to_train for group in groups)
     corrected = ", corrected for the training images that folds share (Nadeau and Bengio, 2003)"
     return (
-        f"{HALF_WIDTH}{corrected * has_folds}; ± -: there is only one pair, or all pairs are "
-        "equal"
+        f"half of the {100 * CONFIDENCE:.0f} % t interval of this mean{corrected * has_folds}; "
+        "± -: there is only one pair, or all pairs are equal"
     )
 
 
@@ -203,7 +202,8 @@ def with_interval(values: np.ndarray, form: str, test_to_train: float = 0.0) -> 
     """
     if not len(values):
         return DASH
-    half = corrected_half_width(values, test_to_train)
+    # Compared before rounding makes the deviation of equal values a little more than 0.
+    half = corrected_half_width(values, test_to_train) if np.ptp(values) else None
     # Half of an interval has no sign.
-    width = format(half, form.lstrip("+")) if half else DASH
+    width = DASH if half is None else format(half, form.lstrip("+"))
     return f"{format(np.mean(values), form)} ± {width}"

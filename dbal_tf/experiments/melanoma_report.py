@@ -135,7 +135,7 @@ def minus_random(techniques: Sequence[Compared], measure: str, title: str, form:
         labels_p, values_rp = one.differences(measure)
         at = {n: values_rp[:, p] for p, n in enumerate(labels_p.tolist())}
         cells = [
-            rare_class.interval_cell(at[n], one.test_to_train, form) if n in at else DASH
+            rare_class.interval_cell(at[n], one.group.test_to_train, form) if n in at else DASH
             for n in counts
         ]
         if set(cells) != {DASH}:

@@ -34,11 +34,6 @@ class Compared:
     random: Group | None
 
     @property
-    def test_to_train(self) -> float:
-        """Test images per training image; 0: no folds."""
-        return self.group.test_to_train
-
-    @property
     def has_pairs(self) -> bool:
         """Whether it is not random itself, and shares a repetition with random."""
         if self.random is None or self.random is self.group:
@@ -57,7 +52,7 @@ class Compared:
     def minus_random(self, measure: str) -> Series:
         """Returns mean differences within pairs and half their corrected 95 % intervals."""
         labels_p, differences_rp = self.differences(measure)
-        halves = [corrected_half_width(d, self.test_to_train) for d in differences_rp.T]
+        halves = [corrected_half_width(d, self.group.test_to_train) for d in differences_rp.T]
         return Series(
             labels_p,
             differences_rp.mean(axis=0)

@@ -149,6 +149,8 @@ def test_a_mean_with_its_interval():
     assert comparison.with_interval(np.array([0.5]), "+.2f") == "+0.50 ± -"
     assert comparison.with_interval(np.array([]), "+.2f") == "-"
     assert comparison.with_interval(np.array([-30, -30, -30]), "+.0f") == "-30 ± -"
+    assert np.std([0.1, 0.1, 0.1]) > 0, "by rounding"
+    assert comparison.with_interval(np.array([0.1, 0.1, 0.1]), "+.2f") == "+0.10 ± -"
     # 1 + 3 / 4 times the variance: three runs, each tested on a fifth of the images.
     assert comparison.with_interval(np.array([0.0, 1.0, 2.0]), ".3f") == "1.000 ± 2.484"
     assert comparison.with_interval(np.array([0.0, 1.0, 2.0]), ".3f", 1 / 4) == "1.000 ± 3.286"

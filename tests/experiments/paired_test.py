@@ -104,3 +104,13 @@ def test_variants_of_a_technique_are_paired_if_they_begin_with_as_many_labels():
         ["start 100, bald", "start 100, as released, bald"],
         ["start 100, random", "start 100, as released, random"],
     ]
+
+
+def test_intervals_of_folds_are_wider(make_groups):
+    by_hundreds = {"experiment": "figure1", "acquisition_size": 100, "rounds": 4}
+    config = Config(dataset="image_folder", data_dir="images", folds=5, **by_hundreds)
+    random, bald = make_groups(config=config, random=RANDOM, bald=BALD)
+    table = paired.differences(EXPERIMENT, [[bald, random]])
+    # 12.706 * sqrt(1 + 2 / 4), because two runs share three quarters of their images.
+    assert "-1.00 ± 15.56" in table.rows[0]
+    assert "corrected for the training images that folds share" in table.notes[0]
