@@ -90,11 +90,14 @@ def test_undo_is_of_the_answers_under_ones_name(person, label_server):
     first, second = (person.label(lambda _: "2") for _ in range(2))
     person.wait_until_saved()
     rename(person, *"Ben", _ENTER)
+    # The page learns the name a moment after the dialog has gone.
+    person.wait_for_text("#annotator", "Ben")
     assert person.text("#last") == ""
     person.press("u")
     person.wait_for_text("#notice", "no answer to take back")
     assert server.answers == {first: 1, second: 1}
     rename(person, *"Ann", _ENTER)
+    person.wait_for_text("#annotator", "Ann")
     person.press("u")
     person.wait_for_text("#item", second)
     person.wait_until_saved()
